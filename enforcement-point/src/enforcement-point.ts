@@ -1,0 +1,33 @@
+import type { CompiledPolicy } from '@edgeward/policy';
+
+/**
+ * A policy enforcement point as the sync service sees it: one NGINX, one BIG-IP, one host. A driver states what is
+ * there and makes it equal to what is desired; it never decides what is desired, and never retries by itself.
+ */
+export interface EnforcementPoint {
+  readonly name: string;
+  /** What is there now. Writes nothing. Throws EDW_ERR_POINT_UNREACHABLE or EDW_ERR_POINT_REFUSED. */
+  inspect(): Promise<Actual>;
+  /** Makes the whole desired state true, or changes nothing. Applying what is already there writes nothing. */
+  apply(desired: CompiledPolicy): Promise<Applied>;
+  close(): Promise<void>;
+}
+
+/** What a point holds: nothing yet, or a policy, with what differs from it behind its back. */
+export type Actual =
+  | { state: 'empty' }
+  | {
+      state: 'loaded';
+      revision: number;
+      hash: string;
+      /** What was found changed, in words; empty when the point holds exactly what was applied. */
+      drift: string[];
+    };
+
+export interface Applied {
+  revision: number;
+  /** Writes made at the point; 0 when it already held this policy. */
+  writes: number;
+  /** Bytes sent to the point. */
+  bytes: number;
+}
