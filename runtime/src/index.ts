@@ -1,1 +1,13 @@
+export * from './backoff.ts';
+export * from './clock.ts';
+export { type ConfigInput, loadConfig } from './config.ts';
+export { describeSchema, type JsonSchema, jsonSchemaOf, type SchemaRow } from './config-schema.ts';
+export * from './digest.ts';
+export { stateWriteError, syncFolder, systemCodeOf, unfinishedSuffix, writeDurably } from './durable-file.ts';
 export * from './errors.ts';
+export type { HttpAnswer, HttpRequest, HttpRoute } from './http-route.ts';
+export { type HttpServer, type HttpServerOptions, openHttpServer } from './http-server.ts';
+export * from './lifecycle.ts';
+export * from './logger.ts';
+export * from './metrics.ts';
+export * from './secret-file.ts';

@@ -1,0 +1,132 @@
+/**
+ * What an HTTP server of ours serves: a method, a path pattern, the token it asks for, and a function from request to
+ * answer. Matching and checking are pure; the server does the talking.
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { EdgewardError } from './errors.ts';
+
+export interface HttpRoute {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** `/v1/points/:name`: a segment with a colon matches one segment and names it in `params`. */
+  path: string;
+  /** The bearer token that this route asks for; without one it is open to everyone on the machine. */
+  token?: string;
+  handle(request: HttpRequest): HttpAnswer | Promise<HttpAnswer>;
+}
+
+export interface HttpRequest {
+  method: string;
+  /** Without the query. */
+  path: string;
+  params: Record<string, string>;
+  query: URLSearchParams;
+  /** The whole body, within the limit. */
+  text: string;
+  /** The body as JSON. Throws EDW_ERR_HTTP_BODY. */
+  json(): unknown;
+  /** Aborted when the client is gone or the server closes. */
+  signal: AbortSignal;
+}
+
+export type HttpAnswer =
+  | { status?: number; json: unknown }
+  | { status?: number; text: string; contentType?: string }
+  /** One JSON document a line, sent as they come. */
+  | { status?: number; ndjson: Iterable<unknown> | AsyncIterable<unknown> };
+
+/** A failure that the client may see. */
+export interface HttpFailure {
+  status: number;
+  error: EdgewardError;
+}
+
+const hostMend = 'Use http://127.0.0.1 or http://localhost with this port.';
+
+/** The route and its parameters, or why there is none. */
+export function matchRoute(
+  routes: readonly HttpRoute[],
+  method: string,
+  path: string,
+): { route: HttpRoute; params: Record<string, string> } | HttpFailure {
+  const matches = routes.flatMap((route) => {
+    const params = matchPath(route.path, path);
+    return params === null ? [] : [{ route, params }];
+  });
+  const match = matches.find(({ route }) => route.method === method);
+  if (match !== undefined) return match;
+  if (matches.length === 0) {
+    return failure(404, 'EDW_ERR_HTTP_NOT_FOUND', `nothing is served at ${path}`, 'Check the path.');
+  }
+  const allowed = matches.map(({ route }) => route.method).join(', ');
+  return failure(405, 'EDW_ERR_HTTP_METHOD', `${method} ${path} is not served`, `Use ${allowed}.`);
+}
+
+function matchPath(pattern: string, path: string): Record<string, string> | null {
+  const expected = pattern.split('/');
+  const given = path.split('/');
+  if (expected.length !== given.length) return null;
+  const params: Record<string, string> = {};
+  for (const [index, segment] of expected.entries()) {
+    const value = given[index] ?? '';
+    if (!segment.startsWith(':')) {
+      if (segment !== value) return null;
+      continue;
+    }
+    const decoded = decodeSegment(value);
+    if (decoded === null || decoded === '') return null;
+    params[segment.slice(1)] = decoded;
+  }
+  return params;
+}
+
+function decodeSegment(segment: string): string | null {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return null;
+  }
+}
+
+/** Null when the route is open or the token is right. Both sides are hashed, so the time tells nothing. */
+export function checkToken(route: HttpRoute, authorization: string | undefined): HttpFailure | null {
+  if (route.token === undefined) return null;
+  const given = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
+  if (given !== undefined && timingSafeEqual(digest(given), digest(route.token))) return null;
+  const message = given === undefined ? 'this path asks for a bearer token' : 'the bearer token is not the right one';
+  return failure(401, 'EDW_ERR_HTTP_TOKEN', message, 'Send the content of the token file named in the configuration.');
+}
+
+/**
+ * A page in a browser can have its own name resolve to 127.0.0.1 and so reach us as its own origin (DNS rebinding); its
+ * requests then carry that name. Only loopback's own names are served.
+ */
+export function checkHost(host: string | undefined): HttpFailure | null {
+  const name = (host ?? '').replace(/:\d+$/, '').toLowerCase();
+  if (isLoopback(name)) return null;
+  return failure(421, 'EDW_ERR_HTTP_HOST', 'the Host header names no loopback address', hostMend);
+}
+
+/** `localhost`, 127.0.0.0/8 and ::1, with or without brackets. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/** Throws EDW_ERR_HTTP_BODY. */
+export function parseJsonBody(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new EdgewardError('EDW_ERR_HTTP_BODY', 'the body of the request is no JSON', {
+      mend: 'Send one JSON document.',
+      cause,
+    });
+  }
+}
+
+export function failure(status: number, code: string, message: string, mend: string): HttpFailure {
+  return { status, error: new EdgewardError(code, message, { mend }) };
+}
+
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
