@@ -54,6 +54,10 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   const limits = { maxHeaderSize: 16 * 1024, headersTimeout: Math.min(5_000, requestTimeout), requestTimeout };
   const closing = new AbortController();
   const server = createServer({ ...limits, keepAliveTimeout: 5_000 }, (request, response) => {
+    // A kept-alive connection whose answer ended during the close would hold it up for the whole grace.
+    response.once('close', () => {
+      if (closing.signal.aborted) setImmediate(() => server.closeIdleConnections());
+    });
     void serve(options, closing.signal, request, response);
   });
   server.maxConnections = 512;
