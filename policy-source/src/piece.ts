@@ -1,0 +1,117 @@
+/**
+ * The pieces of a file that stand for themselves: a YAML document, a line of NDJSON. A file that is read again parses
+ * only pieces whose text is new; a piece that merely moved keeps its value (===), one that did not even move keeps its
+ * SourceDocument (===). The text of a piece must be a string of its own: a slice would keep the whole old file alive.
+ */
+import type { Finding, Path, SourceDocument } from '@edgeward/policy';
+import { findingOf, type Problem, pushCapped } from './problem.ts';
+
+export interface Position {
+  /** From 1. */
+  line: number;
+  /** From 1, in UTF-16 units. */
+  column: number;
+}
+
+/** `key` points at the key of the last step instead of its value; without such a key both are the same. */
+export type PathPart = 'value' | 'key';
+
+/** A SourceDocument that can also point at a key, for a finding about the key itself. */
+export interface LocatedDocument extends SourceDocument {
+  locate(path: Path, part?: PathPart): Position;
+}
+
+/** What parsing one text gave. A text with problems gives no document: half of one would mislead. */
+export type Parsed = { state: 'value'; value: unknown } | { state: 'empty' } | { state: 'broken'; problems: Problem[] };
+
+/** Finds places in one text, lines from 1 within it. */
+export type Locator = (path: Path, part: PathPart) => Position;
+
+/** How one kind of file is parsed. Both see the text of one piece. */
+export interface Format {
+  parse(text: string): Parsed;
+  locator(text: string): Locator;
+}
+
+/** The texts of a file in order, each with the line it begins on; findings are what could not become a text. */
+export interface Cut {
+  texts: string[];
+  lines: number[];
+  findings: Finding[];
+}
+
+export interface Piece {
+  text: string;
+  line: number;
+  parsed: Parsed;
+  document: LocatedDocument | null;
+}
+
+export interface DocumentsRead {
+  documents: LocatedDocument[];
+  findings: Finding[];
+}
+
+function documentOf(file: string, text: string, line: number, value: unknown, format: Format): LocatedDocument {
+  let locate: Locator | undefined;
+  return {
+    file,
+    value,
+    locate(path, part = 'value') {
+      locate ??= format.locator(text);
+      const at = locate(path, part);
+      return { line: line + at.line - 1, column: at.column };
+    },
+  };
+}
+
+function pieceOf(file: string, text: string, line: number, parsed: Parsed, format: Format): Piece {
+  const document = parsed.state === 'value' ? documentOf(file, text, line, parsed.value, format) : null;
+  return { text, line, parsed, document };
+}
+
+/** Turns what was cut from a file into pieces, taking from the previous reading whatever has the same text. */
+export function piecesOf(file: string, cut: Cut, format: Format, previous: readonly Piece[]): Piece[] {
+  const { texts, lines } = cut;
+  const shared = Math.min(texts.length, previous.length);
+  let head = 0;
+  while (head < shared && previous[head]?.text === texts[head]) head++;
+  let tail = 0;
+  while (tail < shared - head && previous.at(-1 - tail)?.text === texts.at(-1 - tail)) tail++;
+
+  // Only what lies between the equal head and the equal tail is looked up by text: mostly a line or two.
+  const known = new Map<string, Piece>();
+  for (let i = head; i < previous.length - tail; i++) {
+    const piece = previous[i];
+    if (piece !== undefined) known.set(piece.text, piece);
+  }
+  const moved = previous.length - texts.length;
+  return texts.map((text, i) => {
+    const line = lines[i] ?? 1;
+    const old = i < head ? previous[i] : i >= texts.length - tail ? previous[i + moved] : known.get(text);
+    if (old === undefined) return pieceOf(file, text, line, format.parse(text), format);
+    return old.line === line ? old : pieceOf(file, old.text, line, old.parsed, format);
+  });
+}
+
+function* findingsOf(file: string, pieces: readonly Piece[], cut: readonly Finding[]): Generator<Finding> {
+  yield* cut;
+  for (const { line, parsed } of pieces) {
+    if (parsed.state !== 'broken') continue;
+    for (const problem of parsed.problems) yield findingOf(problem, file, line);
+  }
+}
+
+export function documentsOf(file: string, pieces: readonly Piece[], cut: readonly Finding[]): DocumentsRead {
+  const documents: LocatedDocument[] = [];
+  for (const piece of pieces) if (piece.document !== null) documents.push(piece.document);
+  const findings: Finding[] = [];
+  pushCapped(findings, findingsOf(file, pieces, cut));
+  findings.sort((a, b) => a.line - b.line || a.column - b.column);
+  return { documents, findings };
+}
+
+/** A whole file, read for the first time. */
+export function readCut(file: string, cut: Cut, format: Format): DocumentsRead {
+  return documentsOf(file, piecesOf(file, cut, format, []), cut.findings);
+}
