@@ -9,7 +9,7 @@ export interface CompiledPolicy {
   point: string;
   /** Grows with every published change; 0 where nothing was published (`explain`, `compile`). */
   revision: number;
-  /** Hex sha256 of the canonical JSON of `objects`, without the revision. */
+  /** Hex sha256 over the names and hashes of `objects`; the revision is not part of it. */
   hash: string;
   /** Sorted by name. */
   objects: CompiledObject[];
@@ -17,6 +17,8 @@ export interface CompiledPolicy {
 
 export interface CompiledObject {
   name: string;
+  /** Hex sha256 of the JSON of everything else here, keys in this order. */
+  hash: string;
   /** What the point calls it: the value of `$edgeward_server` in NGINX, the full path on BIG-IP; the name on a host. */
   bind: string;
   kind: 'virtual-server' | 'workload';

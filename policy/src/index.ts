@@ -1,3 +1,33 @@
+export { type AddressKey, formatAddress, type Interval, keyFromBytes, parseAddress, parseCidr } from './address.ts';
+export { POLICY_ERRORS, POLICY_WARNINGS, type PolicyCode } from './codes.ts';
+export { type CompileMemo, compilePoint, type Digest, pointsOf } from './compile.ts';
 export type * from './compiled.ts';
+export { viewOf } from './compiled-view.ts';
+export {
+  decide,
+  decideFor,
+  type LoadedPolicy,
+  type MissingPolicy,
+  type ObjectView,
+  type PolicyView,
+} from './decide.ts';
+export {
+  type Explanation,
+  explain,
+  identify,
+  mergeLabels,
+  nearestRule,
+  reasonInWords,
+  type SourceIdentity,
+} from './explain.ts';
 export type * from './finding.ts';
 export type * from './flow.ts';
+export type { Labelled } from './interval.ts';
+export { lookup, pack, unpack } from './interval-table.ts';
+export { type DocumentMemo, linkModel } from './linking.ts';
+export { type LintOptions, lint } from './lint.ts';
+export type { Document, Model, ProtectedObject } from './model.ts';
+export { describeFlow, pointViews, runPolicyTests, type TestResult } from './policy-tests.ts';
+export { formatPortRange, parsePort } from './ports.ts';
+export { type Group, nextChangeMs, type Resolution, resolve } from './resolve.ts';
+export { type Labels, type Selector, selects } from './selector.ts';

@@ -1,0 +1,52 @@
+/** Every code that a policy directory can give, with its mend. `docs/errors.md` lists the same; a test compares them. */
+export const POLICY_ERRORS = {
+  EDW_ERR_DOCUMENT: 'Write a mapping with `kind` and `name`, as in docs/policy.md.',
+  EDW_ERR_UNKNOWN_KIND: 'Use Workload, Network, Service, VirtualServer, Point or Policy.',
+  EDW_ERR_UNKNOWN_KEY: 'Remove the key, or correct its spelling; keys are never ignored.',
+  EDW_ERR_MISSING_KEY: 'Add the key.',
+  EDW_ERR_TYPE: 'Write the value in the form that is named.',
+  EDW_ERR_NAME: 'Use letters, digits, `.`, `_` and `-`, beginning with a letter or digit, at most 63 characters.',
+  EDW_ERR_LABEL: 'Use the Kubernetes grammar: an optional prefix/ and at most 63 letters, digits, `.`, `_`, `-`.',
+  EDW_ERR_LABEL_NOT_STRING: 'Put the value in quotes.',
+  EDW_ERR_ADDRESS: 'Write one IPv4 or IPv6 address, without a prefix length.',
+  EDW_ERR_CIDR: 'Write an address and a prefix length, such as 192.0.2.0/24.',
+  EDW_ERR_HOST_BITS: 'Clear the bits beyond the prefix length, or lengthen the prefix.',
+  EDW_ERR_PORT: 'Write tcp/443, udp/53 or tcp/8000-8099.',
+  EDW_ERR_PORT_RANGE: 'Write the lower port first.',
+  EDW_ERR_TIME: 'Write a UTC time such as 2027-01-31T00:00:00Z.',
+  EDW_ERR_EMPTY_LIST: 'Add an entry, or leave the key out.',
+  EDW_ERR_CHOICE: 'Use one of the values that are named.',
+  EDW_ERR_SELECTOR: "Write a selector such as app == 'shop' && env in {'prod', 'stage'}.",
+  EDW_ERR_SOURCE_TERM: 'Give exactly one of workloads, network, cidr or any: true.',
+  EDW_ERR_HTTP_CONDITION: 'See "HTTP conditions" in docs/policy.md.',
+  EDW_ERR_HTTP_PATH:
+    'Begin with `/`, write it decoded, without `%`, `?`, `#`, `//`, `.` and `..` segments, `*` only in a final `/*`.',
+  EDW_ERR_DUPLICATE_NAME: 'Rename one of the two.',
+  EDW_ERR_DUPLICATE_RULE: 'Rename one of the two; every verdict names its rule by this id.',
+  EDW_ERR_DUPLICATE_BIND: 'Give each virtual server at one point a `bind` of its own.',
+  EDW_ERR_UNKNOWN_NETWORK: 'Correct the name, or add the Network.',
+  EDW_ERR_UNKNOWN_SERVICE: 'Correct the name, or add the Service.',
+  EDW_ERR_TO_NOTHING: 'Correct the selector, or label the object that is meant.',
+  EDW_ERR_MAX_EXCEEDED: 'Narrow the selector or its fence, or raise `max` after looking at the members.',
+  EDW_ERR_HTTP_ON_CONNECTION: 'Narrow `to` so that it selects only objects of `protocol: http`.',
+  EDW_ERR_UDP_ON_HTTP: 'Remove the port, or set `protocol: tcp`.',
+  EDW_ERR_TOO_FRAGMENTED: 'Use fewer distinct combinations of rules for this object, or split it.',
+  EDW_ERR_TEST_FAILED: 'Correct the rules or the test; `edgeward explain` shows how the verdict came about.',
+} as const;
+
+export const POLICY_WARNINGS = {
+  EDW_WARN_RULE_CANNOT_MATCH: 'List the port at the object, or correct the rule.',
+  EDW_WARN_ADDRESS_SHARED: 'Remove the address from all workloads but one, unless they really share it.',
+  EDW_WARN_FROM_NOTHING: 'Correct the selector, or label the workloads that are meant.',
+  EDW_WARN_NEGATION: 'Add `has(label) &&`, so that workloads without the label are not let in.',
+  EDW_WARN_FENCED_OUT: 'Correct the addresses of these workloads, or widen `within`.',
+  EDW_WARN_EXPIRES: 'Renew `expires`, or remove what uses the network.',
+  EDW_WARN_ENDED: 'Remove the rule, or move `until`.',
+  EDW_WARN_NOT_ENFORCED: 'Add a Point document with `management`, so that enforcing can never lock you out.',
+  EDW_WARN_NO_POINT: 'Add `point`, or remove `mode` and `ports`: without a point nothing protects this workload.',
+  EDW_WARN_TO_NOTHING: 'Correct the selector, or bring the object back; until then the rule is inert.',
+  EDW_WARN_TEST_OBJECT: 'Correct the name of the object, or remove the test.',
+  EDW_WARN_TEST_FAILED: 'Correct the rules or the test; it was not caused by an edit of policy and blocks nothing.',
+} as const;
+
+export type PolicyCode = keyof typeof POLICY_ERRORS | keyof typeof POLICY_WARNINGS;

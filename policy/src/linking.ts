@@ -1,0 +1,201 @@
+import type { PolicyCode } from './codes.ts';
+import { readDocument } from './documents.ts';
+import { findingAt, reporter } from './field-reader.ts';
+import type { Finding, Path, SourceDocument } from './finding.ts';
+import type {
+  Document,
+  Model,
+  Network,
+  Placed,
+  PointDocument,
+  Policy,
+  Rule,
+  Service,
+  VirtualServer,
+  Workload,
+} from './model.ts';
+
+/**
+ * All documents of a directory as one model: each read, names unique, references resolved. What depends on labels,
+ * addresses and time comes afterwards, in `resolve` and `lint`.
+ */
+
+/** Remembers documents that were read without a finding, so that an edit costs only what it touches. */
+export interface DocumentMemo {
+  get(value: object): Document | undefined;
+  set(value: object, document: Document): void;
+}
+
+export function linkModel(documents: SourceDocument[], findings: Finding[], memo?: DocumentMemo): Model {
+  const read = documents.map((document) => readPlaced(document, findings, memo));
+  const model: Model = {
+    workloads: ofKind<Workload>(read, 'Workload'),
+    points: ofKind<PointDocument>(read, 'Point'),
+    networks: ofKind<Network>(read, 'Network'),
+    services: ofKind<Service>(read, 'Service'),
+    virtualServers: ofKind<VirtualServer>(read, 'VirtualServer'),
+    policies: ofKind<Policy>(read, 'Policy'),
+  };
+  checkNames(model, findings);
+  checkBinds(model, findings);
+  checkRules(model, findings);
+  return model;
+}
+
+function readPlaced(
+  document: SourceDocument,
+  findings: Finding[],
+  memo: DocumentMemo | undefined,
+): Placed<Document> | null {
+  const raw = document.value;
+  const memorable = memo !== undefined && typeof raw === 'object' && raw !== null;
+  const known = memorable ? memo.get(raw) : undefined;
+  if (known !== undefined) return { value: known, document };
+  const before = findings.length;
+  const value = readDocument(raw, reporter(document, findings));
+  if (value === null) return null;
+  if (memorable && findings.length === before) memo.set(raw, value);
+  return { value, document };
+}
+
+function ofKind<T extends Document>(read: (Placed<Document> | null)[], kind: T['kind']): Placed<T>[] {
+  const out = read.filter((it) => it !== null && it.value.kind === kind) as Placed<T>[];
+  // Plain comparison of ASCII names; localeCompare would make the order depend on the machine.
+  return out.sort((a, b) => (a.value.name < b.value.name ? -1 : a.value.name > b.value.name ? 1 : 0));
+}
+
+function checkNames(model: Model, findings: Finding[]): void {
+  const kinds: Placed<Document>[][] = [
+    model.workloads,
+    model.points,
+    model.networks,
+    model.services,
+    model.virtualServers,
+    model.policies,
+  ];
+  kinds.forEach((placed) => {
+    for (let i = 1; i < placed.length; i += 1) {
+      const it = placed[i] as Placed<Document>;
+      const before = placed[i - 1] as Placed<Document>;
+      if (it.value.name !== '' && it.value.name === before.value.name)
+        duplicate(findings, it, before, 'EDW_ERR_DUPLICATE_NAME', ['name'], `${it.value.kind} '${it.value.name}'`);
+    }
+  });
+  const servers: Record<string, Placed<Document>> = Object.create(null);
+  model.virtualServers.forEach((server) => {
+    servers[server.value.name] = server;
+  });
+  model.workloads.forEach((workload) => {
+    const server = workload.value.point === null ? undefined : servers[workload.value.name];
+    if (server !== undefined)
+      duplicate(
+        findings,
+        workload,
+        server,
+        'EDW_ERR_DUPLICATE_NAME',
+        ['name'],
+        `the protected object '${workload.value.name}'`,
+      );
+  });
+}
+
+function checkBinds(model: Model, findings: Finding[]): void {
+  const taken: Record<string, Placed<VirtualServer>> = Object.create(null);
+  model.virtualServers.forEach((server) => {
+    if (server.value.bind === '') return;
+    const key = `${server.value.point} ${server.value.bind}`;
+    const other = taken[key];
+    if (other === undefined) taken[key] = server;
+    else if (other.value.name !== server.value.name)
+      duplicate(
+        findings,
+        server,
+        other,
+        'EDW_ERR_DUPLICATE_BIND',
+        ['bind'],
+        `'${server.value.bind}' at the point '${server.value.point}'`,
+      );
+  });
+}
+
+function checkRules(model: Model, findings: Finding[]): void {
+  const ids: Record<string, Placed<Policy>> = Object.create(null);
+  const networks = namesOf(model.networks);
+  const services = namesOf(model.services);
+  model.policies.forEach((policy) => {
+    policy.value.rules.forEach((rule) => {
+      const path = rulePath(policy, rule);
+      const other = ids[rule.id];
+      if (rule.id !== '' && other !== undefined)
+        duplicate(findings, policy, other, 'EDW_ERR_DUPLICATE_RULE', path.concat(['id']), `the rule '${rule.id}'`);
+      ids[rule.id] = policy;
+      rule.from.forEach((term) => {
+        if (term.kind !== 'network' || term.name === '' || networks[term.name] === true) return;
+        findings.push(
+          findingAt(
+            policy.document,
+            placeInList(policy, path, 'from', 'network', term.name),
+            'EDW_ERR_UNKNOWN_NETWORK',
+            `there is no Network '${term.name}'`,
+          ),
+        );
+      });
+      rule.services.forEach((name) => {
+        if (services[name] === true) return;
+        findings.push(
+          findingAt(
+            policy.document,
+            path.concat(['services']),
+            'EDW_ERR_UNKNOWN_SERVICE',
+            `there is no Service '${name}'`,
+          ),
+        );
+      });
+    });
+  });
+}
+
+function namesOf(placed: Placed<Document>[]): Record<string, true> {
+  const out: Record<string, true> = Object.create(null);
+  placed.forEach((it) => {
+    out[it.value.name] = true;
+  });
+  return out;
+}
+
+/** Where a rule stands in its document. Entries that could not be read are missing from the model, so search by id. */
+export function rulePath(policy: Placed<Policy>, rule: Rule): Path {
+  const rules = (policy.document.value as { rules: { id?: unknown }[] }).rules;
+  const candidates = policy.value.rules.filter((it) => it.id === rule.id);
+  let nth = candidates.indexOf(rule);
+  for (let i = 0; i < rules.length; i += 1) {
+    const entry = rules[i];
+    if (entry !== null && typeof entry === 'object' && entry.id === rule.id) {
+      if (nth <= 0) return ['rules', i];
+      nth -= 1;
+    }
+  }
+  return ['rules'];
+}
+
+function placeInList(policy: Placed<Policy>, path: Path, list: string, key: string, value: string): Path {
+  let at: unknown = policy.document.value;
+  path.concat([list]).forEach((step) => {
+    at = (at as Record<string | number, unknown> | undefined)?.[step];
+  });
+  const entries = Array.isArray(at) ? (at as Record<string, unknown>[]) : [];
+  for (let i = 0; i < entries.length; i += 1) if (entries[i]?.[key] === value) return path.concat([list, i, key]);
+  return path.concat([list]);
+}
+
+function duplicate(
+  findings: Finding[],
+  it: Placed<Document>,
+  other: Placed<Document>,
+  code: PolicyCode,
+  path: Path,
+  what: string,
+): void {
+  const there = other.document.locate([]);
+  findings.push(findingAt(it.document, path, code, `${what} exists already, in ${other.document.file}:${there.line}`));
+}

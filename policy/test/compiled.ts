@@ -1,0 +1,40 @@
+import { createHash } from 'node:crypto';
+import {
+  compilePoint,
+  decide,
+  type Finding,
+  type Flow,
+  linkModel,
+  lint,
+  pointViews,
+  type Resolution,
+  resolve,
+  type SourceDocument,
+  type Verdict,
+} from '@edgeward/policy';
+
+/** Plain documents → verdicts, the way the product does it; for tests that start from documents of the design. */
+export const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+export const asSource = (value: unknown, index: number): SourceDocument => ({
+  file: 'test.yaml',
+  value,
+  locate: () => ({ line: index + 1, column: 1 }),
+});
+
+export interface Compiled {
+  resolution: Resolution;
+  findings: Finding[];
+  decide(flow: Flow): Verdict;
+}
+
+export function compileDocuments(documents: unknown[], now: string): Compiled {
+  const findings: Finding[] = [];
+  const model = linkModel(documents.map(asSource), findings);
+  const resolution = resolve(model, Date.parse(now));
+  findings.push(...lint(resolution, { inventoryOnly: false }));
+  const views = pointViews(resolution, digest);
+  return { resolution, findings, decide: (flow) => decide(views.forObject(flow.to), flow) };
+}
+
+export { compilePoint };
