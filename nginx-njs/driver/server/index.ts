@@ -1,0 +1,4 @@
+export { defaultCacheDir, type FindNginxOptions, findNginx } from './find.ts';
+export type { NginxBinary, NginxOrigin } from './nginx-binary.ts';
+export { type NginxExit, type RunningNginx, type StartNginxOptions, startNginx } from './start.ts';
+export { testConfig } from './test-config.ts';

@@ -1,0 +1,50 @@
+/**
+ * What an NGINX is to us: the words that start it and where its modules lie. Nothing here starts one.
+ */
+import { join } from 'node:path';
+
+/** `path`: installed on this machine. `cache`: unpacked earlier. `fetched`: unpacked just now. */
+export type NginxOrigin = 'path' | 'cache' | 'fetched';
+
+export interface NginxBinary {
+  /** Program and leading arguments. More than one word when it runs through an unpacked dynamic linker. */
+  readonly command: readonly string[];
+  /** The folder that holds `ngx_http_js_module.so`, for `load_module`. */
+  readonly modulesDir: string;
+  /** As in `1.26.3`. */
+  readonly nginxVersion: string;
+  /** As in `0.8.9`. */
+  readonly njsVersion: string;
+  readonly origin: NginxOrigin;
+}
+
+/** The part that is known before a binary was asked for its versions. */
+export interface NginxCandidate {
+  readonly command: readonly string[];
+  readonly modulesDir: string;
+}
+
+export const httpModule = 'ngx_http_js_module.so';
+
+/** The first njs that has `js_shared_dict_zone`, without which a policy can't be pushed. */
+export const oldestNjs = '0.8.0';
+
+export function modulePath(candidate: NginxCandidate): string {
+  return join(candidate.modulesDir, httpModule);
+}
+
+/** Splits a command into what `spawn` wants. */
+export function invocation(candidate: NginxCandidate, args: readonly string[]): { program: string; args: string[] } {
+  const [program = 'nginx', ...leading] = candidate.command;
+  return { program, args: [...leading, ...args] };
+}
+
+/** Compares dotted numbers; a missing part counts as 0. */
+export function versionAtLeast(version: string, oldest: string): boolean {
+  const have = version.split('.').map(Number);
+  for (const [index, wanted] of oldest.split('.').map(Number).entries()) {
+    const part = have[index] ?? 0;
+    if (part !== wanted) return part > wanted;
+  }
+  return true;
+}

@@ -1,0 +1,41 @@
+/**
+ * The worker processes of one NGINX master, seen from outside. NGINX tells nobody when it is ready or when a reload is
+ * done; the titles of its processes do. Linux is read from /proc, everything else from `ps`.
+ */
+import { readFile } from 'node:fs/promises';
+import { runProgram } from './program-run.ts';
+
+export interface Worker {
+  readonly pid: number;
+  /** It takes no new connections and ends when the last of its old ones does. */
+  readonly leaving: boolean;
+}
+
+interface Child {
+  readonly pid: number;
+  readonly title: string;
+}
+
+export async function workersOf(master: number): Promise<Worker[]> {
+  const children = (await childrenFromProc(master)) ?? (await childrenFromPs(master));
+  return children
+    .filter(({ title }) => title.includes('nginx: worker process'))
+    .map(({ pid, title }) => ({ pid, leaving: title.includes('is shutting down') }));
+}
+
+async function childrenFromProc(master: number): Promise<Child[] | null> {
+  const text = await readFile(`/proc/${master}/task/${master}/children`, 'latin1').catch(() => null);
+  if (text === null) return null;
+  const pids = text.split(' ').filter(Boolean).map(Number);
+  // A process that ended meanwhile has no title, which makes it no worker.
+  const title = (pid: number): Promise<string> => readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
+  return Promise.all(pids.map(async (pid) => ({ pid, title: (await title(pid)).replaceAll('\0', ' ') })));
+}
+
+async function childrenFromPs(master: number): Promise<Child[]> {
+  const run = await runProgram('ps', ['-A', '-o', 'pid=,ppid=,args='], { timeoutMs: 5_000 });
+  const rows = run.stdout.split('\n').map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line));
+  return rows.flatMap((row) =>
+    row !== null && Number(row[2]) === master ? [{ pid: Number(row[1]), title: row[3] ?? '' }] : [],
+  );
+}
