@@ -2,14 +2,24 @@ import type { CompiledPolicy } from '@edgeward/policy';
 
 /**
  * A policy enforcement point as the sync service sees it: one NGINX, one BIG-IP, one host. A driver states what is
- * there and makes it equal to what is desired; it never decides what is desired, and never retries by itself.
+ * there and makes it equal to what is desired; it never decides what is desired, never retries by itself, and bounds the
+ * time of its own calls.
  */
 export interface EnforcementPoint {
   readonly name: string;
   /** What is there now. Writes nothing. Throws EDW_ERR_POINT_UNREACHABLE or EDW_ERR_POINT_REFUSED. */
   inspect(): Promise<Actual>;
-  /** Makes the whole desired state true, or changes nothing. Applying what is already there writes nothing. */
+  /**
+   * Makes the whole desired state true, or changes nothing. Applying what is already there writes nothing. Throws as
+   * `inspect` does, and EDW_ERR_REVISION_OLDER when the point holds a newer revision.
+   */
   apply(desired: CompiledPolicy): Promise<Applied>;
+  /**
+   * Optional and cheap, asked twice a second: a token that changes whenever the point restarted or holds another
+   * revision. Equal tokens mean that nothing of that happened in between; nothing else may be read from it. Throws as
+   * `inspect` does.
+   */
+  probe?(): Promise<string>;
   close(): Promise<void>;
 }
 

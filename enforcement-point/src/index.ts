@@ -1,1 +1,4 @@
 export type * from './enforcement-point.ts';
+export type { PointError, PointState, PointStatus } from './point-status.ts';
+export { createReconciler, type Reconciler, type ReconcilerOptions } from './reconciler.ts';
+export { revisionOlder } from './revision-older.ts';

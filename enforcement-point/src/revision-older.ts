@@ -1,0 +1,13 @@
+/** The one refusal that every driver shares: a revision only grows, so an older one is a mistake or an attack. */
+import { EdgewardError } from '@edgeward/runtime';
+
+/** EDW_ERR_REVISION_OLDER. */
+export function revisionOlder(point: string, offered: number, held: number): EdgewardError {
+  return new EdgewardError(
+    'EDW_ERR_REVISION_OLDER',
+    `applying revision ${offered} to ${point}: it holds revision ${held}`,
+    {
+      mend: 'Publish the policy again: the new revision counts from the highest one found. If two services write this point, stop one.',
+    },
+  );
+}
