@@ -32,6 +32,8 @@ export async function aptConfiguration(folder: string, architecture: string): Pr
     'APT::Architectures': architecture,
     // root would download as `_apt`, which may not enter a folder of root's own.
     'APT::Sandbox::User': 'root',
+    // Else apt calls a mirror that it could not reach a warning, and goes on with nothing.
+    'APT::Update::Error-Mode': 'any',
     'Acquire::Languages': 'none',
     'Acquire::AllowInsecureRepositories': 'false',
     'Acquire::AllowWeakRepositories': 'false',

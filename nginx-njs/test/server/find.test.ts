@@ -1,0 +1,135 @@
+import { chmod, cp, mkdir, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import t from 'tap';
+import { unpackedNginx } from '../../driver/server/debian-nginx.ts';
+import { defaultCacheDir, findNginx, type NginxBinary } from '../../driver/server/index.ts';
+import { installedNginx } from '../../driver/server/installed.ts';
+import { versionAtLeast } from '../../driver/server/nginx-binary.ts';
+import { nginxBinary } from './real-nginx.ts';
+
+const binary = await nginxBinary(t);
+const own = (await installedNginx('')).length > 0;
+const hidden = own ? 'an nginx is installed in /usr/sbin, which is always searched' : false;
+const noPackages = (await unpackedNginx(defaultCacheDir())) === null ? 'no unpacked nginx on this machine' : false;
+
+/** An installed NGINX as packages lay it out: `sbin/nginx` and `lib/nginx/modules` below one folder. */
+async function install(folder: string, script: string, modulesDir?: string): Promise<string> {
+  await mkdir(join(folder, 'sbin'), { recursive: true });
+  await mkdir(join(folder, 'lib/nginx'), { recursive: true });
+  await writeFile(join(folder, 'sbin/nginx'), `#!/bin/sh\n${script}\n`);
+  await chmod(join(folder, 'sbin/nginx'), 0o755);
+  if (modulesDir !== undefined) await symlink(modulesDir, join(folder, 'lib/nginx/modules'));
+  return join(folder, 'sbin');
+}
+
+const words = (of: NginxBinary): string => of.command.map((word) => `'${word}'`).join(' ');
+
+t.test('versions compare as numbers, part by part', async (t) => {
+  const rows: [string, string, boolean][] = [
+    ['0.8.0', '0.8.0', true],
+    ['0.8.9', '0.8.0', true],
+    ['0.8.10', '0.8.9', true],
+    ['0.7.9', '0.8.0', false],
+    ['1.0', '0.8.0', true],
+    ['0.8', '0.8.0', true],
+    ['0.8', '0.8.1', false],
+  ];
+  for (const [version, oldest, expect] of rows)
+    t.equal(versionAtLeast(version, oldest), expect, `${version} >= ${oldest}`);
+});
+
+t.test('the cache folder is the one that the environment names', async (t) => {
+  t.equal(defaultCacheDir({ EDGEWARD_CACHE: '/x/y' }), '/x/y');
+  t.equal(defaultCacheDir({ XDG_CACHE_HOME: '/x' }), '/x/edgeward');
+  t.match(defaultCacheDir({}), /\.cache\/edgeward$/);
+});
+
+t.test('what is found ran, and named its versions', async (t) => {
+  t.match(binary, { nginxVersion: /^\d+\.\d+\.\d+$/, njsVersion: /^\d+\.\d+\.\d+$/ });
+  t.ok(versionAtLeast(binary.njsVersion, '0.8.0'));
+});
+
+t.test('an installed nginx with njs comes first', async (t) => {
+  const folder = t.testdir();
+  const searchPath = await install(folder, `exec ${words(binary)} "$@"`, binary.modulesDir);
+  const found = await findNginx({ cacheDir: join(folder, 'cache'), searchPath, fetch: false });
+  t.match(found, { origin: 'path', command: [join(searchPath, 'nginx')], njsVersion: binary.njsVersion });
+});
+
+t.test(
+  'an installed nginx that can not carry a policy is passed over, with its reason',
+  { skip: hidden },
+  async (t) => {
+    const cacheDir = t.testdir();
+    const cases = [
+      {
+        name: 'without-module',
+        script: `exec ${words(binary)} "$@"`,
+        modules: undefined,
+        reason: /has no ngx_http_js_module/,
+      },
+      { name: 'no-nginx', script: 'echo hello', modules: binary.modulesDir, reason: /is no NGINX/ },
+      { name: 'broken', script: 'exit 127', modules: binary.modulesDir, reason: /is no NGINX/ },
+    ];
+    for (const { name, script, modules, reason } of cases) {
+      const searchPath = await install(join(cacheDir, name), script, modules);
+      const wanted = { code: 'EDW_ERR_NGINX_NOT_FOUND', message: reason, mend: /njs module/ };
+      await t.rejects(findNginx({ cacheDir: join(cacheDir, 'none'), searchPath, fetch: false }), wanted, name);
+    }
+  },
+);
+
+t.test('an unpacked nginx is used again, and works from another folder', { skip: hidden || noPackages }, async (t) => {
+  const cacheDir = join(t.testdir(), 'a folder with spaces');
+  await cp(defaultCacheDir(), cacheDir, { recursive: true, verbatimSymlinks: true });
+  const found = await findNginx({ cacheDir, searchPath: '', fetch: false });
+  t.equal(found.origin, 'cache');
+  t.ok(found.modulesDir.startsWith(cacheDir));
+});
+
+t.test('a cache folder that can not be written is named', { skip: hidden }, async (t) => {
+  const file = join(t.testdir({ file: 'x' }), 'file');
+  await t.rejects(findNginx({ cacheDir: file, searchPath: '' }), {
+    code: 'EDW_ERR_NGINX_FETCH',
+    message: /file/,
+    mend: /EDGEWARD_CACHE/,
+  });
+});
+
+t.test('a mirror that can not be reached is named, and nothing is left behind', { skip: hidden }, async (t) => {
+  const cacheDir = join(t.testdir(), 'cache');
+  const before = process.env.http_proxy;
+  t.teardown(() => {
+    if (before === undefined) delete process.env.http_proxy;
+    else process.env.http_proxy = before;
+  });
+  // Port 9 of loopback: nothing listens there.
+  process.env.http_proxy = 'http://127.0.0.1:9';
+  const wanted = { code: 'EDW_ERR_NGINX_FETCH', message: /Connection refused/, mend: /mirror/ };
+  await t.rejects(findNginx({ cacheDir, searchPath: '' }), wanted);
+  t.strictSame(await readdir(cacheDir), []);
+});
+
+const asked = process.env.EDGEWARD_TEST_FETCH === '1' || process.env.CI !== undefined;
+const network = asked ? false : 'downloads 40 MB: set EDGEWARD_TEST_FETCH=1, or CI';
+
+t.test('two at once fetch into an empty cache, and leave one whole folder', { skip: hidden || network }, async (t) => {
+  const cacheDir = join(t.testdir(), 'cache');
+  await mkdir(join(cacheDir, '.nginx-fetch-abandoned/root'), { recursive: true });
+  await utimes(join(cacheDir, '.nginx-fetch-abandoned'), 1, 1);
+  const said: string[] = [];
+  const find = () => findNginx({ cacheDir, searchPath: '', onProgress: (message) => said.push(message) });
+  const found = await Promise.all([find(), find()]);
+  for (const one of found) t.equal(one.origin, 'fetched');
+  t.match(said.join('\n'), /fetching NGINX/);
+  t.equal((await readdir(cacheDir)).length, 1, 'nothing else is left');
+  t.ok((await stat(cacheDir)).isDirectory());
+});
+
+t.test('a damaged cache is replaced', { skip: hidden || network }, async (t) => {
+  const cacheDir = join(t.testdir(), 'cache');
+  const first = await findNginx({ cacheDir, searchPath: '' });
+  await rm(first.modulesDir, { recursive: true });
+  t.match(await findNginx({ cacheDir, searchPath: '' }), { origin: 'fetched', njsVersion: binary.njsVersion });
+  t.match(await findNginx({ cacheDir, searchPath: '' }), { origin: 'cache' });
+});
