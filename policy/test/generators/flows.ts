@@ -189,9 +189,10 @@ export const arbitraryFlow = (documents: unknown[]): fc.Arbitrary<Flow> => {
       .filter(({ kind, name }) => kind === 'Point' && name === object.point)
       .map((point) => failsafeFlow(object, point)),
   );
-  return fc.oneof(
+  const flow = fc.oneof(
     ...objects.map((object) => ({ weight: 20, arbitrary: flowTo(documents, object) })),
     ...failsafes.map((arbitrary) => ({ weight: 3, arbitrary })),
     { weight: 2, arbitrary: fc.constantFrom(...strangers).chain((stranger) => flowTo(documents, stranger)) },
   );
+  return flow.map((one) => structuredClone(one));
 };

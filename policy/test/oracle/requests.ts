@@ -78,6 +78,8 @@ export const readRequest = (flow: Flow): Request | null => {
   const method = flow.method ?? 'GET';
   if (method === 'CONNECT') return null;
   const { authority, rest } = splitTarget(flow.path ?? '/');
+  // `?q` alone is a target that does not begin with a slash; only an absolute form may leave its path out before a query.
+  if (authority === null && rest.startsWith('?')) return null;
   if (authority !== null && (authority === '' || authority.includes('@'))) return null;
   const sent = flow.host === undefined ? [] : [flow.host].flat();
   const hosts = new Set([...(authority === null ? [] : [authority]), ...sent].map(plainHost));
