@@ -3,6 +3,7 @@
  * the reconciler. The fixture stands between driver and point, so that it counts and cuts what really happens there and
  * does not believe the driver. Part of the product's source because drivers in other folders run it; nothing else does.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
 import type { Actual, EnforcementPoint } from './enforcement-point.ts';
@@ -17,7 +18,7 @@ export interface ContractFixture {
   readState(): Promise<unknown>;
   /** Everything at the point that is not the driver's, with something in it. */
   readForeign(): Promise<unknown>;
-  /** Writes that reached the point since the fixture was made. */
+  /** Writes sent to the point since the fixture was made, those that were cut included. */
   writes(): number;
   /** Changes the policy at the point behind the driver's back. */
   tamper(): Promise<void>;
@@ -28,7 +29,7 @@ export interface ContractFixture {
   mend(): Promise<void> | void;
   /** The point starts anew, as after a crash of its own. */
   restart(): Promise<void>;
-  /** Also after a failure, and once only. */
+  /** Called after a failure too; a second call does nothing. */
   close(): Promise<void>;
 }
 
@@ -223,13 +224,14 @@ async function killAtWrite(t: ContractTest, fixture: ContractFixture, n: number,
   const code = await codeOf(() => dying.apply(policyB));
   const reached = fixture.writes() - before;
   await fixture.mend();
-  if (code === null && reached < n) return false;
+  if (reached < n) return false;
   t.ok(code === null || code.startsWith('EDW_ERR_'), `cut at write ${n}: a coded error, or none after the switch`);
   const heir = await fixture.open();
+  // Halves that are not in force are no drift; the next apply clears them away, as the comparison below shows.
   const found = await heir.inspect();
-  const hash = found.state === 'empty' ? 'empty' : found.hash;
-  t.ok(hash === policyA.hash || hash === policyB.hash, `cut at write ${n}: A or B is in force`);
-  t.ok(code !== null || hash === policyB.hash, `cut at write ${n}: no success is told unless B is in force`);
+  const whole = [loaded(policyA), loaded(policyB)].findIndex((wanted) => equal(found, wanted));
+  t.ok(whole !== -1, `cut at write ${n}: A or B is in force, and whole`);
+  t.ok(code !== null || whole === 1, `cut at write ${n}: no success is told unless B is in force`);
   await heir.apply(policyB);
   t.strictSame(await fixture.readState(), wanted, `cut at write ${n}: the next apply makes it B`);
   t.strictSame(await heir.inspect(), loaded(policyB), `cut at write ${n}: and inspect says B`);
@@ -245,7 +247,7 @@ function drifted(actual: Actual, policy: CompiledPolicy): boolean {
 }
 
 function equal(one: unknown, other: unknown): boolean {
-  return JSON.stringify(one) === JSON.stringify(other);
+  return isDeepStrictEqual(one, other);
 }
 
 /** The code of what was thrown, `uncoded` for any other error, null for none. */
