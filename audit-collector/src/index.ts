@@ -1,1 +1,14 @@
-export {};
+export { type Collector, type CollectorOptions, createCollector, type LogStatus } from './collector.ts';
+export {
+  type DenyEvent,
+  type DenyReason,
+  type DenyVerdict,
+  denyEventSchema,
+  type Labels,
+  mergeLabels,
+  type SourceLabels,
+} from './deny-event.ts';
+export type { DenyRecord, UnparsedCause } from './deny-log.ts';
+export type { EnforcedCount } from './ledger-counters.ts';
+export type { DenialQuery, StoredDenial } from './ledger-rows.ts';
+export type { FileCursor, LossCause } from './log-cursor.ts';

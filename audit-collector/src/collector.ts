@@ -1,0 +1,264 @@
+/**
+ * The audit collector: follows the deny log of every point and brings each line into the ledger once. Whatever fails, the
+ * lines wait in the log: the tail is thrown away and begun anew from the stored cursors. It never holds traffic up, and
+ * everything that it could not read or may have missed has a counter.
+ */
+import { setImmediate, setInterval, setTimeout } from 'node:timers/promises';
+import { type Backoff, backoff, EdgewardError, type Logger, messageOf, type Registry } from '@edgeward/runtime';
+import { type CollectorMetrics, collectorMetrics } from './collector-metrics.ts';
+import { denyEvent, type Labels } from './deny-event.ts';
+import { parseDenyLine, type UnparsedCause } from './deny-log.ts';
+import { openLedger } from './ledger.ts';
+import type { EnforcedCount } from './ledger-counters.ts';
+import type { DenialQuery, StoredDenial } from './ledger-rows.ts';
+import type { FileCursor, LossCause } from './log-cursor.ts';
+import { createLogTail, type LogBatch, type LogTail } from './log-tail.ts';
+
+export interface CollectorOptions {
+  ledgerFile: string;
+  logs: readonly { point: string; file: string }[];
+  labels: Labels;
+  logger: Logger;
+  registry: Registry;
+  /** Milliseconds since the epoch. */
+  now?: (() => number) | undefined;
+  /** Days that an event is kept, counted from its storing; 30 unless told. */
+  retainDays?: number | undefined;
+  synchronous?: 'FULL' | 'NORMAL' | undefined;
+  pollIntervalMs?: number | undefined;
+  lingerMs?: number | undefined;
+}
+
+export interface LogStatus {
+  point: string;
+  file: string;
+  /** Denials of this point ever stored. */
+  stored: number;
+  unparsed: Partial<Record<UnparsedCause, number>>;
+  losses: Partial<Record<LossCause, number>>;
+  lagBytes: number;
+  /** How far the newest file was read. */
+  cursor: FileCursor | null;
+  /** ISO time of the last event stored, by the clock of the point. */
+  lastEventAt: string | null;
+  /** Why nothing is read now. */
+  error: { code: string; message: string; mend: string } | null;
+}
+
+export interface Collector {
+  start(): Promise<void>;
+  /** Ends after the batch in hand; what is not read yet waits in the log. */
+  close(): Promise<void>;
+  denials(query: DenialQuery): StoredDenial[];
+  byRef(ref: string): StoredDenial | null;
+  /** Called after the commit, in order. The answer ends it. */
+  onDenial(listener: (denial: StoredDenial) => void): () => void;
+  status(): LogStatus[];
+  /**
+   * The point's own counters as read now, with the same names of objects as the events. `epoch` names the point's life (of
+   * NGINX, the start of its master): with it, a restart is never mistaken.
+   */
+  setEnforcedCounts(point: string, counts: readonly EnforcedCount[], epoch?: string | null): void;
+}
+
+const dayMs = 86_400_000;
+const pruneIntervalMs = 3_600_000;
+const pruneRows = 2_000;
+const quietMs = 10_000;
+
+interface Follower {
+  point: string;
+  file: string;
+  tail: LogTail | null;
+  error: LogStatus['error'];
+}
+
+/** Opens the ledger: throws EDW_ERR_LEDGER_… */
+export function createCollector(options: CollectorOptions): Collector {
+  const { logger } = options;
+  const now = options.now ?? Date.now;
+  const ledger = openLedger({ file: options.ledgerFile, synchronous: options.synchronous });
+  const followers: Follower[] = options.logs.map((log) => ({ ...log, tail: null, error: null }));
+  const metrics = collectorMetrics(options.registry, ledger, () =>
+    followers.map(({ point, tail }) => ({ point, lagBytes: tail?.lagBytes() ?? 0 })),
+  );
+  const listeners = new Set<(denial: StoredDenial) => void>();
+  const ending = new AbortController();
+  const seldom = oncePerWhile(now);
+  const labels = guardedLabels(options.labels, (thrown) =>
+    seldom('labels', () => logger.error({ event: 'labels_failed', err: thrown }, messageOf(thrown))),
+  );
+  let running: Promise<unknown> | null = null;
+
+  function store({ point, file }: Follower, batch: LogBatch): void {
+    const parsed = batch.lines.map(parseDenyLine);
+    const events = parsed.flatMap(({ records }) => records.map((record) => denyEvent(record, point, labels)));
+    const unparsed = parsed.flatMap((line) => (line.unparsed === null ? [] : [line.unparsed]));
+    const { cursors, losses } = batch;
+    const stored = ledger.store({ point, log: file, storedMs: now(), events, unparsed, cursors, losses });
+    count(metrics, point, { stored, unparsed, losses }, now());
+    for (const loss of losses) logger.warn({ event: 'deny_log_loss', point, file, ...loss }, 'lines may be lost');
+    if (unparsed.length > 0) {
+      const { cause, sample } = unparsed[0] ?? {};
+      seldom(`unparsed ${point}`, () =>
+        logger.warn({ event: 'deny_line_unparsed', point, file, cause, sample }, 'kept'),
+      );
+    }
+    for (const denial of stored) for (const listener of listeners) tell(listener, denial);
+  }
+
+  function tell(listener: (denial: StoredDenial) => void, denial: StoredDenial): void {
+    try {
+      listener(denial);
+    } catch (thrown) {
+      // It is stored: what a view does with it must not stop the next one.
+      seldom('listener', () => logger.error({ event: 'denial_listener_failed', err: thrown }, messageOf(thrown)));
+    }
+  }
+
+  async function follow(follower: Follower): Promise<void> {
+    const retry = backoff({ baseMs: 250, maxMs: 30_000 });
+    while (!ending.signal.aborted) {
+      try {
+        await drain(follower, retry);
+      } catch (thrown) {
+        follower.error = describe(thrown);
+        logger.error({ event: 'deny_log_failed', point: follower.point, err: thrown }, messageOf(thrown));
+      }
+      await pause(retry.nextMs(), ending.signal);
+    }
+  }
+
+  async function drain(follower: Follower, retry: Backoff): Promise<void> {
+    const { point, file } = follower;
+    const cursors = ledger.cursors(point, file);
+    const { pollIntervalMs, lingerMs } = options;
+    const tail = createLogTail({ file, cursors, now, signal: ending.signal, pollIntervalMs, lingerMs });
+    follower.tail = tail;
+    try {
+      while (!ending.signal.aborted) {
+        const batch = await tail.next();
+        if (batch !== null) store(follower, batch);
+        follower.error = null;
+        retry.reset();
+        if (batch === null) await tail.changed();
+      }
+    } finally {
+      await tail.close();
+    }
+  }
+
+  async function prune(): Promise<void> {
+    const beforeMs = now() - (options.retainDays ?? 30) * dayMs;
+    // In steps, so that no reader of the log and no scrape waits for a long deletion.
+    while (!ending.signal.aborted && ledger.prune(beforeMs, pruneRows) === pruneRows) await setImmediate();
+  }
+
+  async function pruneForEver(): Promise<void> {
+    const report = (thrown: unknown): void =>
+      logger.error({ event: 'retention_failed', err: thrown }, messageOf(thrown));
+    await prune().catch(report);
+    const hours = setInterval(pruneIntervalMs, null, { ref: false, signal: ending.signal });
+    try {
+      for await (const _ of hours) await prune().catch(report);
+    } catch (thrown) {
+      if (!ending.signal.aborted) throw thrown;
+    }
+  }
+
+  return {
+    async start() {
+      running ??= Promise.all([...followers.map(follow), pruneForEver()]);
+    },
+    async close() {
+      if (ending.signal.aborted) return;
+      ending.abort();
+      await running;
+      metrics.close();
+      ledger.close();
+    },
+    denials: (query) => ledger.denials(query),
+    byRef: (ref) => ledger.byRef(ref),
+    onDenial(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    status() {
+      const counts = { totals: ledger.totals(), unparsed: ledger.unparsed(), losses: ledger.losses() };
+      return followers.map((follower) => {
+        const { point, file, tail, error } = follower;
+        const totals = counts.totals.filter((total) => total.point === point);
+        const lastMs = Math.max(-1, ...totals.map((total) => total.lastMs));
+        return {
+          point,
+          file,
+          stored: totals.reduce((sum, total) => sum + total.count, 0),
+          unparsed: byCause(counts.unparsed, point),
+          losses: byCause(counts.losses, point),
+          lagBytes: tail?.lagBytes() ?? 0,
+          cursor: ledger.cursors(point, file).find((cursor) => cursor.state === 'reading') ?? null,
+          lastEventAt: lastMs < 0 ? null : new Date(lastMs).toISOString(),
+          error,
+        };
+      });
+    },
+    setEnforcedCounts: (point, counts, epoch = null) => ledger.observeEnforced(point, counts, epoch),
+  };
+}
+
+function count(
+  metrics: CollectorMetrics,
+  point: string,
+  batch: { stored: StoredDenial[]; unparsed: { cause: UnparsedCause }[]; losses: { cause: LossCause }[] },
+  nowMs: number,
+): void {
+  for (const { event } of batch.stored) metrics.stored(event, nowMs);
+  for (const { cause } of batch.unparsed) metrics.unparsed(point, cause);
+  for (const { cause } of batch.losses) metrics.lost(point, cause);
+}
+
+/** A denial is stored also when nothing is known about its ends. */
+function guardedLabels(labels: Labels, report: (thrown: unknown) => void): Labels {
+  const orElse = <Answer>(ask: () => Answer, fallback: Answer): Answer => {
+    try {
+      return ask();
+    } catch (thrown) {
+      report(thrown);
+      return fallback;
+    }
+  };
+  const nobody = { workloads: [], networks: [], labels: {}, revision: null };
+  return {
+    source: (address, revision) => orElse(() => labels.source(address, revision), nobody),
+    object: (point, bind, revision) => orElse(() => labels.object(point, bind, revision), null),
+    nearest: (event) => orElse(() => labels.nearest(event), { nearestRule: null, missed: null }),
+  };
+}
+
+function byCause<Cause extends string>(
+  counts: readonly { point: string; cause: Cause; count: number }[],
+  point: string,
+): Partial<Record<Cause, number>> {
+  const own = counts.filter((entry) => entry.point === point);
+  return Object.fromEntries(own.map((entry) => [entry.cause, entry.count])) as Partial<Record<Cause, number>>;
+}
+
+function describe(thrown: unknown): { code: string; message: string; mend: string } {
+  const { code, mend } =
+    thrown instanceof EdgewardError ? thrown : { code: 'EDW_ERR_INTERNAL', mend: 'This is a bug: please report it.' };
+  return { code, message: messageOf(thrown), mend };
+}
+
+function oncePerWhile(now: () => number): (key: string, run: () => void) => void {
+  const lastMs = new Map<string, number>();
+  return (key, run) => {
+    if (now() - (lastMs.get(key) ?? Number.NEGATIVE_INFINITY) < quietMs) return;
+    lastMs.set(key, now());
+    run();
+  };
+}
+
+/** Settles early, and without an error, when aborted. */
+async function pause(delayMs: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(delayMs, null, { ref: false, signal }).catch(() => {});
+}

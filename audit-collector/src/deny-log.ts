@@ -1,0 +1,116 @@
+/**
+ * One line of the deny log that NGINX writes: one JSON object a line, by our njs module. What a client sent stands in it
+ * escaped, yet nothing is believed before it was checked: a line gives a record, or the cause why not with a sample of
+ * it, or both where a line was torn and a whole record follows in it.
+ */
+import { isIP } from 'node:net';
+import * as z from 'zod';
+import { type DenyReason, type DenyVerdict, denyReasons } from './deny-event.ts';
+
+/** As the point wrote it. `t` is in milliseconds since the epoch; `object` is what the point calls it, or ''. */
+export interface DenyRecord {
+  v: 1;
+  t: number;
+  ref: string | null;
+  object: string;
+  source: string;
+  peer: string;
+  peerPort: number;
+  port: string;
+  method: string;
+  path: string;
+  truncated: boolean;
+  host: string;
+  verdict: DenyVerdict;
+  reason: DenyReason;
+  rule: string | null;
+  revision: number;
+}
+
+export const unparsedCauses = ['empty', 'too-long', 'not-json', 'torn', 'wrong-version', 'wrong-shape'] as const;
+export type UnparsedCause = (typeof unparsedCauses)[number];
+
+export interface Unparsed {
+  cause: UnparsedCause;
+  /** The line's first kilobyte. */
+  sample: string;
+}
+
+export interface ParsedLine {
+  /** One, unless the line could not be read, or newlines were lost in it. */
+  records: DenyRecord[];
+  unparsed: Unparsed | null;
+}
+
+export const maxLineBytes = 65_536;
+const sampleChars = 1024;
+/** Year 9999: what an ISO date can say in four digits. */
+const maxTimeMs = 253_402_300_799_999;
+/** A quote inside a JSON string is escaped, so a client cannot write this: it begins a record. */
+const recordStart = '{"v":1,';
+
+// A listener on a unix socket has no peer address; NGINX says `unix:`.
+const address = z.string().refine((text) => text === 'unix:' || isIP(text) !== 0);
+// A lone surrogate, which JSON can escape, has no UTF-8: it is replaced here and not differently by each store.
+const wellFormed = (text: string): string => Buffer.from(text, 'utf8').toString('utf8');
+const text = z.string().transform(wellFormed);
+const name = z.string().max(1024).transform(wellFormed);
+
+const recordSchema: z.ZodType<DenyRecord> = z.object({
+  v: z.literal(1),
+  t: z.int().min(0).max(maxTimeMs),
+  ref: name.nullable(),
+  object: name,
+  source: address,
+  peer: address,
+  peerPort: z.int().min(0).max(65535),
+  port: z.string().regex(/^(?:tcp|udp)\/\d{1,5}$/),
+  method: text,
+  path: text,
+  truncated: z.boolean(),
+  host: text,
+  verdict: z.enum(['deny', 'would-deny']),
+  reason: z.enum(denyReasons),
+  rule: name.nullable(),
+  revision: z.int().min(0),
+});
+
+/** `line` is without its newline. Bad UTF-8 is replaced, so that a denial is not lost over a byte of its path. */
+export function parseDenyLine(line: Buffer): ParsedLine {
+  const text = line.toString('utf8');
+  if (line.length > maxLineBytes) return refused('too-long', text);
+  if (text.trim() === '') return refused('empty', text);
+  const value = parseJson(text);
+  return value === undefined ? rescue(text) : judge(value, text);
+}
+
+/** A writer that died half-way left no newline, and the next record stands in the same line: that one is whole. */
+function rescue(text: string): ParsedLine {
+  const pieces = text.split(recordStart).map((rest, index) => (index === 0 ? rest : recordStart + rest));
+  const parsed = pieces.filter((piece) => piece !== '').map((piece) => judge(parseJson(piece), piece));
+  const records = parsed.flatMap((piece) => piece.records);
+  if (records.length === parsed.length) return { records, unparsed: null };
+  const cause = records.length > 0 || text.startsWith('{') ? 'torn' : 'not-json';
+  return { records, unparsed: { cause, sample: sampleOf(text) } };
+}
+
+function judge(value: unknown, text: string): ParsedLine {
+  const parsed = recordSchema.safeParse(value);
+  if (parsed.success) return { records: [parsed.data], unparsed: null };
+  const versioned = typeof value === 'object' && value !== null && 'v' in value && Number.isInteger(value.v);
+  return refused(versioned && value.v !== 1 ? 'wrong-version' : 'wrong-shape', text);
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const sampleOf = (line: string): string => wellFormed(line.slice(0, sampleChars));
+const refused = (cause: UnparsedCause, text: string): ParsedLine => ({
+  records: [],
+  unparsed: { cause, sample: sampleOf(text) },
+});

@@ -1,0 +1,57 @@
+/** What SQLite says, as a code that stands in `docs/errors.md`. Nothing here ever deletes or repairs a ledger. */
+import { EdgewardError, messageOf } from '@edgeward/runtime';
+
+/** Primary result codes of SQLite (sqlite.org/rescode.html). */
+const causes: Record<number, { code: string; mend: string }> = {
+  5: {
+    code: 'EDW_ERR_LEDGER_BUSY',
+    mend: 'Another process holds the ledger for writing. Stop it, or give each collector a ledger of its own.',
+  },
+  8: {
+    code: 'EDW_ERR_LEDGER_UNWRITABLE',
+    mend: 'Let the user that runs the collector write the ledger and its folder. Denials wait in the deny log meanwhile.',
+  },
+  10: {
+    code: 'EDW_ERR_LEDGER_WRITE',
+    mend: 'The disk failed. Check it (dmesg). Denials wait in the deny log meanwhile.',
+  },
+  11: {
+    code: 'EDW_ERR_LEDGER_DAMAGED',
+    mend: 'Move the ledger aside (keep its -wal file with it) and start again, or save it with `sqlite3 FILE .recover`.',
+  },
+  13: {
+    code: 'EDW_ERR_LEDGER_WRITE',
+    mend: 'The disk is full. Free some space; denials wait in the deny log meanwhile.',
+  },
+  14: {
+    code: 'EDW_ERR_LEDGER_UNWRITABLE',
+    mend: 'Create the folder of the ledger and let the user that runs the collector write in it.',
+  },
+  26: {
+    code: 'EDW_ERR_LEDGER_DAMAGED',
+    mend: 'This file is no ledger. Name another file, or move this one aside.',
+  },
+};
+
+export function ledgerError(doing: string, thrown: unknown): EdgewardError {
+  if (thrown instanceof EdgewardError) return thrown;
+  const known = causes[resultCodeOf(thrown) & 0xff];
+  return new EdgewardError(known?.code ?? 'EDW_ERR_LEDGER_WRITE', `${doing}: ${messageOf(thrown)}`, {
+    cause: thrown,
+    mend: known?.mend ?? 'Check the disk and the permissions of the ledger and its folder.',
+  });
+}
+
+export const newerLedger = (file: string, version: number, known: number): EdgewardError =>
+  new EdgewardError('EDW_ERR_LEDGER_NEWER', `opening the ledger ${file}: its format is ${version}, known is ${known}`, {
+    mend: 'A newer Edgeward wrote this ledger. Run that version, or name another file.',
+  });
+
+export const contendedLedger = (point: string, log: string): EdgewardError =>
+  new EdgewardError('EDW_ERR_LEDGER_CONTENDED', `storing denials of ${point} from ${log}: the cursor moved meanwhile`, {
+    mend: 'Two collectors read this log into one ledger. Nothing is stored twice, but stop one of them.',
+  });
+
+function resultCodeOf(thrown: unknown): number {
+  return thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number' ? thrown.errcode : 0;
+}

@@ -1,0 +1,59 @@
+/**
+ * The tables of the ledger and how an older file becomes a newer one: `user_version` counts the migrations that were
+ * applied. A migration is never edited once it was released; the next one is added below it.
+ */
+export const migrations: readonly string[] = [
+  `
+  -- Label sets repeat without end; each is kept once, as sorted JSON.
+  CREATE TABLE label_sets (id INTEGER PRIMARY KEY, labels TEXT NOT NULL UNIQUE) STRICT;
+
+  -- AUTOINCREMENT: an id is never given again after retention, so that paging by it never skips.
+  CREATE TABLE events (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, stored_ms INTEGER NOT NULL,
+    time_ms INTEGER NOT NULL, window_start_ms INTEGER NOT NULL, window_end_ms INTEGER NOT NULL, count INTEGER NOT NULL,
+    ref TEXT, point TEXT NOT NULL,
+    object TEXT NOT NULL, object_labels_id INTEGER NOT NULL REFERENCES label_sets (id),
+    source TEXT NOT NULL, source_port INTEGER, source_workloads TEXT NOT NULL, source_networks TEXT NOT NULL,
+    source_labels_id INTEGER NOT NULL REFERENCES label_sets (id), labels_revision INTEGER, peer TEXT,
+    port TEXT NOT NULL, method TEXT, path TEXT, truncated INTEGER NOT NULL, host TEXT,
+    verdict TEXT NOT NULL, reason TEXT NOT NULL, rule TEXT, revision INTEGER NOT NULL, nearest_rule TEXT, missed TEXT
+  ) STRICT;
+  CREATE INDEX events_time ON events (time_ms);
+  CREATE INDEX events_source ON events (source);
+  CREATE INDEX events_ref ON events (ref) WHERE ref IS NOT NULL;
+
+  -- How far each log file was read; written in the transaction that stores what was read.
+  CREATE TABLE cursors (
+    point TEXT NOT NULL, log TEXT NOT NULL, dev TEXT NOT NULL, inode TEXT NOT NULL,
+    offset INTEGER NOT NULL, head_length INTEGER NOT NULL, head_crc INTEGER NOT NULL,
+    skipping INTEGER NOT NULL, state TEXT NOT NULL, updated_ms INTEGER NOT NULL,
+    PRIMARY KEY (point, log, dev, inode)
+  ) STRICT, WITHOUT ROWID;
+
+  -- Everything ever stored; retention does not touch it.
+  CREATE TABLE totals (
+    point TEXT NOT NULL, object TEXT NOT NULL, reason TEXT NOT NULL, verdict TEXT NOT NULL,
+    count INTEGER NOT NULL, last_ms INTEGER NOT NULL,
+    PRIMARY KEY (point, object, reason, verdict)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE unparsed (
+    point TEXT NOT NULL, cause TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (point, cause)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE quarantine (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, stored_ms INTEGER NOT NULL,
+    point TEXT NOT NULL, log TEXT NOT NULL, cause TEXT NOT NULL, sample TEXT NOT NULL
+  ) STRICT;
+  CREATE TABLE losses (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, stored_ms INTEGER NOT NULL,
+    point TEXT NOT NULL, log TEXT NOT NULL, cause TEXT NOT NULL, inode TEXT NOT NULL, offset INTEGER NOT NULL
+  ) STRICT;
+
+  -- The points' own counters, which begin anew with each life of a point: last as read, total over all lives.
+  CREATE TABLE enforced (
+    point TEXT NOT NULL, object TEXT NOT NULL, reason TEXT NOT NULL, last INTEGER NOT NULL, total INTEGER NOT NULL,
+    PRIMARY KEY (point, object, reason)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE point_epochs (point TEXT PRIMARY KEY, epoch TEXT NOT NULL) STRICT, WITHOUT ROWID;
+  `,
+];

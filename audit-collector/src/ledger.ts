@@ -1,0 +1,249 @@
+/**
+ * The ledger: every denial that was read, once, in one SQLite file that `sqlite3` opens too. Events, totals and the cursor
+ * of the log they came from are one transaction, and a cursor moves only from where it is said to stand: what is killed
+ * or run twice stores nothing twice and leaves nothing out. A damaged or read-only file is an error with a code; nothing
+ * but retention ever deletes.
+ */
+import { closeSync, openSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import type { DenyEvent } from './deny-event.ts';
+import type { Unparsed, UnparsedCause } from './deny-log.ts';
+import { type EnforcedCount, type EnforcedTotal, ledgerCounters } from './ledger-counters.ts';
+import { contendedLedger, ledgerError, newerLedger } from './ledger-error.ts';
+import {
+  type DenialQuery,
+  denialOf,
+  denialSelect,
+  insertEvent,
+  labelText,
+  rowOf,
+  type StoredDenial,
+} from './ledger-rows.ts';
+import { migrations } from './ledger-schema.ts';
+import type { FileCursor, Loss, LossCause } from './log-cursor.ts';
+import type { CursorChange } from './log-tail.ts';
+
+export interface LedgerBatch {
+  point: string;
+  log: string;
+  storedMs: number;
+  events: readonly DenyEvent[];
+  unparsed: readonly Unparsed[];
+  cursors: readonly CursorChange[];
+  losses: readonly Loss[];
+}
+
+export interface Total {
+  point: string;
+  object: string;
+  reason: DenyEvent['reason'];
+  verdict: DenyEvent['verdict'];
+  count: number;
+  /** Time of the last event stored. */
+  lastMs: number;
+}
+
+export interface Ledger {
+  /** All of it or nothing. Throws EDW_ERR_LEDGER_CONTENDED when a cursor does not stand where the batch says. */
+  store(batch: LedgerBatch): StoredDenial[];
+  cursors(point: string, log: string): FileCursor[];
+  denials(query: DenialQuery): StoredDenial[];
+  /** The newest with this reference. */
+  byRef(ref: string): StoredDenial | null;
+  /** All that was ever stored, also what retention has deleted since. */
+  totals(): Total[];
+  unparsed(): { point: string; cause: UnparsedCause; count: number }[];
+  losses(): { point: string; cause: LossCause; count: number }[];
+  /** The last hundred lines that could not be read, oldest first. */
+  quarantined(): { point: string; cause: UnparsedCause; sample: string }[];
+  observeEnforced(point: string, counts: readonly EnforcedCount[], epoch: string | null): void;
+  enforced(): EnforcedTotal[];
+  /** Deletes at most `maxRows` events stored before that instant; answers how many. */
+  prune(beforeMs: number, maxRows: number): number;
+  close(): void;
+}
+
+export interface LedgerOptions {
+  file: string;
+  /** FULL (default) survives a power failure, NORMAL only the death of the process. */
+  synchronous?: 'FULL' | 'NORMAL' | undefined;
+}
+
+const busyTimeoutMs = 2_000;
+const maxQuarantined = 100;
+/** Far more than the rotations that anyone keeps; a forgotten one that is still there would be read again. */
+const maxCursors = 10_000;
+const maxCachedSets = 10_000;
+
+export function openLedger(options: LedgerOptions): Ledger {
+  const doing = `opening the ledger ${options.file}`;
+  const db = guarded(doing, () => openDatabase(options.file));
+  try {
+    return guarded(doing, () => {
+      prepareDatabase(db, options);
+      return ledgerOn(db);
+    });
+  } catch (thrown) {
+    db.close();
+    throw thrown;
+  }
+}
+
+function openDatabase(file: string): DatabaseSync {
+  // Addresses of people stand in it: ours alone, whatever the umask says. SQLite gives its -wal file the same mode.
+  closeSync(openSync(file, 'a', 0o600));
+  return new DatabaseSync(file, { timeout: busyTimeoutMs });
+}
+
+function prepareDatabase(db: DatabaseSync, options: LedgerOptions): void {
+  const version = Number(db.prepare('PRAGMA user_version').get()?.user_version);
+  if (version > migrations.length) throw newerLedger(options.file, version, migrations.length);
+  db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${options.synchronous ?? 'FULL'}`);
+  // Also with nothing to migrate: a file that cannot be written is found out now, not at the first denial.
+  inTransaction(db, () => {
+    for (const migration of migrations.slice(version)) db.exec(migration);
+    db.exec(`PRAGMA user_version = ${migrations.length}`);
+  });
+}
+
+function ledgerOn(db: DatabaseSync): Ledger {
+  const counters = ledgerCounters(db);
+  const cursors = cursorTable(db);
+  const setIds = new Map<string, number>();
+  const write = writer(db, setIds);
+  const rows = <Row>(sql: string): (() => Row[]) => {
+    const statement = db.prepare(sql);
+    return () => guarded('reading the ledger', () => statement.all() as Row[]);
+  };
+  const setOf = labelSets(db);
+  const find = (query: DenialQuery): StoredDenial[] => {
+    const { sql, parameters } = denialSelect(query);
+    return guarded('reading the ledger', () => {
+      const denials = db
+        .prepare(sql)
+        .all(parameters)
+        .map((row) => denialOf(row, setOf));
+      return query.newest ? denials.reverse() : denials;
+    });
+  };
+  const prune = db.prepare(`DELETE FROM events WHERE stored_ms < :beforeMs
+    AND id IN (SELECT id FROM events ORDER BY id LIMIT :maxRows)`);
+  return {
+    store(batch) {
+      try {
+        return inTransaction(db, () => {
+          for (const change of batch.cursors) cursors.move(batch, change);
+          return write(batch);
+        });
+      } catch (thrown) {
+        setIds.clear(); // A set that was interned in this transaction is not there.
+        throw ledgerError(`storing denials of ${batch.point}`, thrown);
+      }
+    },
+    cursors: (point, log) => guarded('reading the cursors', () => cursors.read(point, log)),
+    denials: find,
+    byRef: (ref) => find({ ref, limit: 1, newest: true })[0] ?? null,
+    totals: rows('SELECT point, object, reason, verdict, count, last_ms AS lastMs FROM totals'),
+    unparsed: rows('SELECT point, cause, count FROM unparsed'),
+    losses: rows('SELECT point, cause, count(*) AS count FROM losses GROUP BY point, cause'),
+    quarantined: rows('SELECT point, cause, sample FROM quarantine ORDER BY id'),
+    observeEnforced(point, counts, epoch) {
+      guarded(`storing the counters of ${point}`, () =>
+        inTransaction(db, () => counters.observe(point, counts, epoch)),
+      );
+    },
+    enforced: () => guarded('reading the ledger', () => counters.totals()),
+    prune: (beforeMs, maxRows) =>
+      guarded('deleting old denials', () => Number(prune.run({ beforeMs, maxRows }).changes)),
+    close: () => db.close(),
+  };
+}
+
+/** Inserts what a batch holds, within a transaction. */
+function writer(db: DatabaseSync, setIds: Map<string, number>): (batch: LedgerBatch) => StoredDenial[] {
+  const findSet = db.prepare('SELECT id FROM label_sets WHERE labels = ?');
+  const addSet = db.prepare('INSERT INTO label_sets (labels) VALUES (?)');
+  const addEvent = db.prepare(insertEvent);
+  const addTotal = db.prepare(`INSERT INTO totals VALUES (:point, :object, :reason, :verdict, :count, :lastMs)
+    ON CONFLICT DO UPDATE SET count = count + :count, last_ms = max(last_ms, :lastMs)`);
+  const addUnparsed = db.prepare('INSERT INTO unparsed VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1');
+  const addSample = db.prepare('INSERT INTO quarantine (stored_ms, point, log, cause, sample) VALUES (?, ?, ?, ?, ?)');
+  const trimSamples = db.prepare(
+    `DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ${maxQuarantined}`,
+  );
+  const addLoss = db.prepare(
+    'INSERT INTO losses (stored_ms, point, log, cause, inode, offset) VALUES (?, ?, ?, ?, ?, ?)',
+  );
+
+  function setId(labels: Record<string, string>): number {
+    const text = labelText(labels);
+    const known = setIds.get(text) ?? findSet.get(text)?.id;
+    const id = Number(known ?? addSet.run(text).lastInsertRowid);
+    if (setIds.size >= maxCachedSets) setIds.clear();
+    setIds.set(text, id);
+    return id;
+  }
+  return ({ point, log, storedMs, events, unparsed, losses }) => {
+    const insert = (event: DenyEvent): number => Number(addEvent.run(...rowOf(event, storedMs, setId)).lastInsertRowid);
+    const stored = events.map((event) => ({ id: insert(event), event }));
+    for (const { point, object, reason, verdict, count, time } of events) {
+      addTotal.run({ point, object, reason, verdict, count, lastMs: Date.parse(time) });
+    }
+    for (const { cause, sample } of unparsed) {
+      addUnparsed.run(point, cause);
+      addSample.run(storedMs, point, log, cause, sample);
+    }
+    if (unparsed.length > 0) trimSamples.run();
+    for (const { cause, inode, offset } of losses) addLoss.run(storedMs, point, log, cause, inode, offset);
+    return stored;
+  };
+}
+
+function labelSets(db: DatabaseSync): (id: number) => unknown {
+  const read = db.prepare('SELECT labels FROM label_sets WHERE id = ?');
+  return (id) => JSON.parse(String(read.get(id)?.labels));
+}
+
+interface CursorTable {
+  read(point: string, log: string): FileCursor[];
+  /** Within a transaction. */
+  move(batch: Pick<LedgerBatch, 'point' | 'log' | 'storedMs'>, change: CursorChange): void;
+}
+
+function cursorTable(db: DatabaseSync): CursorTable {
+  const read = db.prepare(`SELECT dev, inode, offset, head_length AS headLength, head_crc AS headCrc, skipping, state
+    FROM cursors WHERE point = ? AND log = ? ORDER BY updated_ms DESC LIMIT ${maxCursors}`);
+  const stands = db.prepare('SELECT offset FROM cursors WHERE point = ? AND log = ? AND dev = ? AND inode = ?');
+  const put = db.prepare('INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  return {
+    read(point, log) {
+      const found = read.all(point, log) as unknown as (Omit<FileCursor, 'skipping'> & { skipping: number })[];
+      return found.map((row) => ({ ...row, skipping: row.skipping === 1 }));
+    },
+    move({ point, log, storedMs }, { from, cursor }) {
+      const { dev, inode, offset, headLength, headCrc, skipping, state } = cursor;
+      if ((stands.get(point, log, dev, inode)?.offset ?? null) !== from) throw contendedLedger(point, log);
+      put.run(point, log, dev, inode, offset, headLength, headCrc, Number(skipping), state, storedMs);
+    },
+  };
+}
+
+function inTransaction<Result>(db: DatabaseSync, run: () => Result): Result {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const result = run();
+    db.exec('COMMIT');
+    return result;
+  } catch (thrown) {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    throw thrown;
+  }
+}
+
+function guarded<Result>(doing: string, run: () => Result): Result {
+  try {
+    return run();
+  } catch (thrown) {
+    throw ledgerError(doing, thrown);
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * A log followed over renames, copy-and-truncate, restarts and whatever happened while nobody looked. Only whole lines
+ * are handed out, each with the cursor after it; whoever takes a batch stores both together or throws the tail away and
+ * makes a new one from the stored cursors. What may have been lost is said, never guessed. Nothing is kept in memory that
+ * the cursors do not say.
+ *
+ * Compressed rotations are not read: rotate with `delaycompress`, or a collector that was down finds the file gone.
+ */
+import { type FSWatcher, watch } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { EdgewardError, messageOf, systemCodeOf } from '@edgeward/runtime';
+import { type Candidate, type FileCursor, fileKey, type Loss, planScan, type ScanPlan } from './log-cursor.ts';
+import { type FileRead, type LogFile, openLogFile } from './log-file.ts';
+
+export interface LogBatch {
+  lines: Buffer[];
+  cursors: CursorChange[];
+  losses: Loss[];
+}
+
+export interface CursorChange {
+  /** The offset that must be stored now for the change to hold; null: no cursor. */
+  from: number | null;
+  cursor: FileCursor;
+}
+
+export interface LogTail {
+  /** What to store next, or null when everything there is was handed out. One call at a time. */
+  next(): Promise<LogBatch | null>;
+  /** Settles when there may be more, or after the poll interval. */
+  changed(): Promise<void>;
+  lagBytes(): number;
+  close(): Promise<void>;
+}
+
+export interface LogTailOptions {
+  file: string;
+  cursors: readonly FileCursor[];
+  now: () => number;
+  /** Aborted, `changed` settles at once. */
+  signal: AbortSignal;
+  pollIntervalMs?: number | undefined;
+  /** How long a file that was rotated away must be quiet; workers of NGINX reopen their log when they get to it. */
+  lingerMs?: number | undefined;
+}
+
+/** A burst of writes gives one batch, not one each. */
+const settleMs = 10;
+const compressed = /\.(?:gz|bz2|xz|zst|lz4|tmp)$/;
+
+export function createLogTail(options: LogTailOptions): LogTail {
+  const stored = new Map(options.cursors.map((cursor) => [fileKey(cursor), cursor]));
+  const lingerMs = options.lingerMs ?? 60_000;
+  const hint = folderHint(options.file, options.pollIntervalMs ?? 250, options.signal);
+  let files: LogFile[] = [];
+  /** What stood at the path at the last scan; undefined before the first. */
+  let scannedKey: string | null | undefined;
+
+  function handOut(read: FileRead | null, cursors: readonly FileCursor[], losses: Loss[]): LogBatch {
+    const changes = cursors.map((cursor) => ({ from: stored.get(fileKey(cursor))?.offset ?? null, cursor }));
+    for (const cursor of cursors) stored.set(fileKey(cursor), cursor);
+    return { lines: read?.lines ?? [], cursors: changes, losses };
+  }
+
+  async function scan(): Promise<LogBatch | null> {
+    const found = await openFound(options.file, files);
+    if (found === null) return null;
+    const plan = await planOf(found).catch(async (thrown: unknown) => {
+      await closeAll(found.files.filter((file) => !files.includes(file)));
+      throw thrown;
+    });
+    const kept = new Map(plan.read.map(({ cursor }) => [fileKey(cursor), cursor]));
+    const nowMs = options.now();
+    files = plan.read.flatMap(({ candidate }) => {
+      const file = found.files.find((other) => fileKey(other.cursor) === fileKey(candidate));
+      return file === undefined ? [] : [file];
+    });
+    for (const file of files) {
+      file.cursor = kept.get(fileKey(file.cursor)) ?? file.cursor;
+      if (file.current || file.livelyMs === 0) file.livelyMs = nowMs;
+      file.current = fileKey(file.cursor) === found.currentKey;
+    }
+    await closeAll(found.files.filter((file) => !files.includes(file)));
+    // A file that is gone may have been between two names: look again.
+    scannedKey = plan.losses.some((loss) => loss.cause === 'gone') ? undefined : found.currentKey;
+    return plan.changed.length + plan.losses.length === 0 ? null : handOut(null, plan.changed, plan.losses);
+  }
+
+  async function planOf(found: Found): Promise<ScanPlan> {
+    const candidates: Candidate[] = [];
+    for (const file of found.files) candidates.push(await file.describe(fileKey(file.cursor) === found.currentKey));
+    return planScan([...stored.values()], candidates);
+  }
+
+  /** Rotated away, read to its end and quiet: what is left of it has no newline and never will. */
+  async function retire(): Promise<LogBatch | null> {
+    const file = files.find((other) => !other.current && options.now() - other.livelyMs >= lingerMs);
+    if (file === undefined) return null;
+    const rest = await file.readRest();
+    if (rest === null) return null;
+    files = files.filter((other) => other !== file);
+    await file.close();
+    return handOut(rest, [{ ...rest.cursor, state: 'done' }], []);
+  }
+
+  return {
+    async next() {
+      for (const file of files) {
+        const read = await file.read();
+        if (read === 'changed') return scan();
+        if (read === null) continue;
+        file.cursor = read.cursor;
+        file.livelyMs = options.now();
+        return handOut(read, [read.cursor], []);
+      }
+      if ((await keyAt(options.file)) !== scannedKey) {
+        const batch = await scan();
+        // A scan that only opened something leaves it to be read.
+        if (batch !== null) return batch;
+      }
+      return retire();
+    },
+    changed: () => hint.wait(),
+    lagBytes: () => files.reduce((sum, file) => sum + file.lagBytes, 0),
+    async close() {
+      hint.close();
+      await closeAll(files);
+      files = [];
+    },
+  };
+}
+
+interface Found {
+  files: LogFile[];
+  currentKey: string | null;
+}
+
+/** The files that are open already and those in the folder, each once. null: the folder cannot be read now. */
+async function openFound(path: string, known: readonly LogFile[]): Promise<Found | null> {
+  // The log's own path first: renamed in between, it is found again among the siblings, and is seen once all the same.
+  const own = await openIfThere(path, true);
+  const currentKey = own === null ? null : fileKey(own.cursor);
+  const byKey = new Map(known.map((file) => [fileKey(file.cursor), file]));
+  await keep(byKey, own);
+  const names = await readdir(dirname(path)).catch(() => null);
+  if (names === null) return null;
+  for (const name of names.filter((other) => isSibling(basename(path), other))) {
+    await keep(byKey, await openIfThere(join(dirname(path), name), false));
+  }
+  return { files: [...byKey.values()], currentKey };
+}
+
+async function keep(byKey: Map<string, LogFile>, file: LogFile | null): Promise<void> {
+  if (file === null) return;
+  if (byKey.has(fileKey(file.cursor))) await file.close();
+  else byKey.set(fileKey(file.cursor), file);
+}
+
+async function openIfThere(path: string, own: boolean): Promise<LogFile | null> {
+  try {
+    // Never open a pipe: it would wait for a writer for ever.
+    if ((await stat(path)).isFile()) return await openLogFile(path);
+    if (own) throw new Error('not a regular file');
+    return null;
+  } catch (thrown) {
+    const code = systemCodeOf(thrown);
+    if (!own || code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw new EdgewardError('EDW_ERR_DENY_LOG_UNREADABLE', `opening the deny log ${path}: ${messageOf(thrown)}`, {
+      cause: thrown,
+      mend: 'Let the user that runs the collector read this file and its folder; no denial is lost meanwhile.',
+    });
+  }
+}
+
+const isSibling = (base: string, name: string): boolean =>
+  (name.startsWith(`${base}.`) || name.startsWith(`${base}-`)) && !compressed.test(name);
+
+async function keyAt(path: string): Promise<string | null> {
+  const found = await stat(path, { bigint: true }).catch(() => null);
+  return found === null ? null : fileKey({ dev: String(found.dev), inode: String(found.ino) });
+}
+
+async function closeAll(files: readonly LogFile[]): Promise<void> {
+  await Promise.all(files.map((file) => file.close()));
+}
+
+/** Watching is a hint that may be missing or late; the poll is what counts. Neither keeps the process alive. */
+function folderHint(
+  path: string,
+  pollIntervalMs: number,
+  signal: AbortSignal,
+): { wait(): Promise<void>; close(): void } {
+  const base = basename(path);
+  let watcher: FSWatcher | null = null;
+  let hinted = false;
+  let settle = (): void => {};
+  let timer: NodeJS.Timeout | undefined;
+
+  const settleIn = (delayMs: number): void => {
+    clearTimeout(timer);
+    timer = setTimeout(settle, delayMs).unref();
+  };
+  const onEvent = (name: string | null): void => {
+    if (hinted || (name !== null && !name.startsWith(base))) return;
+    hinted = true;
+    settleIn(settleMs);
+  };
+  const observe = (): void => {
+    try {
+      watcher ??= watch(dirname(path), { persistent: false }, (_event, name) => onEvent(name)).on('error', () => {
+        watcher?.close();
+        watcher = null;
+      });
+    } catch {
+      watcher = null;
+    }
+  };
+  const stop = (): void => {
+    watcher?.close();
+    clearTimeout(timer);
+    settle();
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  return {
+    async wait() {
+      if (signal.aborted) return;
+      observe();
+      await new Promise<void>((resolve) => {
+        settle = resolve;
+        settleIn(hinted ? settleMs : pollIntervalMs);
+      });
+      hinted = false;
+    },
+    close() {
+      signal.removeEventListener('abort', stop);
+      stop();
+    },
+  };
+}

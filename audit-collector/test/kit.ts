@@ -1,0 +1,71 @@
+/** What the tests of this folder share: lines as NGINX writes them, labels that are easy to tell, waiting that ends. */
+import { setTimeout } from 'node:timers/promises';
+import { createLogger, createMetrics } from '@edgeward/runtime';
+import type { Labels } from '../src/deny-event.ts';
+import type { DenyRecord } from '../src/deny-log.ts';
+import { type CollectorOptions, createCollector } from '../src/index.ts';
+
+export const t0 = Date.parse('2026-11-22T10:00:00.000Z');
+
+export const denyRecord = (overrides: Partial<DenyRecord> = {}): DenyRecord => ({
+  v: 1,
+  t: t0,
+  ref: 'ref-0',
+  object: 'order-front',
+  source: '10.9.9.9',
+  peer: '10.9.9.9',
+  peerPort: 53122,
+  port: 'tcp/443',
+  method: 'GET',
+  path: '/v1/orders/7',
+  truncated: false,
+  host: 'shop.example',
+  verdict: 'deny',
+  reason: 'unknown-source',
+  rule: null,
+  revision: 12,
+  ...overrides,
+});
+
+export const denyLine = (overrides: Partial<DenyRecord> = {}): string => `${JSON.stringify(denyRecord(overrides))}\n`;
+
+/** Lines whose references are `ref-FROM` … `ref-(TO-1)`, a millisecond apart. */
+export const denyLines = (from: number, to: number): string =>
+  Array.from({ length: to - from }, (_, i) => denyLine({ ref: `ref-${from + i}`, t: t0 + from + i })).join('');
+
+export const refs = (from: number, to: number): string[] =>
+  Array.from({ length: to - from }, (_, i) => `ref-${from + i}`);
+
+export const labels: Labels = {
+  source: (address, revision) => ({
+    workloads: address === '10.30.1.4' ? ['crm-1'] : [],
+    networks: address.startsWith('10.') ? ['office'] : [],
+    labels: address === '10.30.1.4' ? { app: 'crm' } : {},
+    revision,
+  }),
+  object: (_point, bind) => (bind === 'order-front' ? { name: 'order-front', labels: { app: 'shop' } } : null),
+  nearest: (event) =>
+    event.reason === 'unknown-source'
+      ? { nearestRule: 'crm-orders', missed: 'source' }
+      : { nearestRule: null, missed: null },
+};
+
+export type TestOptions = Partial<CollectorOptions> & Pick<CollectorOptions, 'ledgerFile' | 'logs'>;
+
+export const collectorFor = (options: TestOptions): ReturnType<typeof createCollector> =>
+  createCollector({
+    labels,
+    logger: createLogger({ level: 'silent' }),
+    registry: createMetrics({ processMetrics: false }),
+    pollIntervalMs: 20,
+    ...options,
+  });
+
+/** Bounded: says what it waited for when it gives up. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  for (let i = 0; i < 3000; i += 1) {
+    if (await holds()) return;
+    await setTimeout(10);
+  }
+  throw new Error(`gave up waiting until ${what}`);
+}
