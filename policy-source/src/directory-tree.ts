@@ -116,7 +116,7 @@ async function addEntry(walk: Walk, name: string, found: BigIntStats | { thrown:
   }
 }
 
-export function byBytes(a: string, b: string): number {
+function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 

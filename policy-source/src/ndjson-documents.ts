@@ -6,15 +6,15 @@
 import { isUtf8 } from 'node:buffer';
 import type { Finding } from '@edgeward/policy';
 import { jsonFault } from './json-fault.ts';
-import { type Cut, type DocumentsRead, type Format, type Parsed, readCut } from './piece.ts';
-import { fileFinding, type Problem } from './problem.ts';
+import { type Cut, type DocumentsRead, type Format, limitCut, type Parsed, readCut, refuseCut } from './piece.ts';
+import type { Problem } from './problem.ts';
 import { encodingFinding } from './text-encoding.ts';
 import { yamlLocator } from './yaml-documents.ts';
 import { maxDepth } from './yaml-tree.ts';
 
 export const maxLineBytes: number = 64 * 1024;
-/** Far above a million workloads; a larger file is a mistake, and reading it would take the memory of the service. */
-export const maxNdjsonBytes: number = 512 * 1024 * 1024;
+/** A million workloads; a larger file is a mistake, and reading it would take the memory of the service. */
+export const maxNdjsonBytes: number = 256 * 1024 * 1024;
 
 const newline = 10;
 const blank = /^[ \t\r]*$/;
@@ -118,12 +118,14 @@ function tooLong(file: string, line: number): Finding {
 
 /** The lines of a file's bytes, cut but not parsed. Each becomes a string of its own (see `piece.ts`). */
 export function cutNdjsonBytes(bytes: Buffer, file: string): Cut {
-  const cut: Cut = { texts: [], lines: [], findings: [] };
   if (bytes.length > maxNdjsonBytes) {
-    const message = `The file is larger than ${maxNdjsonBytes / 1024 / 1024} MiB`;
-    cut.findings.push(fileFinding('error', 'EDW_ERR_FILE_TOO_LARGE', file, message, 'Split the inventory into files.'));
-    return cut;
+    return refuseCut(
+      file,
+      `is larger than ${maxNdjsonBytes / 1024 / 1024} MiB`,
+      'Split the inventory into several files.',
+    );
   }
+  const cut: Cut = { texts: [], lines: [], findings: [] };
   const clean = isUtf8(bytes);
   // A byte order mark.
   let start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
@@ -136,7 +138,7 @@ export function cutNdjsonBytes(bytes: Buffer, file: string): Cut {
     } else pushLine(cut, bytes.toString('utf8', start, end), line);
     start = end + 1;
   }
-  return cut;
+  return limitCut(cut, file);
 }
 
 function pushLine(cut: Cut, text: string, line: number): void {

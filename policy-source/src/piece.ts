@@ -4,7 +4,7 @@
  * SourceDocument (===). The text of a piece must be a string of its own: a slice would keep the whole old file alive.
  */
 import type { Finding, Path, SourceDocument } from '@edgeward/policy';
-import { findingOf, type Problem, pushCapped } from './problem.ts';
+import { fileFinding, findingOf, type Problem, pushCapped } from './problem.ts';
 
 export interface Position {
   /** From 1. */
@@ -26,6 +26,21 @@ export type Parsed = { state: 'value'; value: unknown } | { state: 'empty' } | {
 
 /** Finds places in one text, lines from 1 within it. */
 export type Locator = (path: Path, part: PathPart) => Position;
+
+/** More documents than any inventory has; a file of millions of tiny ones would take the memory of the service. */
+const maxDocumentsPerFile = 1_000_000;
+
+/** What is left of a cut when the file is refused. */
+export function refuseCut(file: string, what: string, mend: string): Cut {
+  const finding = fileFinding('error', 'EDW_ERR_FILE_TOO_LARGE', file, `The file ${what}`, mend);
+  return { texts: [], lines: [], findings: [finding] };
+}
+
+/** A cut with too many pieces becomes a finding. */
+export function limitCut(cut: Cut, file: string): Cut {
+  if (cut.texts.length <= maxDocumentsPerFile) return cut;
+  return refuseCut(file, `holds more than ${maxDocumentsPerFile} documents`, 'Split it into several files.');
+}
 
 /** How one kind of file is parsed. Both see the text of one piece. */
 export interface Format {
@@ -70,8 +85,16 @@ function pieceOf(file: string, text: string, line: number, parsed: Parsed, forma
   return { text, line, parsed, document };
 }
 
-/** Turns what was cut from a file into pieces, taking from the previous reading whatever has the same text. */
-export function piecesOf(file: string, cut: Cut, format: Format, previous: readonly Piece[]): Piece[] {
+/**
+ * Turns what was cut from a file into pieces, taking from the previous reading whatever has the same text. Yields after
+ * each piece it parsed, so that a caller may let others run in between.
+ */
+export function* pieceSteps(
+  file: string,
+  cut: Cut,
+  format: Format,
+  previous: readonly Piece[],
+): Generator<void, Piece[]> {
   const { texts, lines } = cut;
   const shared = Math.min(texts.length, previous.length);
   let head = 0;
@@ -86,12 +109,18 @@ export function piecesOf(file: string, cut: Cut, format: Format, previous: reado
     if (piece !== undefined) known.set(piece.text, piece);
   }
   const moved = previous.length - texts.length;
-  return texts.map((text, i) => {
+  const pieces: Piece[] = [];
+  for (const [i, text] of texts.entries()) {
     const line = lines[i] ?? 1;
     const old = i < head ? previous[i] : i >= texts.length - tail ? previous[i + moved] : known.get(text);
-    if (old === undefined) return pieceOf(file, text, line, format.parse(text), format);
-    return old.line === line ? old : pieceOf(file, old.text, line, old.parsed, format);
-  });
+    if (old?.line === line) pieces.push(old);
+    else if (old !== undefined) pieces.push(pieceOf(file, old.text, line, old.parsed, format));
+    else {
+      pieces.push(pieceOf(file, text, line, format.parse(text), format));
+      yield;
+    }
+  }
+  return pieces;
 }
 
 function* findingsOf(file: string, pieces: readonly Piece[], cut: readonly Finding[]): Generator<Finding> {
@@ -113,5 +142,8 @@ export function documentsOf(file: string, pieces: readonly Piece[], cut: readonl
 
 /** A whole file, read for the first time. */
 export function readCut(file: string, cut: Cut, format: Format): DocumentsRead {
-  return documentsOf(file, piecesOf(file, cut, format, []), cut.findings);
+  const steps = pieceSteps(file, cut, format, []);
+  let step = steps.next();
+  while (!step.done) step = steps.next();
+  return documentsOf(file, step.value, cut.findings);
 }

@@ -5,11 +5,12 @@
  * directory as far as `stat` can tell. Nothing here judges what a document says.
  */
 import { readFile } from 'node:fs/promises';
+import { setImmediate } from 'node:timers/promises';
 import type { Finding, SourceDocument } from '@edgeward/policy';
 import { messageOf } from '@edgeward/runtime';
 import { type FileKind, type Tree, type TreeFile, walkTree } from './directory-tree.ts';
 import { cutNdjsonBytes, maxNdjsonBytes, ndjsonFormat } from './ndjson-documents.ts';
-import { type Cut, type DocumentsRead, documentsOf, type Format, type Piece, piecesOf } from './piece.ts';
+import { type Cut, type DocumentsRead, documentsOf, type Format, type Piece, pieceSteps, refuseCut } from './piece.ts';
 import { fileFinding } from './problem.ts';
 import { cutYamlBytes, maxYamlBytes, yamlFormat } from './yaml-documents.ts';
 
@@ -50,6 +51,8 @@ const rules: Record<FileKind, FileKindRules> = {
 // Kernels stamp files in ticks (4 ms; some file systems 1 or 2 s): a second edit of equal size within one leaves the
 // signature as it was. A file this young is read again next time, however equal it looks.
 const settledAfterMs = 2_000;
+/** How long parsing may keep the process from everything else, but for a single large document. */
+const turnMs = 20;
 /** How often a reading is begun anew when files change under it; whoever watches reads again anyway. */
 const maxAttempts = 3;
 
@@ -63,8 +66,13 @@ function samePieces(a: readonly Piece[], b: readonly Piece[]): boolean {
 
 async function cutFile(file: TreeFile): Promise<Cut> {
   const { cut, maxBytes } = rules[file.kind];
-  // Cutting refuses what is too large by its length alone; such a file is not even opened.
-  if (file.size > BigInt(maxBytes)) return tooLarge(file, maxBytes);
+  if (file.size > BigInt(maxBytes)) {
+    return refuseCut(
+      file.name,
+      `is larger than ${maxBytes / 1024 / 1024} MiB`,
+      'Put inventories into .ndjson files, and split what is larger.',
+    );
+  }
   try {
     return cut(await readFile(file.path), file.name);
   } catch (thrown) {
@@ -80,10 +88,16 @@ async function cutFile(file: TreeFile): Promise<Cut> {
   }
 }
 
-function tooLarge(file: TreeFile, maxBytes: number): Cut {
-  const message = `The file is larger than ${maxBytes / 1024 / 1024} MiB`;
-  const mend = 'Put inventories into .ndjson files, one document per line, and split what is larger.';
-  return { texts: [], lines: [], findings: [fileFinding('error', 'EDW_ERR_FILE_TOO_LARGE', file.name, message, mend)] };
+/** Runs the steps, letting the rest of the process have its turn every now and then. */
+async function inTurns<T>(steps: Generator<void, T>): Promise<T> {
+  let turnBeganMs = performance.now();
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+    if (performance.now() - turnBeganMs < turnMs) continue;
+    await setImmediate();
+    turnBeganMs = performance.now();
+  }
 }
 
 async function readState(file: TreeFile, old: FileState | undefined): Promise<FileState> {
@@ -92,7 +106,7 @@ async function readState(file: TreeFile, old: FileState | undefined): Promise<Fi
   // What could not be read may be readable next time with the same signature: permissions are not part of it.
   const unsure = young || cut.findings.some((finding) => finding.code === 'EDW_ERR_FILE_UNREADABLE');
   const signature = unsure ? '' : file.signature;
-  const pieces = piecesOf(file.name, cut, rules[file.kind].format, old?.pieces ?? []);
+  const pieces = await inTurns(pieceSteps(file.name, cut, rules[file.kind].format, old?.pieces ?? []));
   const read = documentsOf(file.name, pieces, cut.findings);
   if (old !== undefined && samePieces(old.pieces, pieces) && sameFindings(old.read.findings, read.findings)) {
     old.signature = signature;

@@ -10,8 +10,8 @@ export function unitsBeforeFault(line: Buffer): number {
   const again = Buffer.from(decoded);
   let at = 0;
   while (at < line.length && line[at] === again[at]) at++;
-  // The replacement character begins with 0xEF, which a real character may share: step back to its first byte.
-  while (at > 0 && ((line[at] ?? 0) & 0xc0) === 0x80 && !isUtf8(line.subarray(0, at))) at--;
+  // A fault may share its first bytes with the replacement character: step back to where the text is whole.
+  while (!isUtf8(line.subarray(0, at))) at--;
   return line.subarray(0, at).toString().length;
 }
 

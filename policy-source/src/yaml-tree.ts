@@ -4,7 +4,7 @@
  * characters. Depth is checked while tokens are read, before anything recurses over them. Duplicate keys are left to
  * `yaml-value.ts`, because the parser's own check takes quadratic time.
  */
-import { Composer, CST, Lexer, LineCounter, type Node, Parser, Schema, type YAMLError } from 'yaml';
+import { Composer, CST, type Document, Lexer, LineCounter, type Node, Parser, Schema, type YAMLError } from 'yaml';
 import { maxFindingsPerFile, type Problem } from './problem.ts';
 
 /** Collections inside each other; also what recursion over a tree may cost. Documents of policy need five. */
@@ -114,16 +114,28 @@ function tooDeep(stack: readonly CST.Token[]): CST.Token | undefined {
   return CST.isCollection(collection) ? collection : undefined;
 }
 
+/** What is no YAML at all is not read to its end. */
+function giveUp(tokens: readonly CST.Token[], report: Report): null {
+  for (const token of tokens) {
+    if (token.type === 'error') report(token.offset, 'EDW_ERR_YAML_SYNTAX', token.message, plainMend);
+  }
+  return null;
+}
+
 /** The tokens of a text, or null when it is nested too deeply to go on. */
 function tokensOf(text: string, report: Report): CST.Token[] | null {
   const parser = new Parser();
   const tokens: CST.Token[] = [];
   let scalar = false;
+  let errors = 0;
   for (const lexeme of new Lexer().lex(text)) {
     const fault = scalar ? null : lexemeFault(lexeme);
     if (fault !== null) report(parser.offset, fault.code, fault.message, fault.mend);
     scalar = lexeme === CST.SCALAR;
-    for (const token of parser.next(lexeme)) tokens.push(token);
+    for (const token of parser.next(lexeme)) {
+      tokens.push(token);
+      if (token.type === 'error' && ++errors > maxFindingsPerFile) return giveUp(tokens, report);
+    }
     const deep = tooDeep(parser.stack);
     if (deep !== undefined) {
       const message = `More than ${maxDepth} lists or mappings stand inside each other`;
@@ -150,6 +162,17 @@ function isEmpty(tokens: readonly CST.Token[]): boolean {
   return tokens.every((token) => token.type !== 'document' || token.value === undefined);
 }
 
+/** The parser makes an Error of each fault; without their stack traces a million of them cost little. */
+function compose(tokens: readonly CST.Token[], length: number): Document[] {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return [...new Composer(options).compose(tokens, true, length)];
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
 /** The tree of one document; `root` is null when there is nothing in it, or nothing that can be walked. */
 export function yamlTree(text: string): Tree {
   const lines = lineStarts(text);
@@ -161,7 +184,7 @@ export function yamlTree(text: string): Tree {
   const tokens = tokensOf(text, report);
   if (tokens === null) return { root: null, lines, problems };
   const empty = isEmpty(tokens);
-  const documents = [...new Composer(options).compose(tokens, true, text.length)];
+  const documents = compose(tokens, text.length);
   const taken = new Set(problems.map((problem) => problem.lineOffset + 1));
   for (const document of documents) reportErrors(document.errors, lines, taken, report);
   return { root: empty ? null : (documents[0]?.contents ?? null), lines, problems };
