@@ -67,7 +67,7 @@ export const denyEventSchema: z.ZodType<DenyEvent> = z
     point: z.string().min(1).describe('Policy enforcement point that judged'),
     object: z.string().describe('Protected object; what the point calls it where the policy has none by that name'),
     objectLabels: labels('Labels of the object'),
-    source: z.string().min(1).describe('Address that was judged; behind a trusted proxy the one it named'),
+    source: z.string().describe('Address that was judged; behind a trusted proxy the one it named; empty: it has none'),
     sourcePort: z.int().min(0).max(65535).nullable().describe('Port of the source; null behind a trusted proxy'),
     sourceWorkloads: z.array(z.string()).describe('Workloads that have this address'),
     sourceNetworks: z.array(z.string()).describe('Networks that hold this address'),
@@ -121,8 +121,9 @@ const maxMethodBytes = 64;
 
 export function denyEvent(record: DenyRecord, point: string, labels: Labels): DenyEvent {
   const time = new Date(record.t).toISOString();
-  const source = canonicalAddress(record.source);
-  const direct = canonicalAddress(record.peer) === source;
+  const source = canonicalAddress(record.source ?? '');
+  const peer = canonicalAddress(record.peer ?? '');
+  const direct = peer === source;
   const from = labels.source(source, record.revision);
   const object = labels.object(point, record.object, record.revision);
   const request = requestOf(record);
@@ -142,7 +143,7 @@ export function denyEvent(record: DenyRecord, point: string, labels: Labels): De
     sourceNetworks: from.networks,
     sourceLabels: from.labels,
     labelsRevision: from.revision,
-    peer: direct ? null : canonicalAddress(record.peer),
+    peer: direct ? null : textOrNull(peer),
     port: record.port,
     ...request,
     verdict: record.verdict,
@@ -156,8 +157,9 @@ export function denyEvent(record: DenyRecord, point: string, labels: Labels): De
   return { ...event, nearestRule, missed };
 }
 
-/** One spelling for an address, so that a query finds it: IPv6 as RFC 5952, IPv4-mapped as IPv4. */
+/** One spelling for an address, so that a query finds it: IPv6 as RFC 5952, IPv4-mapped as IPv4, a unix socket as nothing. */
 export function canonicalAddress(text: string): string {
+  if (text === 'unix:') return '';
   if (!isIPv6(text) || text.includes('%')) return text;
   const { address } = new SocketAddress({ address: text, family: 'ipv6' });
   return /^::ffff:\d+\.\d+\.\d+\.\d+$/.test(address) ? address.slice('::ffff:'.length) : address;
@@ -165,9 +167,9 @@ export function canonicalAddress(text: string): string {
 
 function requestOf(record: DenyRecord): Pick<DenyEvent, 'method' | 'path' | 'truncated' | 'host'> {
   // The point cuts the query off already. A secret in a query is worth a second look.
-  const path = record.path.split('?', 1)[0] ?? '';
-  const cutOff = { method: cut(record.method, maxMethodBytes), path: cut(path, maxPathBytes) };
-  const host = cut(record.host, maxHostBytes);
+  const path = record.path?.split('?', 1)[0] ?? '';
+  const cutOff = { method: cut(record.method ?? '', maxMethodBytes), path: cut(path, maxPathBytes) };
+  const host = cut(record.host ?? '', maxHostBytes);
   return {
     method: textOrNull(cutOff.method.text),
     path: textOrNull(cutOff.path.text),

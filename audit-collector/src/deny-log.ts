@@ -13,14 +13,15 @@ export interface DenyRecord {
   t: number;
   ref: string | null;
   object: string;
-  source: string;
-  peer: string;
-  peerPort: number;
+  /** null, or `unix:`, where the peer has no address. */
+  source: string | null;
+  peer: string | null;
+  peerPort: number | null;
   port: string;
-  method: string;
-  path: string;
+  method: string | null;
+  path: string | null;
   truncated: boolean;
-  host: string;
+  host: string | null;
   verdict: DenyVerdict;
   reason: DenyReason;
   rule: string | null;
@@ -49,7 +50,6 @@ const maxTimeMs = 253_402_300_799_999;
 /** A quote inside a JSON string is escaped, so a client cannot write this: it begins a record. */
 const recordStart = '{"v":1,';
 
-// A listener on a unix socket has no peer address; NGINX says `unix:`.
 const address = z.string().refine((text) => text === 'unix:' || isIP(text) !== 0);
 // A lone surrogate, which JSON can escape, has no UTF-8: it is replaced here and not differently by each store.
 const wellFormed = (text: string): string => Buffer.from(text, 'utf8').toString('utf8');
@@ -61,14 +61,14 @@ const recordSchema: z.ZodType<DenyRecord> = z.object({
   t: z.int().min(0).max(maxTimeMs),
   ref: name.nullable(),
   object: name,
-  source: address,
-  peer: address,
-  peerPort: z.int().min(0).max(65535),
+  source: address.nullable(),
+  peer: address.nullable(),
+  peerPort: z.int().min(0).max(65535).nullable(),
   port: z.string().regex(/^(?:tcp|udp)\/\d{1,5}$/),
-  method: text,
-  path: text,
+  method: text.nullable(),
+  path: text.nullable(),
   truncated: z.boolean(),
-  host: text,
+  host: text.nullable(),
   verdict: z.enum(['deny', 'would-deny']),
   reason: z.enum(denyReasons),
   rule: name.nullable(),

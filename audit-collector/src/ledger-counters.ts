@@ -40,6 +40,6 @@ export function ledgerCounters(db: DatabaseSync): LedgerCounters {
       }
       for (const { object, reason, count } of counts) add.run({ point, object, reason, count });
     },
-    totals: () => all.all() as unknown as EnforcedTotal[],
+    totals: () => all.all().map((row) => ({ ...row }) as unknown as EnforcedTotal),
   };
 }

@@ -1,5 +1,5 @@
 /** What SQLite says, as a code that stands in `docs/errors.md`. Nothing here ever deletes or repairs a ledger. */
-import { EdgewardError, messageOf } from '@edgeward/runtime';
+import { EdgewardError, messageOf, systemCodeOf } from '@edgeward/runtime';
 
 /** Primary result codes of SQLite (sqlite.org/rescode.html). */
 const causes: Record<number, { code: string; mend: string }> = {
@@ -35,7 +35,8 @@ const causes: Record<number, { code: string; mend: string }> = {
 
 export function ledgerError(doing: string, thrown: unknown): EdgewardError {
   if (thrown instanceof EdgewardError) return thrown;
-  const known = causes[resultCodeOf(thrown) & 0xff];
+  // What the file system itself says while the file is opened has no result code: it is the 14 of SQLite.
+  const known = causes[systemCodeOf(thrown)?.startsWith('E') ? resultCodeOf(thrown, 14) & 0xff : 0];
   return new EdgewardError(known?.code ?? 'EDW_ERR_LEDGER_WRITE', `${doing}: ${messageOf(thrown)}`, {
     cause: thrown,
     mend: known?.mend ?? 'Check the disk and the permissions of the ledger and its folder.',
@@ -52,6 +53,7 @@ export const contendedLedger = (point: string, log: string): EdgewardError =>
     mend: 'Two collectors read this log into one ledger. Nothing is stored twice, but stop one of them.',
   });
 
-function resultCodeOf(thrown: unknown): number {
-  return thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number' ? thrown.errcode : 0;
+function resultCodeOf(thrown: unknown, otherwise: number): number {
+  const known = thrown instanceof Error && 'errcode' in thrown && typeof thrown.errcode === 'number';
+  return known ? Number(thrown.errcode) : otherwise;
 }

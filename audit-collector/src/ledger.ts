@@ -113,7 +113,7 @@ function ledgerOn(db: DatabaseSync): Ledger {
   const write = writer(db, setIds);
   const rows = <Row>(sql: string): (() => Row[]) => {
     const statement = db.prepare(sql);
-    return () => guarded('reading the ledger', () => statement.all() as Row[]);
+    return () => guarded('reading the ledger', () => statement.all().map((row) => ({ ...row }) as Row));
   };
   const setOf = labelSets(db);
   const find = (query: DenialQuery): StoredDenial[] => {

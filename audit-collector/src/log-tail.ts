@@ -104,22 +104,24 @@ export function createLogTail(options: LogTailOptions): LogTail {
     return handOut(rest, [{ ...rest.cursor, state: 'done' }], []);
   }
 
+  async function read(): Promise<LogBatch | null> {
+    for (const file of files) {
+      const read = await file.read();
+      if (read === 'changed') return scan();
+      if (read === null) continue;
+      file.cursor = read.cursor;
+      file.livelyMs = options.now();
+      return handOut(read, [read.cursor], []);
+    }
+    return null;
+  }
+
   return {
     async next() {
-      for (const file of files) {
-        const read = await file.read();
-        if (read === 'changed') return scan();
-        if (read === null) continue;
-        file.cursor = read.cursor;
-        file.livelyMs = options.now();
-        return handOut(read, [read.cursor], []);
-      }
-      if ((await keyAt(options.file)) !== scannedKey) {
-        const batch = await scan();
-        // A scan that only opened something leaves it to be read.
-        if (batch !== null) return batch;
-      }
-      return retire();
+      const batch = await read();
+      if (batch !== null) return batch;
+      const moved = (await keyAt(options.file)) !== scannedKey;
+      return (moved ? ((await scan()) ?? (await read())) : null) ?? retire();
     },
     changed: () => hint.wait(),
     lagBytes: () => files.reduce((sum, file) => sum + file.lagBytes, 0),

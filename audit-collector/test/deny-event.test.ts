@@ -68,7 +68,9 @@ t.test('what a record says becomes what an event says', async (t) => {
     ['no reference', { ref: null }, { ref: null }],
     ['a rule that denied', { reason: 'denied-by-rule', rule: 'no-bots' }, { rule: 'no-bots', nearestRule: null }],
     ['an object in observe', { verdict: 'would-deny' }, { verdict: 'would-deny' }],
-    ['a unix socket', { source: 'unix:', peer: 'unix:' }, { source: 'unix:', peer: null }],
+    ['a unix socket', { source: 'unix:', peer: 'unix:' }, { source: '', peer: null }],
+    ['no address', { source: null, peer: null, peerPort: null }, { source: '', peer: null, sourcePort: null }],
+    ['what NGINX refused itself', { method: null, path: null, host: null }, { method: null, path: null, host: null }],
     ['hostile text stays text', { path: '/\0\u001b[2J\ud800' }, { path: '/\0\u001b[2J\uFFFD' }],
   ];
   for (const [name, record, expect] of table) {

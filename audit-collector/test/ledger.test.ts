@@ -191,8 +191,8 @@ t.test('a file that cannot be used is a coded error, and stays as it was', async
 });
 
 t.test('a read-only ledger is found out when it is opened', async (t) => {
-  const { file, ledger } = setUp(t);
-  ledger.close();
+  const file = join(t.testdir({}), 'ledger.db');
+  openLedger({ file }).close();
   chmodSync(file, 0o444);
   chmodSync(join(file, '..'), 0o555);
   const { getuid, seteuid } = process;
