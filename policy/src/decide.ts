@@ -51,7 +51,7 @@ export function decideFor(policy: PolicyView, peer: AddressKey | null, flow: Flo
   const object = policy.object(flow.to);
   if (object === null) return because('deny', 'unknown-object', revision);
   if (object.mode === 'off') return because('allow', 'mode-off', revision);
-  const source = peer === null ? null : effectiveSource(object, peer, flow.forwardedFor);
+  const source = peer === null ? null : judgedAddress(object, peer, flow);
   if (source !== null && flow.port === 'tcp/22' && object.inFailsafe(source)) {
     return because('allow', 'failsafe', revision);
   }
@@ -60,6 +60,11 @@ export function decideFor(policy: PolicyView, peer: AddressKey | null, flow: Flo
   const rules = rulesOnPort(object, naming, flow.port);
   if (rules.length === 0) return because('deny', 'port-not-allowed', revision);
   return decideRequest(object, rules, flow, revision);
+}
+
+/** Whom a flow comes from: on an object whose requests are judged, whoever its trusted proxies speak for. */
+export function judgedAddress(object: ObjectView, peer: AddressKey, flow: Flow): AddressKey {
+  return object.protocol === 'http' ? effectiveSource(object, peer, flow.forwardedFor) : peer;
 }
 
 /** Lines 5 to 9, for rules whose source and port match. */

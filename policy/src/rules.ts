@@ -117,12 +117,8 @@ function readHttp(value: unknown, path: Path, report: Report): HttpCondition | n
 }
 
 function readMethod(fields: Fields, value: unknown, at: Path): string | null {
-  if (typeof value === 'string' && /^[A-Z][A-Z0-9_-]{0,31}$/.test(value) && value !== 'CONNECT') return value;
-  fields.report(
-    'EDW_ERR_HTTP_CONDITION',
-    at,
-    `${describe(value)} is no method that can be allowed; write it in capitals`,
-  );
+  if (typeof value === 'string' && /^[A-Z][A-Z0-9_-]{0,31}$/.test(value)) return value;
+  fields.report('EDW_ERR_HTTP_CONDITION', at, `${describe(value)} is no method; write it in capitals`);
   return null;
 }
 

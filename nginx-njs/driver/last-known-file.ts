@@ -1,0 +1,72 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { CompiledPolicy } from '@edgeward/policy';
+import { sha256Hex, writeDurably } from '@edgeward/runtime';
+import type { Active } from '../src/layout.ts';
+import { type Entry, entriesOf, type Layout } from './entries.ts';
+
+/**
+ * The file that NGINX loads after a start: the modes of all objects, and the policy itself up to `limitBytes`. NGINX
+ * reads it in the worker, about 4 ms a megabyte on the first request, so there is a limit; beyond it objects in
+ * enforce are denied `no-policy` for the second until the sync service pushes.
+ */
+export const LAST_KNOWN_LIMIT_BYTES: number = 8 * 1024 * 1024;
+
+export interface LastKnown {
+  active: Active;
+  /** Empty where the policy was too large to be written. */
+  entries: Entry[];
+}
+
+export async function writeLastKnown(file: string, policy: CompiledPolicy, layout: Layout): Promise<void> {
+  const body = bodyOf(layout);
+  const head = {
+    format: 1,
+    generation: layout.active.generation,
+    revision: layout.active.revision,
+    hash: layout.active.hash,
+    modes: Object.fromEntries(policy.objects.map((object) => [object.bind, object.mode])),
+    sha256: body === null ? null : sha256Hex(body),
+  };
+  // NGINX's worker runs as another user and must read it; it says no more than the balancer's configuration does.
+  await writeDurably(file, `${JSON.stringify(head)}\n${body ?? ''}`, { mode: 0o644 });
+}
+
+/** What was written last, or null when there is none that can be read. */
+export async function readLastKnown(file: string): Promise<LastKnown | null> {
+  try {
+    const text = await readFile(file, 'utf8');
+    const end = text.indexOf('\n');
+    const head = JSON.parse(text.slice(0, end)) as Active & { sha256: string | null };
+    const body = text.slice(end + 1);
+    const whole = head.sha256 !== null && sha256Hex(body) === head.sha256;
+    return {
+      active: { generation: head.generation, revision: head.revision, hash: head.hash },
+      entries: whole ? body.split('\n').map(parseLine) : [],
+    };
+  } catch {
+    return null;
+  }
+}
+
+export async function hasLastKnown(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+function bodyOf(layout: Layout): string | null {
+  const lines: string[] = [];
+  let length = 0;
+  for (const [key, value] of entriesOf(layout)) {
+    length += key.length + value.length + 2;
+    if (length > LAST_KNOWN_LIMIT_BYTES) return null;
+    lines.push(`${key}\t${value}`);
+  }
+  return lines.join('\n');
+}
+
+function parseLine(line: string): Entry {
+  const tab = line.indexOf('\t');
+  return [line.slice(0, tab), line.slice(tab + 1)];
+}

@@ -1,0 +1,52 @@
+import crypto from 'crypto';
+import fs from 'fs';
+import { ACTIVE, formatActive, modeKey, NO_LAST_KNOWN } from './layout.ts';
+import type { Zone } from './zone.ts';
+
+/**
+ * What the driver wrote down after its last apply: the mode of every object and, up to a size, the policy itself. It
+ * is read once after a start, so that the seconds until the sync service pushes again are judged and not guessed. A
+ * file that is missing or damaged leaves the zone empty, which denies.
+ */
+interface LastKnown {
+  format: 1;
+  generation: string;
+  revision: number;
+  hash: string;
+  modes: Record<string, string>;
+  /** Of the lines that follow; null where the policy was too large to be written. */
+  sha256: string | null;
+}
+
+export function loadLastKnown(zone: Zone, file: string): void {
+  if (zone.has(NO_LAST_KNOWN)) return;
+  try {
+    const text = fs.readFileSync(file).toString();
+    const end = text.indexOf('\n');
+    const head = JSON.parse(text.slice(0, end)) as LastKnown;
+    if (head.format !== 1) throw new Error('unknown format');
+    Object.keys(head.modes).forEach((bind) => {
+      zone.set(modeKey(bind), head.modes[bind] as string);
+    });
+    loadPolicy(zone, head, text.slice(end + 1));
+  } catch (problem) {
+    ngx.log(ngx.WARN, `edgeward: no last-known policy in ${file}: ${(problem as Error).message}`);
+    zone.set(NO_LAST_KNOWN, '1');
+  }
+}
+
+function loadPolicy(zone: Zone, head: LastKnown, body: string): void {
+  if (head.sha256 === null) {
+    zone.set(NO_LAST_KNOWN, 'too-large');
+    return;
+  }
+  if (crypto.createHash('sha256').update(body).digest('hex') !== head.sha256) throw new Error('its checksum is wrong');
+  const lines = body.split('\n');
+  for (let i = 0; i < lines.length; i += 1) {
+    const line = lines[i] as string;
+    const tab = line.indexOf('\t');
+    if (tab > 0) zone.set(line.slice(0, tab), line.slice(tab + 1));
+  }
+  // Only where nothing is active: a push that came in meanwhile is newer than the file.
+  zone.add(ACTIVE, formatActive({ generation: head.generation, revision: head.revision, hash: head.hash }));
+}

@@ -1,0 +1,56 @@
+import type { CompiledRule, Mode, ObjectView, PolicyView } from '@edgeward/policy';
+import { holds, lookup } from '@edgeward/policy/dialect';
+import { loadLastKnown } from './last-known.ts';
+import type { Header } from './layout.ts';
+import { ACTIVE, BOOT_ID, classKey, headerKey, modeKey, parseActive } from './layout.ts';
+
+/** The policy in the shared dictionary, as `decide` reads it: three or four reads a verdict, whatever its size. */
+export type Zone = NgxSharedDict<string>;
+
+/**
+ * The policy in force. `active` is read once a request, so one verdict sees one revision. An empty zone (NGINX was
+ * restarted, or the zone resized) is filled from the file of what was last known before anything is judged.
+ */
+export function openPolicy(zone: Zone, lastKnownFile: string): PolicyView {
+  let text = zone.get(ACTIVE);
+  if (text === undefined) {
+    loadLastKnown(zone, lastKnownFile);
+    text = zone.get(ACTIVE);
+  }
+  const active = text === undefined ? null : parseActive(text);
+  if (active === null)
+    return { loaded: false, lastKnownMode: (bind) => (zone.get(modeKey(bind)) as Mode | undefined) ?? null };
+  return {
+    loaded: true,
+    revision: active.revision,
+    object: (bind) => {
+      const header = zone.get(headerKey(active.generation, bind));
+      return header === undefined ? null : viewOf(zone, JSON.parse(header) as Header);
+    },
+  };
+}
+
+/** Names this life of the zone. */
+export function bootId(zone: Zone): string {
+  const known = zone.get(BOOT_ID);
+  if (known !== undefined) return known;
+  const bytes = crypto.getRandomValues(new Uint32Array(2));
+  zone.add(BOOT_ID, `${(bytes[0] as number).toString(16)}-${(bytes[1] as number).toString(16)}`);
+  return zone.get(BOOT_ID) as string;
+}
+
+function viewOf(zone: Zone, header: Header): ObjectView {
+  return {
+    protocol: header.protocol,
+    mode: header.mode,
+    ports: header.ports,
+    trusts: (peer) => holds(header.trustedProxies, peer),
+    // A balancer has no failsafe of its own: it never stands between an operator and tcp/22 of its host.
+    inFailsafe: () => false,
+    rulesNaming: (source) => {
+      const id = lookup((bucket) => zone.get(header.content + bucket), source);
+      const rules = id < 0 ? undefined : zone.get(classKey(header.content, id));
+      return rules === undefined ? null : (JSON.parse(rules) as CompiledRule[]);
+    },
+  };
+}
