@@ -17,8 +17,15 @@ const space = /[ \t\r\n]*/y;
 const text = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*/y;
 const scalar = /(?:-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null)(?![0-9A-Za-z_.+-])/y;
 
-type Expected = 'a value' | 'a value or ]' | 'a key' | 'a key or }' | 'a colon' | 'a comma or ]' | 'a comma or }';
-type Wanted = Expected | 'the end of the line';
+type Wanted =
+  | 'a value'
+  | 'a value or ]'
+  | 'a key'
+  | 'a key or }'
+  | 'a colon'
+  | 'a comma or ]'
+  | 'a comma or }'
+  | 'the end of the line';
 
 /** An open object has the keys seen so far; an open list has none. */
 type Open = Set<string> | null;
@@ -46,55 +53,83 @@ function textFault(line: string, start: number, end: number): JsonFault {
   return syntax(end, `The control character ${name} stands in a text`, 'Remove it or write it as an escape.');
 }
 
-function next(open: readonly Open[]): Wanted {
-  if (open.length === 0) return 'the end of the line';
-  return open.at(-1) === null ? 'a comma or ]' : 'a comma or }';
+interface State {
+  line: string;
+  at: number;
+  expected: Wanted;
+  open: Open[];
+  repeated: JsonFault | null;
 }
 
-/** The first fault, or null when the line is JSON without repeated keys. */
+/** After a whole value: what may follow it. */
+function valueRead(state: State, end: number): void {
+  const innermost = state.open.at(-1);
+  state.at = end;
+  if (innermost === undefined) state.expected = 'the end of the line';
+  else state.expected = innermost === null ? 'a comma or ]' : 'a comma or }';
+}
+
+function keyRead(state: State, end: number): void {
+  const key: string = JSON.parse(state.line.slice(state.at, end));
+  const keys = state.open.at(-1);
+  if (keys?.has(key)) {
+    const message = `The key ${JSON.stringify(key)} stands twice in one object; this is the second`;
+    const mend = 'Remove one of the two.';
+    state.repeated ??= { code: 'EDW_ERR_DUPLICATE_KEY', offset: state.at, message, mend };
+  }
+  keys?.add(key);
+  state.at = end;
+  state.expected = 'a colon';
+}
+
+function readText(state: State): JsonFault | null {
+  const end = after(text, state.line, state.at);
+  if (state.line[end] !== '"') return textFault(state.line, state.at, end);
+  if (state.expected.startsWith('a key')) keyRead(state, end + 1);
+  else valueRead(state, end + 1);
+  return null;
+}
+
+function readScalar(state: State): JsonFault | null {
+  const end = after(scalar, state.line, state.at);
+  if (end === -1) return wanted(state.line, state.at, state.expected);
+  valueRead(state, end);
+  return null;
+}
+
+/** Reads a bracket, a colon or a comma where one is expected; false when none stands there. */
+function readMark(state: State, char: string | undefined): boolean {
+  const { expected, open } = state;
+  if (char === ':' && expected === 'a colon') state.expected = 'a value';
+  else if (char === ',' && expected.startsWith('a comma')) state.expected = open.at(-1) === null ? 'a value' : 'a key';
+  else if (char === '{' && expected.startsWith('a value')) {
+    open.push(new Set());
+    state.expected = 'a key or }';
+  } else if (char === '[' && expected.startsWith('a value')) {
+    open.push(null);
+    state.expected = 'a value or ]';
+  } else if ((char === '}' || char === ']') && expected.endsWith(` or ${char}`)) {
+    open.pop();
+    valueRead(state, state.at + 1);
+    return true;
+  } else return false;
+  state.at++;
+  return true;
+}
+
+/** The first fault of syntax, else the first repeated key, else null. */
 export function jsonFault(line: string): JsonFault | null {
-  const open: Open[] = [];
-  let expected: Wanted = 'a value';
-  let at = 0;
+  const state: State = { line, at: 0, expected: 'a value', open: [], repeated: null };
   for (;;) {
-    at = after(space, line, at);
-    const char = line[at];
-    if (expected === 'the end of the line') return char === undefined ? null : wanted(line, at, expected);
-    if (char === '"' && expected !== 'a colon' && !expected.startsWith('a comma')) {
-      const end = after(text, line, at);
-      if (line[end] !== '"') return textFault(line, at, end);
-      if (expected.startsWith('a key')) {
-        const key: string = JSON.parse(line.slice(at, end + 1));
-        const keys = open.at(-1);
-        if (keys?.has(key)) {
-          const message = `The key ${JSON.stringify(key)} stands twice in one object; this is the second`;
-          return { code: 'EDW_ERR_DUPLICATE_KEY', offset: at, message, mend: 'Remove one of the two.' };
-        }
-        keys?.add(key);
-        expected = 'a colon';
-      } else expected = next(open);
-      at = end + 1;
-    } else if (char === ':' && expected === 'a colon') {
-      expected = 'a value';
-      at++;
-    } else if (char === ',' && expected.startsWith('a comma')) {
-      expected = open.at(-1) === null ? 'a value' : 'a key';
-      at++;
-    } else if ((char === '}' && expected.endsWith('}')) || (char === ']' && expected.endsWith(']'))) {
-      open.pop();
-      expected = next(open);
-      at++;
-    } else if (!expected.startsWith('a value')) {
-      return wanted(line, at, expected);
-    } else if (char === '{' || char === '[') {
-      open.push(char === '{' ? new Set() : null);
-      expected = char === '{' ? 'a key or }' : 'a value or ]';
-      at++;
-    } else {
-      const end = after(scalar, line, at);
-      if (end === -1) return wanted(line, at, expected);
-      expected = next(open);
-      at = end;
-    }
+    state.at = after(space, line, state.at);
+    const char = line[state.at];
+    if (state.expected === 'the end of the line' && char === undefined) return state.repeated;
+    if (readMark(state, char)) continue;
+    const takesText = state.expected.startsWith('a value') || state.expected.startsWith('a key');
+    let fault: JsonFault | null;
+    if (char === '"' && takesText) fault = readText(state);
+    else if (state.expected.startsWith('a value')) fault = readScalar(state);
+    else fault = wanted(line, state.at, state.expected);
+    if (fault !== null) return fault;
   }
 }
