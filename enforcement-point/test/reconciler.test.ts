@@ -316,3 +316,57 @@ t.test('closing waits for the push under way and starts nothing more', async (t)
   await reconciler.kick();
   t.strictSame(calls(), ['close']);
 });
+
+t.test(
+  'whatever happens in whatever order, the point comes to hold the newest desire once it is left in peace',
+  async (t) => {
+    for (let seed = 1; seed <= 200; seed += 1) {
+      let drawn = seed;
+      const draw = (below: number): number => {
+        drawn = (drawn * 48_271) % 2_147_483_647;
+        return drawn % below;
+      };
+      const { reconciler, clock, point } = set(t, { canProbe: seed % 2 === 0, driftCheckIntervalMs: 5_000 });
+      const story: string[] = [];
+      let revision = 0;
+      const events: Record<string, () => void> = {
+        desire: () => reconciler.setDesired(policy(++revision)),
+        kick: () => void reconciler.kick(),
+        hold: () => point.hold(),
+        release: () => point.release(),
+        break: () => {
+          point.failure = unreachable;
+        },
+        mend: () => {
+          point.failure = null;
+        },
+        restart: () => {
+          point.boot += 1;
+          point.actual = { state: 'empty' };
+        },
+        tamper: () => {
+          if (point.actual.state === 'loaded') point.actual = { ...point.actual, drift: ['tampered'] };
+        },
+      };
+      events.desire?.();
+      for (let n = 0; n < 30; n += 1) {
+        const name = Object.keys(events)[draw(8)] ?? '';
+        story.push(name);
+        events[name]?.();
+        if (draw(2) === 0) await clock.advance(draw(3_000));
+      }
+      point.release();
+      point.failure = null;
+      await clock.advance(60_000);
+      const { state, appliedRevision } = reconciler.status();
+      const isWhole =
+        point.actual.state === 'loaded' &&
+        point.actual.hash === policy(revision).hash &&
+        point.actual.drift.length === 0;
+      if (state !== 'current' || appliedRevision !== revision || !isWhole || point.mostAtOnce !== 1) {
+        t.fail(`seed ${seed}: ${state} at ${appliedRevision} of ${revision} after ${story.join(', ')}`);
+      }
+    }
+    t.pass('200 stories');
+  },
+);
