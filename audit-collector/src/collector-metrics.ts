@@ -85,7 +85,7 @@ export function collectorMetrics(
       registers,
       collect() {
         this.reset();
-        for (const { point, object, reason, count } of counts()) {
+        for (const { point, object, reason, count } of readable(counts)) {
           this.inc({ point, object: objectName(object), reason }, count);
         }
       },
@@ -113,6 +113,15 @@ interface Count {
   object: string;
   reason: string;
   count: number;
+}
+
+/** A ledger that cannot be read leaves these gauges empty; every other metric is still wanted, then most of all. */
+function readable(counts: () => Count[]): Count[] {
+  try {
+    return counts();
+  } catch {
+    return [];
+  }
 }
 
 /** The first names keep theirs. */

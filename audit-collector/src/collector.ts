@@ -3,6 +3,7 @@
  * lines wait in the log: the tail is thrown away and begun anew from the stored cursors. It never holds traffic up, and
  * everything that it could not read or may have missed has a counter.
  */
+import { resolve } from 'node:path';
 import { setImmediate, setInterval, setTimeout } from 'node:timers/promises';
 import { type Backoff, backoff, EdgewardError, type Logger, messageOf, type Registry } from '@edgeward/runtime';
 import { type CollectorMetrics, collectorMetrics } from './collector-metrics.ts';
@@ -78,7 +79,10 @@ export function createCollector(options: CollectorOptions): Collector {
   const { logger } = options;
   const now = options.now ?? Date.now;
   const ledger = openLedger({ file: options.ledgerFile, synchronous: options.synchronous });
-  const followers: Follower[] = options.logs.map((log) => ({ ...log, tail: null, error: null }));
+  const followers: Follower[] = options.logs.map(({ point, file }) => {
+    // Cursors are kept by path: one spelling, whatever folder the process was started in.
+    return { point, file: resolve(file), tail: null, error: null };
+  });
   const metrics = collectorMetrics(options.registry, ledger, () =>
     followers.map(({ point, tail }) => ({ point, lagBytes: tail?.lagBytes() ?? 0 })),
   );

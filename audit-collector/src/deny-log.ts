@@ -28,8 +28,7 @@ export interface DenyRecord {
   revision: number;
 }
 
-export const unparsedCauses = ['empty', 'too-long', 'not-json', 'torn', 'wrong-version', 'wrong-shape'] as const;
-export type UnparsedCause = (typeof unparsedCauses)[number];
+export type UnparsedCause = 'empty' | 'too-long' | 'not-json' | 'torn' | 'wrong-version' | 'wrong-shape';
 
 export interface Unparsed {
   cause: UnparsedCause;

@@ -31,9 +31,8 @@ export interface Candidate {
   current: boolean;
 }
 
-export const lossCauses = ['truncated', 'replaced', 'gone'] as const;
 /** truncated: shorter than what was read. replaced: other first bytes. gone: not found. Each may have lost lines. */
-export type LossCause = (typeof lossCauses)[number];
+export type LossCause = 'truncated' | 'replaced' | 'gone';
 
 export interface Loss {
   cause: LossCause;

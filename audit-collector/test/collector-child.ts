@@ -1,0 +1,32 @@
+/**
+ * A collector in a process of its own, to be killed: `collector-child.ts LEDGER LOG [MOMENT COUNT]`. With a moment it kills
+ * itself there: at the COUNTth event `before` its batch is committed, or right `after` the commit of the COUNTth.
+ */
+import { collectorFor, labels } from './kit.ts';
+
+const [ledgerFile, file, moment, count] = process.argv.slice(2);
+if (ledgerFile === undefined || file === undefined) throw new Error('usage: collector-child.ts LEDGER LOG');
+let left = Number(count);
+const passes = (at: string): void => {
+  if (at !== moment) return;
+  left -= 1;
+  if (left <= 0) process.kill(process.pid, 'SIGKILL');
+};
+const collector = collectorFor({
+  ledgerFile,
+  logs: [{ point: 'edge-1', file }],
+  lingerMs: 200,
+  pollIntervalMs: 5,
+  labels: {
+    ...labels,
+    nearest(event) {
+      passes('before');
+      return labels.nearest(event);
+    },
+  },
+});
+collector.onDenial(() => passes('after'));
+process.send?.('started');
+await collector.start();
+// A tail never keeps a process alive: what serves does.
+setInterval(() => {}, 1000);

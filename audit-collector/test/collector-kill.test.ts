@@ -1,0 +1,85 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import t from 'tap';
+import { openLedger } from '../src/ledger.ts';
+import { denyLines, refs, until } from './kit.ts';
+
+const lines = 3_000;
+const kills = 15;
+const seed = Number(process.env.EDGEWARD_SEED ?? Date.now() & 0x7fffffff);
+
+/** Numbers from 0 to `max`, the same for the same seed (mulberry32). */
+function dice(): (max: number) => number {
+  let state = seed;
+  return (max) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * (max + 1));
+  };
+}
+
+t.test(`every line is stored exactly once over ${kills} kills and rotations (EDGEWARD_SEED=${seed})`, async (t) => {
+  const dir = t.testdir({ 'deny.log': '' });
+  const [ledgerFile, log] = [join(dir, 'ledger.db'), join(dir, 'deny.log')];
+  const draw = dice();
+  let child: ChildProcess | null = null;
+  let written = 0;
+  let rotations = 0;
+  const kill = async (): Promise<void> => {
+    const running = child;
+    child = null;
+    if (running === null || running.exitCode !== null || running.signalCode !== null) return;
+    running.kill('SIGKILL');
+    await once(running, 'exit');
+  };
+  t.teardown(kill);
+  const start = async (...moment: string[]): Promise<void> => {
+    child = fork(join(import.meta.dirname, 'collector-child.ts'), [ledgerFile, log, ...moment], {
+      execArgv: ['--conditions=edgeward-source', '--no-warnings'],
+    });
+    // One that kills itself at once may not get to say that it started.
+    await Promise.race([once(child, 'message'), once(child, 'exit')]);
+  };
+  /** What a point does: lines come in pieces that end anywhere, and the log is rotated by rename. */
+  const write = async (upTo: number): Promise<void> => {
+    while (written < upTo) {
+      const next = Math.min(upTo, written + 1 + draw(40));
+      const text = denyLines(written, next);
+      const cut = draw(text.length);
+      appendFileSync(log, text.slice(0, cut));
+      await setTimeout(draw(8));
+      appendFileSync(log, text.slice(cut));
+      written = next;
+      if (draw(7) === 0) {
+        rotations += 1;
+        renameSync(log, `${log}.${rotations}`);
+      }
+    }
+  };
+
+  for (let i = 0; i < kills; i += 1) {
+    // From outside at any moment, or from inside before or right after a commit.
+    await start(['', 'before', 'after'][i % 3] ?? '', String(1 + draw(100)));
+    const writing = write(Math.floor((lines * (i + 1)) / kills));
+    await setTimeout(draw(120));
+    await kill();
+    await writing;
+  }
+  const ledger = openLedger({ file: ledgerFile });
+  t.teardown(() => ledger.close());
+  const before = ledger.denials({ limit: 10_000 }).length;
+  t.ok(before > 0, 'the kills came while denials were being stored');
+  await start();
+  await until('every line is stored', () => ledger.denials({ limit: 10_000 }).length >= lines);
+  await setTimeout(500); // Longer than a rotated file is read on: a line stored twice would be there by now.
+  await kill();
+  const stored = ledger.denials({ limit: 10_000 }).map(({ event }) => event.ref ?? '');
+  t.strictSame(stored.toSorted(), refs(0, lines).toSorted());
+  t.equal(ledger.totals()[0]?.count, lines);
+  t.strictSame([ledger.unparsed(), ledger.losses()], [[], []]);
+  t.comment(`${rotations} rotations; ${before} lines were stored before the last start`);
+});
