@@ -27,7 +27,7 @@ export function reporter(document: SourceDocument, findings: Finding[]): Report 
 }
 
 export function findingAt(document: SourceDocument, path: Path, code: PolicyCode, message: string): Finding {
-  const place = document.locate(path);
+  const place = document.locate(path, code === 'EDW_ERR_UNKNOWN_KEY' ? 'key' : 'value');
   const error = (POLICY_ERRORS as Record<string, string>)[code];
   return {
     severity: error === undefined ? 'warning' : 'error',

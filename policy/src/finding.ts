@@ -20,6 +20,6 @@ export interface SourceDocument {
   file: string;
   /** Parsed from YAML or JSON; nothing about its shape is known. */
   value: unknown;
-  /** Where the value at `path` stands; the nearest parent when the path itself is missing. Called only for findings. */
-  locate(path: Path): { line: number; column: number };
+  /** Where the value at `path` stands, or its key; the nearest parent when the path is missing. Called only for findings. */
+  locate(path: Path, part?: 'value' | 'key'): { line: number; column: number };
 }

@@ -11,23 +11,18 @@ export {
   type ObjectView,
   type PolicyView,
 } from './decide.ts';
-export {
-  type Explanation,
-  explain,
-  identify,
-  mergeLabels,
-  nearestRule,
-  reasonInWords,
-  type SourceIdentity,
-} from './explain.ts';
+export { type Explanation, explain, reasonInWords } from './explain.ts';
 export type * from './finding.ts';
 export type * from './flow.ts';
+export { type Identities, identitiesOf, type SourceIdentity } from './identity.ts';
 export type { Labelled } from './interval.ts';
 export { lookup, pack, unpack } from './interval-table.ts';
 export { type DocumentMemo, linkModel } from './linking.ts';
 export { type LintOptions, lint } from './lint.ts';
+export { lostFlows, type ObjectLoss } from './loss.ts';
 export type { Document, Model, ProtectedObject } from './model.ts';
-export { describeFlow, pointViews, runPolicyTests, type TestResult } from './policy-tests.ts';
+export { nearestRule } from './nearest-rule.ts';
+export { describeFlow, type ObjectViews, pointViews, runPolicyTests, type TestResult } from './policy-tests.ts';
 export { formatPortRange, parsePort } from './ports.ts';
 export { type Group, nextChangeMs, type Resolution, resolve } from './resolve.ts';
 export { type Labels, type Selector, selects } from './selector.ts';

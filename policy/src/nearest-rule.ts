@@ -1,0 +1,104 @@
+import { parseAddress } from './address.ts';
+import type { HttpCondition } from './compiled.ts';
+import type { Flow } from './flow.ts';
+import type { Identities } from './identity.ts';
+import { contains } from './interval.ts';
+import type { ProtectedObject, Workload } from './model.ts';
+import { formatPortRange, includesPort, parsePort } from './ports.ts';
+import { conditionMatches, plainRequest } from './request.ts';
+import type { ResolvedRule } from './resolve.ts';
+import type { LabelCondition, Labels, Selector } from './selector.ts';
+import { formatCondition, holdsFor } from './selector.ts';
+
+/** Why a denied flow was not allowed: the allow rule that came nearest and the one condition that failed. */
+
+/** The allow rule for this object that lacks least, and the first thing that it lacks. */
+export function nearestRule(
+  identities: Identities,
+  object: ProtectedObject,
+  flow: Flow,
+): { rule: string; missed: string } | null {
+  const key = parseAddress(flow.from);
+  const members = key === null ? [] : identities.workloadsAt(key);
+  let best: { rule: string; missed: string } | null = null;
+  let least = Number.POSITIVE_INFINITY;
+  identities.rulesFor(object).forEach((rule) => {
+    if (rule.rule.action !== 'allow') return;
+    const lacks = lacking(rule, key, members, object, flow);
+    if (lacks.length === 0 || lacks.length >= least) return;
+    least = lacks.length;
+    best = { rule: rule.rule.id, missed: lacks[0] as string };
+  });
+  return best;
+}
+
+function lacking(
+  rule: ResolvedRule,
+  key: string | null,
+  members: Workload[],
+  object: ProtectedObject,
+  flow: Flow,
+): string[] {
+  let lacks: string[] = [];
+  const named = key !== null && rule.groups.some((group) => contains(group.intervals, key));
+  if (!named) lacks = lacks.concat(missedLabels(rule, members));
+  const port = parsePort(flow.port);
+  if (port === null || !includesPort(object.ports, port)) lacks.push(`the object does not list ${flow.port}`);
+  else if (rule.ports !== null && !includesPort(rule.ports, port))
+    lacks.push(`port: ${flow.port} is not ${rule.ports.map(formatPortRange).join(', ')}`);
+  return lacks.concat(missedRequest(rule, object, flow));
+}
+
+/** The shortest list of label conditions that the source fails, or that the source is no member at all. */
+function missedLabels(rule: ResolvedRule, members: Workload[]): string[] {
+  let best: string[] | null = null;
+  const consider = (selector: Selector, labels: Labels): void => {
+    selector.forEach((conditions) => {
+      const failed = conditions.filter((it) => !holdsFor(it, labels)).map((it) => missedLabel(it, labels));
+      if (failed.length > 0 && (best === null || failed.length < best.length)) best = failed;
+    });
+  };
+  rule.rule.from.forEach((term) => {
+    if (term.kind !== 'workloads') return;
+    members.forEach((member) => {
+      consider(term.selector, member.labels);
+    });
+  });
+  if (best !== null) return best;
+  const fenced = members.length > 0 && rule.rule.from.some((term) => term.kind === 'workloads' && term.within !== null);
+  if (fenced) return ['source: its address is outside the fence'];
+  // An unknown address is further from any rule than a workload with a wrong label.
+  return ['source: the address is in none of its groups', ''];
+}
+
+function missedLabel(condition: LabelCondition, labels: Labels): string {
+  const value = labels[condition.key];
+  return `source: needs ${formatCondition(condition)}, ${value === undefined ? 'has no such label' : `has '${value}'`}`;
+}
+
+function missedRequest(rule: ResolvedRule, object: ProtectedObject, flow: Flow): string[] {
+  if (rule.rule.http === null || object.protocol !== 'http') return [];
+  const request = plainRequest(flow.method, flow.path, flow.host);
+  if (request === null) return ["request: it can't be judged safely"];
+  if (rule.rule.http.some((condition) => conditionMatches(condition, request))) return [];
+  let best: string[] = [];
+  rule.rule.http.forEach((condition, i) => {
+    const lacks = missedConditions(condition, request);
+    if (i === 0 || lacks.length < best.length) best = lacks;
+  });
+  return best;
+}
+
+function missedConditions(
+  condition: HttpCondition,
+  request: { method: string; path: string; host: string | null },
+): string[] {
+  const lacks: string[] = [];
+  if (condition.methods !== undefined && condition.methods.indexOf(request.method) < 0)
+    lacks.push(`method: ${request.method} is not ${condition.methods.join(', ')}`);
+  if (condition.path !== undefined && !conditionMatches({ path: condition.path }, request))
+    lacks.push(`path: ${request.path} is not ${condition.path}`);
+  if (condition.hosts !== undefined && !conditionMatches({ hosts: condition.hosts }, request))
+    lacks.push(`host: ${request.host ?? 'none'} is not ${condition.hosts.join(', ')}`);
+  return lacks;
+}
