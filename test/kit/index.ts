@@ -1,0 +1,9 @@
+export { compileDocuments } from './compiled-documents.ts';
+export { type Denial, denialsIn } from './denials.ts';
+export { type Edge, type EdgeOptions, type EdgePaths, startEdge, type Teardown } from './edge.ts';
+export { freePort } from './free-port.ts';
+export type { EdgeServer } from './nginx-configuration.ts';
+export { type PushAnswer, type PushCall, pushCall } from './push-call.ts';
+export { type RawAnswer, type RawRequest, rawRequest } from './raw-request.ts';
+export { privateNginx, requireNginx } from './real-nginx.ts';
+export { startUpstream, type Upstream } from './upstream.ts';
