@@ -8,6 +8,7 @@ import type { Labels } from './selector.ts';
 
 /** Who an address is, for events and explanations; each index is built when it is first asked for. */
 export interface Identities {
+  resolution: Resolution;
   workloadsAt(key: AddressKey): Workload[];
   identify(address: string): SourceIdentity;
   object(name: string): ProtectedObject | null;
@@ -35,6 +36,7 @@ export function identitiesOf(resolution: Resolution): Identities {
     return byAddress[key] ?? [];
   };
   return {
+    resolution,
     workloadsAt,
     identify: (address) => identify(resolution, workloadsAt, address),
     object: (name) => {

@@ -1,0 +1,47 @@
+import { createDirectoryReader, watchDirectory } from '@edgeward/policy-source';
+import { EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import type { Publisher } from './publisher.ts';
+
+/** The embedded store: a directory, watched. Every reading is offered; whether it comes into force is not decided here. */
+export interface PolicySource {
+  /** Settles after the first reading was offered. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export function createDirectorySource(directory: string, publisher: Publisher, logger: Logger): PolicySource {
+  const reader = createDirectoryReader(directory);
+  let watch: { close(): void } | null = null;
+  let reading: Promise<void> = Promise.resolve();
+  let away = false;
+
+  async function read(): Promise<void> {
+    try {
+      const { documents, findings, changed } = await reader.read();
+      if (changed || away) await publisher.offer(documents, findings);
+      away = false;
+    } catch (thrown) {
+      away = true;
+      if (!(thrown instanceof EdgewardError)) throw thrown;
+      publisher.sourceAway(thrown);
+    }
+  }
+
+  function readNext(): Promise<void> {
+    reading = reading.then(read).catch((cause: unknown) => {
+      logger.error({ event: 'source_failed', err: cause }, messageOf(cause));
+    });
+    return reading;
+  }
+
+  return {
+    async start() {
+      await readNext();
+      watch = watchDirectory(directory, { onChange: readNext, logger });
+    },
+    async close() {
+      watch?.close();
+      await reading;
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import type { PolicyStatus } from './publisher.ts';
+import type { PointReport } from './status-api.ts';
+
+/** The first line of `edgeward status`: whether anything is enforced, and if not, what to do. */
+export function headlineOf(policy: Pick<PolicyStatus, 'state' | 'errors' | 'held'>, points: PointReport[]): string {
+  if (points.length === 0)
+    return 'NOT ENFORCING: no point is configured; name your NGINX under `points` in edgeward.yaml.';
+  if (policy.state === 'none') {
+    const first = policy.errors[0];
+    const cause = first === undefined ? 'no policy was read yet' : `${first.file}:${first.line}: ${first.message}`;
+    return `NOT ENFORCING: ${cause}; \`edgeward check\` lists every error.`;
+  }
+  const away = points.filter((point) => point.appliedRevision === null).map((point) => point.point);
+  if (away.length === points.length)
+    return `NOT ENFORCING: no point holds a policy (${away.join(', ')}); see the errors below.`;
+  const holding = points.filter((point) => point.appliedRevision !== null);
+  const sum = (mode: 'enforce' | 'observe' | 'off'): number =>
+    holding.reduce((total, point) => total + point.objects[mode], 0);
+  const parts = [`ENFORCING ${count(sum('enforce'))}`];
+  if (sum('observe') > 0) parts.push(`OBSERVING ${count(sum('observe'))}`);
+  if (sum('off') > 0) parts.push(`${count(sum('off'))} off`);
+  if (away.length > 0) parts.push(`NOT ENFORCING at ${away.join(', ')}`);
+  if (policy.held !== null) parts.push('a revision is HELD');
+  if (policy.state === 'last-known-good') parts.push('on the last-known-good policy');
+  return parts.join(', ');
+}
+
+function count(objects: number): string {
+  return `${objects} ${objects === 1 ? 'object' : 'objects'}`;
+}

@@ -1,0 +1,335 @@
+import {
+  type CompiledPolicy,
+  type Finding,
+  type Identities,
+  identitiesOf,
+  lostFlows,
+  nextChangeMs,
+  type ObjectLoss,
+  type SourceDocument,
+} from '@edgeward/policy';
+import type { LoadedSnapshot, PolicyCache } from '@edgeward/policy-cache';
+import { documentsFromLines } from '@edgeward/policy-source';
+import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import { type Builder, createBuilder, hashOfPolicy, jsonOf, type ReadyBuild } from './policy-build.ts';
+
+/**
+ * Decides which policy is in force. A reading of the source becomes a new revision, or is refused, or held for a person
+ * to accept; what was in force stays until something better is there. Time is a source of its own: grants end although
+ * nobody edits anything, and although the directory is away. Nothing here talks to a point or reads a file.
+ */
+export interface Publisher {
+  /** What the source holds now. */
+  offer(documents: SourceDocument[], syntax: Finding[]): Promise<void>;
+  /** The source can't be read; what is in force stays. */
+  sourceAway(error: EdgewardError): void;
+  /** Starts from what was last published, before the source is read. */
+  restore(snapshot: LoadedSnapshot): Promise<void>;
+  /** Recompiles what is in force at this instant. */
+  tick(): Promise<void>;
+  /** Publishes the held revision. Throws EDW_ERR_NOTHING_HELD, EDW_ERR_HELD_OTHER. */
+  accept(revision: number): Promise<void>;
+  /** A point holds a revision that was not ours: number from there on. */
+  foundRevision(revision: number): Promise<void>;
+  status(): PolicyStatus;
+  /** The policy whose labels fit an event of this revision best, and its revision. */
+  identities(revision: number): { identities: Identities; revision: number } | null;
+  /** Waits for what is being written. */
+  close(): Promise<void>;
+}
+
+export interface PolicyStatus {
+  /** `last-known-good`: the source is away or has errors. */
+  state: 'current' | 'last-known-good' | 'none';
+  revision: number;
+  hash: string;
+  changedAtMs: number | null;
+  /** Why the source's newest content is not in force. */
+  errors: Finding[];
+  warnings: Finding[];
+  held: { revision: number; heldAtMs: number; objects: ObjectLoss[] } | null;
+  nextChangeAtMs: number | null;
+  /** Failed writes of state since the start; enforcement goes on without them. */
+  stateWriteFailures: number;
+}
+
+export interface PublisherOptions {
+  points: readonly string[];
+  cache: PolicyCache;
+  clock: Clock;
+  logger: Logger;
+  /** Every point's policy under its new revision. */
+  publish(policies: Map<string, CompiledPolicy>): void;
+}
+
+interface Published {
+  build: ReadyBuild;
+  revision: number;
+  changedAtMs: number;
+}
+
+interface Held {
+  build: ReadyBuild;
+  heldAtMs: number;
+  losses: ObjectLoss[];
+}
+
+/** A greater share of an object's flows is not taken away without a person. */
+const HOLD_ABOVE = 0.5;
+/** setTimeout takes no longer delay. */
+const LONGEST_DELAY_MS = 2_147_483_647;
+
+export function createPublisher(options: PublisherOptions): Publisher {
+  const { cache, clock, logger } = options;
+  const builder: Builder = createBuilder(options.points);
+  const recent: { revision: number; identities: Identities }[] = [];
+  let current: Published | null = null;
+  let held: Held | null = null;
+  let refused: Finding[] = [];
+  let restored = false;
+  let stateWriteFailures = 0;
+  let cancelTimer = (): void => {};
+  let queue: Promise<unknown> = Promise.resolve();
+  let saving: Promise<void> = Promise.resolve();
+  let unsaved: Published | null = null;
+
+  function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+    const next = queue.then(work);
+    queue = next.catch(() => {});
+    return next;
+  }
+
+  function nextRevision(): number {
+    return Math.max(cache.floor(), current?.revision ?? 0) + 1;
+  }
+
+  async function publish(build: ReadyBuild, revision: number): Promise<void> {
+    await keepingOn(() => cache.raiseFloor(revision));
+    current = { build, revision, changedAtMs: clock.now() };
+    remember(recent, revision, identitiesOf(build.resolution));
+    options.publish(stamped(build, revision));
+    logger.info(
+      { event: 'policy_published', revision, hash: build.hash, warnings: build.findings.length },
+      'published',
+    );
+    save(current);
+  }
+
+  /** In the background, newest only: a point never waits for the disk that holds a second copy. */
+  function save(published: Published): void {
+    const idle = unsaved === null;
+    unsaved = published;
+    if (!idle) return;
+    saving = saving.then(async () => {
+      const newest = unsaved as Published;
+      unsaved = null;
+      await keepingOn(() => cache.saveSnapshot(snapshotOf(newest)));
+    });
+  }
+
+  /** State that can't be written must not keep a revocation from the points. */
+  async function keepingOn(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (cause) {
+      stateWriteFailures += 1;
+      logger.error({ event: 'state_write_failed', err: cause }, messageOf(cause));
+    }
+  }
+
+  async function offer(documents: SourceDocument[], syntax: Finding[]): Promise<void> {
+    const build = builder.build(documents, syntax, clock.now(), current?.build.policyHash ?? null);
+    if (build.state === 'refused') {
+      // What was held is no longer what the source says.
+      held = null;
+      refuse(build.findings.filter((finding) => finding.severity === 'error'));
+      return;
+    }
+    refused = [];
+    restored = false;
+    const losses =
+      current === null || build.hash === current.build.hash ? [] : lossesOf(current.build, build, builder, clock.now());
+    const heavy = losses.filter((loss) => loss.lostShare > HOLD_ABOVE);
+    if (heavy.length > 0) hold(build, heavy);
+    else await take(build);
+    schedule();
+  }
+
+  function hold(build: ReadyBuild, losses: ObjectLoss[]): void {
+    const known = held !== null && held.build.hash === build.hash;
+    held = { build, heldAtMs: known ? (held as Held).heldAtMs : clock.now(), losses };
+    const objects = losses.map((loss) => loss.object);
+    if (!known) logger.warn({ event: 'policy_held', revision: nextRevision(), objects }, 'held until it is accepted');
+  }
+
+  /** A build that no point would notice only brings new labels and warnings. */
+  async function take(build: ReadyBuild): Promise<void> {
+    held = null;
+    if (current === null || build.hash !== current.build.hash) {
+      await publish(build, nextRevision());
+      return;
+    }
+    const changed = current.build.documents !== build.documents;
+    current = { ...current, build };
+    remember(recent, current.revision, identitiesOf(build.resolution));
+    if (changed) save(current);
+  }
+
+  function refuse(errors: Finding[]): void {
+    const same = JSON.stringify(errors) === JSON.stringify(refused);
+    refused = errors;
+    const first = errors[0];
+    const fields = { event: 'policy_refused', errors: errors.length, revision: current?.revision ?? null, first };
+    if (!same) logger.error(fields, 'the policy has errors; what was in force stays');
+  }
+
+  async function tick(): Promise<void> {
+    if (current !== null) {
+      const build = builder.build(current.build.documents, [], clock.now(), current.build.policyHash);
+      // What time ended takes effect at once, whatever is held and whatever the tests say.
+      if (build.state === 'ready' && build.hash !== current.build.hash) await publish(build, nextRevision());
+      else if (build.state === 'ready') current = { ...current, build };
+    }
+    schedule();
+  }
+
+  function schedule(): void {
+    cancelTimer();
+    const next = current === null ? null : nextChangeMs(current.build.resolution.model, clock.now());
+    if (next === null) return;
+    const delayMs = Math.min(Math.max(0, next - clock.now()), LONGEST_DELAY_MS);
+    cancelTimer = clock.after(delayMs, () => {
+      oneAtATime(tick).catch((cause: unknown) =>
+        logger.error({ event: 'recompile_failed', err: cause }, messageOf(cause)),
+      );
+    });
+  }
+
+  async function restore(snapshot: LoadedSnapshot): Promise<void> {
+    const { documents, findings } = documentsFromLines(snapshot.documents, 'last-known-good');
+    // It was good once; what has become an error since (an object that left) must not empty the points.
+    const usable = builder.build(documents, findings, clock.now(), hashOfPolicy(documents));
+    if (usable.state === 'refused') {
+      logger.error(
+        { event: 'restore_failed', revision: snapshot.revision, first: usable.findings[0] },
+        'the last-known-good policy is unusable',
+      );
+      return;
+    }
+    restored = true;
+    const same = usable.hash === snapshot.contentHash;
+    await publish(usable, same ? snapshot.revision : Math.max(cache.floor(), snapshot.revision) + 1);
+    schedule();
+  }
+
+  async function accept(revision: number): Promise<void> {
+    if (held === null) {
+      throw new EdgewardError('EDW_ERR_NOTHING_HELD', `accepting revision ${revision}: no revision is held`, {
+        mend: 'Look at `edgeward status`; it may have been accepted or replaced already.',
+      });
+    }
+    if (nextRevision() !== revision) {
+      throw new EdgewardError(
+        'EDW_ERR_HELD_OTHER',
+        `accepting revision ${revision}: the held revision is ${nextRevision()}`,
+        { mend: 'Look at `edgeward status` again and accept the revision that it names.' },
+      );
+    }
+    logger.warn({ event: 'policy_accepted', revision, objects: held.losses.map((loss) => loss.object) }, 'accepted');
+    // Compiled again, because time may have ended something since it was held.
+    const build = builder.build(held.build.documents, [], clock.now(), held.build.policyHash);
+    await take(build.state === 'ready' ? build : held.build);
+    schedule();
+  }
+
+  async function foundRevision(revision: number): Promise<void> {
+    if (revision <= Math.max(cache.floor(), current?.revision ?? 0)) return;
+    await keepingOn(() => cache.raiseFloor(revision));
+    if (current !== null) await publish(current.build, Math.max(nextRevision(), revision + 1));
+  }
+
+  return {
+    offer: (documents, syntax) => oneAtATime(() => offer(documents, syntax)),
+    sourceAway: (error) => refuse([awayFinding(error)]),
+    restore: (snapshot) => oneAtATime(() => restore(snapshot)),
+    tick: () => oneAtATime(tick),
+    accept: (revision) => oneAtATime(() => accept(revision)),
+    foundRevision: (revision) => oneAtATime(() => foundRevision(revision)),
+    status: () => ({
+      state: current === null ? 'none' : refused.length > 0 || restored ? 'last-known-good' : 'current',
+      revision: current?.revision ?? 0,
+      hash: current?.build.hash ?? '',
+      changedAtMs: current?.changedAtMs ?? null,
+      errors: refused,
+      warnings: current?.build.findings ?? [],
+      held: held === null ? null : { revision: nextRevision(), heldAtMs: held.heldAtMs, objects: held.losses },
+      nextChangeAtMs: current === null ? null : nextChangeMs(current.build.resolution.model, clock.now()),
+      stateWriteFailures,
+    }),
+    identities: (revision) => recent.find((it) => it.revision === revision) ?? recent[0] ?? null,
+    close: async () => {
+      cancelTimer();
+      await queue;
+      await saving;
+    },
+  };
+}
+
+/** How many revisions' labels are kept: a denial is read from its log within a second. */
+const KEPT_IDENTITIES = 2;
+
+function remember(
+  recent: { revision: number; identities: Identities }[],
+  revision: number,
+  identities: Identities,
+): void {
+  const known = recent.findIndex((it) => it.revision === revision);
+  if (known >= 0) recent.splice(known, 1);
+  recent.unshift({ revision, identities });
+  recent.length = Math.min(recent.length, KEPT_IDENTITIES);
+}
+
+function stamped(build: ReadyBuild, revision: number): Map<string, CompiledPolicy> {
+  return new Map([...build.policies].map(([point, policy]) => [point, { ...policy, revision }]));
+}
+
+function snapshotOf(published: Published): Parameters<PolicyCache['saveSnapshot']>[0] {
+  const { build, revision, changedAtMs } = published;
+  return {
+    revision,
+    contentHash: build.hash,
+    takenAtMs: changedAtMs,
+    documents: build.documents.map(({ value }) => jsonOf(value)),
+  };
+}
+
+function lossesOf(before: ReadyBuild, after: ReadyBuild, builder: Builder, nowMs: number): ObjectLoss[] {
+  const workloads = new Map(after.resolution.workloads.map((workload) => [workload.name, workload]));
+  const moved = before.resolution.workloads.filter((workload) => workloads.get(workload.name) !== workload);
+  const serversMoved = servers(before).join() !== servers(after).join();
+  if (before.policyHash === after.policyHash && moved.length <= 1 && !serversMoved) return [];
+  const atNow =
+    before.resolution.nowMs === nowMs ? before : builder.build(before.documents, [], nowMs, before.policyHash);
+  if (atNow.state === 'refused') return [];
+  const changed = new Set(moved.map((workload) => workload.name));
+  return [...atNow.policies].flatMap(([point, policy]) =>
+    lostFlows(atNow.resolution, policy.objects, after.policies.get(point)?.objects ?? [], (name) => changed.has(name)),
+  );
+}
+
+/** Every virtual server as it is written; few, next to workloads. */
+function servers(build: ReadyBuild): string[] {
+  return build.resolution.model.virtualServers.map((server) => jsonOf(server.document.value));
+}
+
+function awayFinding(error: EdgewardError): Finding {
+  return {
+    severity: 'error',
+    code: error.code,
+    file: '.',
+    line: 1,
+    column: 1,
+    message: error.message,
+    mend: error.mend,
+  };
+}

@@ -1,0 +1,255 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Collector, createCollector } from '@edgeward/audit-collector';
+import { createReconciler, type PointStatus, type Reconciler } from '@edgeward/enforcement-point';
+import { createNginxPoint, type NginxPoint, type VerdictCounts } from '@edgeward/nginx-njs';
+import type { CompiledPolicy, Mode } from '@edgeward/policy';
+import { openPolicyCache } from '@edgeward/policy-cache';
+import {
+  createMetrics,
+  EdgewardError,
+  ensureSecret,
+  type Lifecycle,
+  type Logger,
+  messageOf,
+  openHttpServer,
+  stateWriteError,
+  systemClock,
+} from '@edgeward/runtime';
+import type { PointConfig, ServiceConfig } from './config.ts';
+import { createDirectorySource } from './directory-source.ts';
+import { eventLabels } from './event-labels.ts';
+import { headlineOf } from './headline.ts';
+import { createPublisher, type Publisher } from './publisher.ts';
+import { type ServiceMetrics, serviceMetrics } from './service-metrics.ts';
+import { type PointReport, type ServiceStatus, statusOf, statusRoutes } from './status-api.ts';
+
+/** The sync service: a directory of policy in, every NGINX point kept equal to it, denials out. Composition only. */
+export interface Service {
+  /** `http://127.0.0.1:9400` */
+  url: string;
+  status(): ServiceStatus;
+  collector: Collector;
+}
+
+export interface ServiceOptions {
+  config: ServiceConfig;
+  version: string;
+  logger: Logger;
+  /** Closes what is opened here, last first. */
+  lifecycle: Lifecycle;
+}
+
+/** One point and what keeps it. */
+interface Served {
+  config: PointConfig;
+  point: NginxPoint;
+  reconciler: Reconciler;
+  counted: number | null;
+}
+
+/** Points say what they hold before the first revision is numbered; one that does not answer by then is asked later. */
+const FIRST_LOOK_MS = 2000;
+const COUNTS_INTERVAL_MS = 2000;
+
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, logger, lifecycle } = options;
+  const startedAtMs = Date.now();
+  await makeFolders(config);
+  const token = await ensureSecret(config.api.tokenFile);
+  const cache = await openPolicyCache({ dir: join(config.stateDir, 'cache'), logger });
+  lifecycle.onClose('policy cache', () => cache.close());
+  const registry = createMetrics();
+  const served: Served[] = [];
+  const publisher = createPublisher({
+    points: config.points.map((point) => point.name),
+    cache,
+    clock: systemClock,
+    logger,
+    publish: (policies) => {
+      for (const policy of policies.values()) cache.remember(policy);
+      for (const it of served) setDesired(it, policies, publisher);
+    },
+  });
+  lifecycle.onClose('publisher', () => publisher.close());
+  const status = (): ServiceStatus => report(options, startedAtMs, publisher, served, collector);
+  const collector = createCollector({
+    ledgerFile: join(config.stateDir, 'ledger.db'),
+    logs: config.points.map((point) => ({ point: point.name, file: point.denyLog })),
+    labels: eventLabels(publisher),
+    logger,
+    registry,
+    retainDays: config.retainDays,
+  });
+  lifecycle.onClose('collector', () => collector.close());
+  const metrics = serviceMetrics(
+    registry,
+    options.version,
+    () => publisher.status(),
+    () => served.map((it) => it.reconciler.status()),
+  );
+  for (const point of config.points) served.push(serve(point, options, publisher, metrics));
+  for (const it of served) lifecycle.onClose(`point ${it.config.name}`, () => it.reconciler.close());
+  const server = await openHttpServer({
+    host: config.api.host,
+    port: config.api.port,
+    logger,
+    routes: statusRoutes({ token, registry, publisher, collector, status }),
+    statusOf,
+  });
+  lifecycle.onClose('status API', () => server.close());
+  await lookFirst(served, publisher);
+  await restore(publisher, cache);
+  await collector.start();
+  const source = createDirectorySource(config.policies, publisher, logger);
+  lifecycle.onClose('policy source', () => source.close());
+  await source.start();
+  lifecycle.onClose('counters', followCounts(served, publisher, collector, metrics, logger));
+  logger.info(
+    { event: 'service_started', api: server.url, points: served.length, revision: publisher.status().revision },
+    'started',
+  );
+  return { url: server.url, status, collector };
+}
+
+function serve(config: PointConfig, options: ServiceOptions, publisher: Publisher, metrics: ServiceMetrics): Served {
+  const { logger } = options;
+  const point = createNginxPoint({
+    name: config.name,
+    push: config.push,
+    tokenFile: config.tokenFile,
+    lastKnownFile: config.lastKnownFile,
+    logger,
+  });
+  let applied = 0;
+  const onChange = (status: PointStatus): void => {
+    const { appliedRevision, appliedAt, desiredAt, desiredRevision } = status;
+    if (appliedRevision !== null && appliedRevision > publisher.status().revision)
+      void publisher.foundRevision(appliedRevision);
+    if (appliedAt === null || desiredAt === null || appliedRevision !== desiredRevision || appliedRevision === applied)
+      return;
+    applied = appliedRevision ?? 0;
+    metrics.applied(config.name, Math.max(0, appliedAt - desiredAt) / 1000);
+  };
+  return {
+    config,
+    point,
+    counted: null,
+    reconciler: createReconciler({ point, logger, onDrift: config.onDrift, onChange }),
+  };
+}
+
+/** A point that was found to hold a newer revision makes us number from there on. */
+function setDesired(it: Served, policies: Map<string, CompiledPolicy>, publisher: Publisher): void {
+  const policy = policies.get(it.config.name);
+  if (policy === undefined) return;
+  try {
+    it.reconciler.setDesired(policy);
+  } catch (cause) {
+    if (!(cause instanceof EdgewardError) || cause.code !== 'EDW_ERR_REVISION_OLDER') throw cause;
+    void publisher.foundRevision(it.reconciler.status().appliedRevision ?? policy.revision);
+  }
+}
+
+async function lookFirst(served: Served[], publisher: Publisher): Promise<void> {
+  const looked = Promise.allSettled(served.map((it) => it.reconciler.kick()));
+  const late = new Promise((resolve) => setTimeout(resolve, FIRST_LOOK_MS).unref());
+  await Promise.race([looked, late]);
+  const found = served.map((it) => it.reconciler.status().appliedRevision ?? 0);
+  await publisher.foundRevision(Math.max(0, ...found));
+}
+
+async function restore(publisher: Publisher, cache: Awaited<ReturnType<typeof openPolicyCache>>): Promise<void> {
+  const loaded = await cache.loadSnapshot();
+  if (loaded.state === 'loaded') await publisher.restore(loaded.snapshot);
+}
+
+/** Hands NGINX's own exact totals to the collector, so that what was enforced and what is in the ledger can be compared. */
+function followCounts(
+  served: Served[],
+  publisher: Publisher,
+  collector: Collector,
+  metrics: ServiceMetrics,
+  logger: Logger,
+): () => void {
+  const ask = async (it: Served): Promise<void> => {
+    const { epoch, counts } = await it.point.counts();
+    const nameOf = (bind: string): string =>
+      publisher.identities(Number.MAX_SAFE_INTEGER)?.identities.objectAt(it.config.name, bind)?.name ?? bind;
+    const denied = counts.filter((count) => count.verdict === 'deny' || count.verdict === 'would-deny');
+    collector.setEnforcedCounts(it.config.name, summed(denied, nameOf), epoch);
+    it.counted = denied.reduce((sum, count) => sum + count.total, 0);
+    metrics.lostAtPoint(
+      it.config.name,
+      counts.filter((count) => count.verdict === 'lost').reduce((sum, count) => sum + count.total, 0),
+    );
+  };
+  const timer = setInterval(() => {
+    for (const it of served) {
+      // The reconciler says that a point is away; here it only means that there is nothing to compare yet.
+      ask(it).catch((cause: unknown) =>
+        logger.debug({ event: 'counts_unavailable', point: it.config.name, cause: messageOf(cause) }, 'no counters'),
+      );
+    }
+  }, COUNTS_INTERVAL_MS).unref();
+  return () => clearInterval(timer);
+}
+
+function summed(
+  counts: VerdictCounts['counts'],
+  nameOf: (bind: string) => string,
+): { object: string; reason: string; count: number }[] {
+  const sums = new Map<string, { object: string; reason: string; count: number }>();
+  for (const { bind, reason, total } of counts) {
+    const object = nameOf(bind);
+    const key = `${object}\t${reason}`;
+    const sum = sums.get(key) ?? { object, reason, count: 0 };
+    sum.count += total;
+    sums.set(key, sum);
+  }
+  return [...sums.values()];
+}
+
+function report(
+  options: ServiceOptions,
+  startedAtMs: number,
+  publisher: Publisher,
+  served: Served[],
+  collector: Collector,
+): ServiceStatus {
+  const { warnings, stateWriteFailures: _, ...policy } = publisher.status();
+  const logs = new Map(collector.status().map((log) => [log.point, log]));
+  const objects = publisher.identities(Number.MAX_SAFE_INTEGER)?.identities.resolution.objects ?? [];
+  const points = served.map((it): PointReport => {
+    const modes: Record<Mode, number> = { enforce: 0, observe: 0, off: 0 };
+    for (const object of objects) if (object.point === it.config.name) modes[object.mode] += 1;
+    const log = logs.get(it.config.name);
+    return {
+      ...it.reconciler.status(),
+      kind: 'nginx',
+      objects: modes,
+      denials: { stored: log?.stored ?? 0, counted: it.counted },
+      logError: log?.error ?? null,
+    };
+  });
+  return {
+    version: options.version,
+    startedAtMs,
+    nowMs: Date.now(),
+    headline: headlineOf(policy, points),
+    policy: { ...policy, directory: options.config.policies, warnings: warnings.length },
+    points,
+  };
+}
+
+async function makeFolders(config: ServiceConfig): Promise<void> {
+  const folders = [
+    config.stateDir,
+    ...config.points.flatMap((point) => [dirname(point.lastKnownFile), dirname(point.denyLog)]),
+  ];
+  for (const folder of folders) {
+    await mkdir(folder, { recursive: true }).catch((cause: unknown) => {
+      throw stateWriteError(folder, cause);
+    });
+  }
+}

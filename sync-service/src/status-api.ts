@@ -1,0 +1,164 @@
+import type { Collector, StoredDenial } from '@edgeward/audit-collector';
+import type { PointStatus } from '@edgeward/enforcement-point';
+import type { Finding, Mode, ObjectLoss } from '@edgeward/policy';
+import { explain, pointViews } from '@edgeward/policy';
+import {
+  EdgewardError,
+  type HttpAnswer,
+  type HttpRequest,
+  type HttpRoute,
+  type Registry,
+  sha256Hex,
+} from '@edgeward/runtime';
+import { flowOf } from './event-labels.ts';
+import type { Publisher } from './publisher.ts';
+
+/** What `edgeward status`, `accept`, `denials` and `why` read, and what load balancers and Prometheus ask for. */
+export interface ServiceStatus {
+  version: string;
+  startedAtMs: number;
+  nowMs: number;
+  /** One line that says whether anything is enforced. */
+  headline: string;
+  policy: {
+    state: 'current' | 'last-known-good' | 'none';
+    directory: string;
+    revision: number;
+    hash: string;
+    changedAtMs: number | null;
+    errors: Finding[];
+    warnings: number;
+    held: { revision: number; heldAtMs: number; objects: ObjectLoss[] } | null;
+    nextChangeAtMs: number | null;
+  };
+  points: PointReport[];
+}
+
+export interface PointReport extends PointStatus {
+  kind: 'nginx';
+  objects: Record<Mode, number>;
+  /** Denials in the ledger, and as the point itself counted them; null until it was asked. */
+  denials: { stored: number; counted: number | null };
+  /** Why its deny log is not being read, or null. */
+  logError: { code: string; message: string; mend: string } | null;
+}
+
+export interface ApiOptions {
+  token: string;
+  registry: Registry;
+  publisher: Publisher;
+  collector: Collector;
+  status(): ServiceStatus;
+}
+
+export function statusRoutes(options: ApiOptions): HttpRoute[] {
+  const { token, publisher, collector } = options;
+  return [
+    { method: 'GET', path: '/livez', handle: () => ({ text: 'ok\n' }) },
+    { method: 'GET', path: '/readyz', handle: () => ready(options.status()) },
+    {
+      method: 'GET',
+      path: '/metrics',
+      handle: async () => ({ text: await options.registry.metrics(), contentType: options.registry.contentType }),
+    },
+    { method: 'GET', path: '/v1/status', token, handle: () => ({ json: options.status() }) },
+    { method: 'POST', path: '/v1/accept', token, handle: (request) => accept(publisher, request) },
+    { method: 'GET', path: '/v1/denials', token, handle: (request) => denials(collector, request) },
+    { method: 'GET', path: '/v1/why/:ref', token, handle: (request) => why(options, request.params.ref ?? '') },
+  ];
+}
+
+const STATUS_OF: Record<string, number> = {
+  EDW_ERR_NOTHING_HELD: 404,
+  EDW_ERR_HELD_OTHER: 409,
+  EDW_ERR_UNKNOWN_REFERENCE: 404,
+  EDW_ERR_QUERY: 400,
+};
+
+export function statusOf(error: EdgewardError): number {
+  return STATUS_OF[error.code] ?? 500;
+}
+
+/** Ready once a policy is in force; a point that is away is a state of that point and no reason to be restarted. */
+function ready(status: ServiceStatus): HttpAnswer {
+  if (status.policy.state !== 'none') return { text: 'ready\n' };
+  return { status: 503, text: 'no policy was published yet\n' };
+}
+
+async function accept(publisher: Publisher, request: HttpRequest): Promise<HttpAnswer> {
+  const body = request.json() as { revision?: unknown } | null;
+  const revision = body?.revision;
+  if (typeof revision !== 'number' || !Number.isInteger(revision))
+    throw badQuery('revision', JSON.stringify(revision), 'a whole number');
+  await publisher.accept(revision);
+  return { json: { accepted: revision } };
+}
+
+function denials(collector: Collector, request: HttpRequest): HttpAnswer {
+  const { query } = request;
+  const afterId = numberIn(query, 'after');
+  const sinceMs = numberIn(query, 'sinceMs');
+  const limit = numberIn(query, 'limit');
+  const text = (name: string): string | undefined => query.get(name) ?? undefined;
+  const found = collector.denials({
+    afterId,
+    sinceMs,
+    limit: limit === undefined ? 100 : Math.min(Math.max(1, limit), 10_000),
+    point: text('point'),
+    object: text('object'),
+    source: text('source'),
+    newest: afterId === undefined && sinceMs === undefined,
+  });
+  return { json: { denials: found.map(flat), after: found.at(-1)?.id ?? afterId ?? 0 } };
+}
+
+function flat(denial: StoredDenial): unknown {
+  return { id: denial.id, ...denial.event };
+}
+
+function numberIn(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  const value = Number(text);
+  if (text === '' || !Number.isSafeInteger(value) || value < 0) throw badQuery(name, text, 'a whole number');
+  return value;
+}
+
+/** Where the reference of a 403 leads: the event as it was, and how the same flow would be judged now. */
+function why(options: ApiOptions, ref: string): HttpAnswer {
+  const denial = options.collector.byRef(ref);
+  if (denial === null) {
+    throw new EdgewardError(
+      'EDW_ERR_UNKNOWN_REFERENCE',
+      `no denial with the reference ${JSON.stringify(ref)} is in the ledger`,
+      {
+        mend: 'Copy the whole reference from the 403; a denial of the last second may still be on its way.',
+      },
+    );
+  }
+  const { event } = denial;
+  const known = options.publisher.identities(Number.MAX_SAFE_INTEGER);
+  const now =
+    known === null
+      ? null
+      : explain(
+          known.identities,
+          pointViews(known.identities.resolution, sha256Hex).forObject(event.object),
+          flowOf(event),
+        );
+  return {
+    json: {
+      event: flat(denial),
+      nearestRule: event.nearestRule,
+      missed: event.missed,
+      judgedAt: event.revision,
+      now: now === null || known === null ? null : { ...now, revision: known.revision },
+    },
+  };
+}
+
+function badQuery(name: string, given: string | undefined, accepted: string): EdgewardError {
+  return new EdgewardError('EDW_ERR_QUERY', `'${name}' is ${given ?? 'missing'}, and must be ${accepted}`, {
+    mend: 'Correct the request.',
+  });
+}
