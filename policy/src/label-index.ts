@@ -8,8 +8,12 @@ import type { LabelCondition, Selector } from './selector.ts';
  * values are indexed, so an inventory with a label of 100,000 distinct values costs nothing extra.
  */
 export interface LabelIndex {
-  /** One bit a workload, in the order given. */
+  /** One bit a workload, in the order given; only for selectors that the index was made for. */
   select(selector: Selector): Uint32Array;
+}
+
+/** The addresses of all workloads in one order, so that a set of them is sorted as a set of small numbers. */
+export interface AddressOrder {
   /** Every address of every workload, sorted; the same address once for each workload that has it. */
   addresses: AddressKey[];
   /** For workload i, the places of its addresses: `ranks[starts[i]] … ranks[starts[i + 1] - 1]`. */
@@ -35,13 +39,7 @@ export function indexLabels(workloads: Workload[], selectors: Selector[]): Label
     }
   }
   const everything = fullBits(workloads.length, words);
-  const order = sortAddresses(workloads);
-  return {
-    select: (selector) => selectBits(selector, wanted, everything),
-    addresses: order.addresses,
-    starts: order.starts,
-    ranks: order.ranks,
-  };
+  return { select: (selector) => selectBits(selector, wanted, everything) };
 }
 
 /** Calls `visit` with the number of each set bit, ascending. */
@@ -113,7 +111,7 @@ function fullBits(count: number, words: number): Uint32Array {
   return bits;
 }
 
-function sortAddresses(workloads: Workload[]): { addresses: AddressKey[]; starts: Uint32Array; ranks: Uint32Array } {
+export function orderAddresses(workloads: Workload[]): AddressOrder {
   const starts = new Uint32Array(workloads.length + 1);
   const flat: AddressKey[] = [];
   workloads.forEach((workload, i) => {

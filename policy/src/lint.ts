@@ -194,21 +194,23 @@ function lintHosts(resolution: Resolution, findings: Finding[]): void {
 }
 
 function lintSharedAddresses(resolution: Resolution, findings: Finding[]): void {
-  const owner: Record<string, Placed<Workload>> = Object.create(null);
+  const order = resolution.order;
+  const shared: Record<string, Placed<Workload> | null> = Object.create(null);
+  let some = false;
+  for (let i = 1; i < order.addresses.length; i += 1) {
+    if (order.addresses[i] !== order.addresses[i - 1]) continue;
+    shared[order.addresses[i] as string] = null;
+    some = true;
+  }
+  if (!some) return;
   resolution.model.workloads.forEach((workload) => {
     workload.value.addresses.forEach((address, i) => {
-      const other = owner[address];
-      if (other === undefined) owner[address] = workload;
-      else if (other !== workload) {
-        findings.push(
-          findingAt(
-            workload.document,
-            ['addresses', i],
-            'EDW_WARN_ADDRESS_SHARED',
-            `${formatAddress(address)} belongs to '${other.value.name}' too`,
-          ),
-        );
-      }
+      const other = shared[address];
+      if (other === undefined || other === workload) return;
+      shared[address] = workload;
+      if (other === null) return;
+      const message = `${formatAddress(address)} belongs to '${other.value.name}' too`;
+      findings.push(findingAt(workload.document, ['addresses', i], 'EDW_WARN_ADDRESS_SHARED', message));
     });
   });
 }

@@ -95,7 +95,7 @@ export interface Placed<T extends Document> {
   document: SourceDocument;
 }
 
-/** All documents of one directory, each kind sorted by name; what refers to what has been checked. */
+/** All documents of one directory, each kind but workloads sorted by name; what refers to what has been checked. */
 export interface Model {
   workloads: Placed<Workload>[];
   points: Placed<PointDocument>[];

@@ -2,8 +2,8 @@ import type { Interval } from './address.ts';
 import { EVERYWHERE, formatAddress, successor } from './address.ts';
 import type { PortRange } from './compiled.ts';
 import { contains, subtract, union } from './interval.ts';
-import type { LabelIndex } from './label-index.ts';
-import { eachBit, indexLabels } from './label-index.ts';
+import type { AddressOrder, LabelIndex } from './label-index.ts';
+import { eachBit, indexLabels, orderAddresses } from './label-index.ts';
 import type { Model, Network, Placed, Policy, ProtectedObject, Rule, Service, SourceTerm, Workload } from './model.ts';
 import { EVERY_PORT, normalisePorts } from './ports.ts';
 import type { Selector } from './selector.ts';
@@ -22,6 +22,7 @@ export interface Resolution {
   rules: ResolvedRule[];
   groups: Record<string, Group>;
   workloads: Workload[];
+  order: AddressOrder;
 }
 
 export interface ResolvedRule {
@@ -37,6 +38,8 @@ export interface ResolvedRule {
   ended: boolean;
 }
 
+type WorkloadTerm = Extract<SourceTerm, { kind: 'workloads' }>;
+
 /** The addresses that one `from` term stands for. */
 export interface Group {
   /** The normalised term; its hash is the group's name. */
@@ -51,44 +54,93 @@ export interface Group {
   fencedOut: string[];
 }
 
-/** What an earlier resolution already worked out; a group none of whose members changed is taken over. */
+/** With an earlier resolution at hand, a group that no changed workload belongs or belonged to is taken over. */
 export function resolve(model: Model, nowMs: number, before?: Resolution): Resolution {
   const workloads = model.workloads.map((it) => it.value);
   const objects = protectedObjects(model);
-  const rules = sortedRules(model);
-  const networks = byName<Network>(model.networks);
   const services = byName<Service>(model.services);
-  const selectors: Selector[] = [];
-  rules.forEach((it) => {
-    it.rule.from.forEach((term) => {
-      if (term.kind === 'workloads') selectors.push(term.selector);
-    });
-  });
-  const index = indexLabels(workloads, selectors);
-  const groups: Record<string, Group> = Object.create(null);
-  const reusable = before === undefined ? null : changedSince(before.workloads, workloads);
-  const groupOf = (term: SourceTerm): Group => {
-    const key = formatTerm(term);
-    const known = groups[key];
-    if (known !== undefined) return known;
-    const old = before?.groups[key];
-    const group =
-      term.kind === 'workloads'
-        ? workloadGroup(key, term, index, workloads, old, reusable)
-        : addressGroup(key, term, networks, nowMs, old);
-    groups[key] = group;
-    return group;
-  };
+  const rules = sortedRules(model);
+  const changes = before === undefined ? null : changedWorkloads(before.workloads, workloads);
+  const order = before !== undefined && sameAddresses(changes) ? before.order : orderAddresses(workloads);
+  const groups = resolveGroups({ model, nowMs, workloads, rules, changes, order, before });
   const selected: Record<string, number[]> = Object.create(null);
   const resolved = rules.map((it) => ({
     rule: it.rule,
     policy: it.policy,
-    groups: it.rule.from.map(groupOf),
+    groups: it.rule.from.map((term) => groups[formatTerm(term)] as Group),
     objects: selectObjects(it.rule.to, objects, selected),
     ports: rulePorts(it.rule, services),
     ended: it.rule.untilMs !== null && it.rule.untilMs <= nowMs,
   }));
-  return { model, nowMs, objects, rules: resolved, groups, workloads };
+  return { model, nowMs, objects, rules: resolved, groups, workloads, order };
+}
+
+interface GroupInputs {
+  model: Model;
+  nowMs: number;
+  workloads: Workload[];
+  rules: { rule: Rule }[];
+  changes: Change[] | null;
+  order: AddressOrder;
+  before: Resolution | undefined;
+}
+
+function resolveGroups(inputs: GroupInputs): Record<string, Group> {
+  const networks = byName<Network>(inputs.model.networks);
+  const groups: Record<string, Group> = Object.create(null);
+  const fresh: { key: string; term: WorkloadTerm }[] = [];
+  const seen: Record<string, true> = Object.create(null);
+  inputs.rules.forEach((it) => {
+    it.rule.from.forEach((term) => {
+      const key = formatTerm(term);
+      if (seen[key] === true) return;
+      seen[key] = true;
+      const old = inputs.before === undefined ? undefined : inputs.before.groups[key];
+      if (term.kind !== 'workloads') groups[key] = addressGroup(key, term, networks, inputs.nowMs, old);
+      else if (old !== undefined && isUntouched(term.selector, inputs.changes)) groups[key] = old;
+      else fresh.push({ key, term });
+    });
+  });
+  const index = indexLabels(
+    inputs.workloads,
+    fresh.map((it) => it.term.selector),
+  );
+  fresh.forEach((it) => {
+    groups[it.key] = workloadGroup(it.key, it.term, index, inputs.order, inputs.workloads);
+  });
+  return groups;
+}
+
+/** One workload as it was and as it is, in the same place of both lists. */
+interface Change {
+  was: Workload;
+  is: Workload;
+}
+
+/** Beyond this many, looking at each change for each group costs more than selecting anew. */
+const MANY_CHANGES = 256;
+
+/** What differs between two lists of the same workloads; null where they are not the same workloads, or differ a lot. */
+function changedWorkloads(before: Workload[], now: Workload[]): Change[] | null {
+  if (before.length !== now.length) return null;
+  const changes: Change[] = [];
+  for (let i = 0; i < now.length; i += 1) {
+    const was = before[i] as Workload;
+    const is = now[i] as Workload;
+    if (was === is) continue;
+    if (changes.length === MANY_CHANGES) return null;
+    changes.push({ was, is });
+  }
+  return changes;
+}
+
+function isUntouched(selector: Selector, changes: Change[] | null): boolean {
+  if (changes === null) return false;
+  return !changes.some((it) => selects(selector, it.was.labels) || selects(selector, it.is.labels));
+}
+
+function sameAddresses(changes: Change[] | null): boolean {
+  return changes !== null && changes.every((it) => it.was.addresses.join() === it.is.addresses.join());
 }
 
 /** The next instant at which `expires` or `until` changes what is compiled, or null. */
@@ -217,40 +269,38 @@ function addressesOf(term: SourceTerm, networks: Record<string, Network>, nowMs:
 
 function workloadGroup(
   key: string,
-  term: { selector: Selector; within: Interval[] | null },
+  term: WorkloadTerm,
   index: LabelIndex,
+  order: AddressOrder,
   workloads: Workload[],
-  old: Group | undefined,
-  changed: Uint32Array | null,
 ): Group {
   const members = index.select(term.selector);
-  if (old !== undefined && old.members !== null && changed !== null && sameMembers(old.members, members, changed))
-    return old;
   const fence = term.within === null ? null : union(term.within);
   const picked: number[] = [];
   const fencedOut: string[] = [];
   let memberCount = 0;
   eachBit(members, (i) => {
     const before = picked.length;
-    const end = index.starts[i + 1] as number;
-    for (let at = index.starts[i] as number; at < end; at += 1) {
-      const rank = index.ranks[at] as number;
-      if (fence === null || contains(fence, index.addresses[rank] as string)) picked.push(rank);
+    const end = order.starts[i + 1] as number;
+    for (let at = order.starts[i] as number; at < end; at += 1) {
+      const rank = order.ranks[at] as number;
+      if (fence === null || contains(fence, order.addresses[rank] as string)) picked.push(rank);
     }
     if (picked.length > before) memberCount += 1;
-    else if ((index.starts[i] as number) < end && fencedOut.length < 10)
+    else if ((order.starts[i] as number) < end && fencedOut.length < 10) {
       fencedOut.push((workloads[i] as Workload).name);
+    }
   });
-  return { term: key, intervals: intervalsOfRanks(picked, index), members, memberCount, fencedOut };
+  return { term: key, intervals: intervalsOfRanks(picked, order), members, memberCount, fencedOut };
 }
 
-function intervalsOfRanks(picked: number[], index: LabelIndex): Interval[] {
+function intervalsOfRanks(picked: number[], order: AddressOrder): Interval[] {
   // Typed arrays sort numbers without a comparator: ten times faster than sorting the addresses again.
   const ranks = new Uint32Array(picked).sort();
   const out: Interval[] = [];
   let last: Interval | null = null;
   for (let i = 0; i < ranks.length; i += 1) {
-    const key = index.addresses[ranks[i] as number] as string;
+    const key = order.addresses[ranks[i] as number] as string;
     if (last !== null && (last.hi === key || successor(last.hi) === key)) last.hi = key;
     else {
       last = { lo: key, hi: key };
@@ -258,25 +308,6 @@ function intervalsOfRanks(picked: number[], index: LabelIndex): Interval[] {
     }
   }
   return out;
-}
-
-/** Bits of the workloads that differ, or null when the two lists do not name the same workloads in the same places. */
-function changedSince(before: Workload[], now: Workload[]): Uint32Array | null {
-  if (before.length !== now.length) return null;
-  const bits = new Uint32Array((now.length + 31) >> 5);
-  for (let i = 0; i < now.length; i += 1) {
-    if (before[i] === now[i]) continue;
-    if ((before[i] as Workload).name !== (now[i] as Workload).name) return null;
-    bits[i >> 5] = (bits[i >> 5] as number) | (1 << (i & 31));
-  }
-  return bits;
-}
-
-function sameMembers(before: Uint32Array, now: Uint32Array, changed: Uint32Array): boolean {
-  for (let w = 0; w < now.length; w += 1) {
-    if (before[w] !== now[w] || ((now[w] as number) & (changed[w] as number)) !== 0) return false;
-  }
-  return true;
 }
 
 function sameIntervals(a: Interval[], b: Interval[]): boolean {
