@@ -9,15 +9,25 @@ export interface PushClient {
   counts(): Promise<PointCounts>;
   keys(): Promise<string[]>;
   digest(keys: string[]): Promise<string>;
-  set(bootId: string, lines: string): Promise<void>;
-  switchTo(bootId: string, active: string): Promise<void>;
-  remove(bootId: string, keys: string[]): Promise<void>;
+  /** Makes `writer` the one whose changes are taken, if nobody wrote since `push.writer` did. */
+  begin(push: Push, writer: string): Promise<void>;
+  set(push: Push, lines: string): Promise<void>;
+  switchTo(push: Push, active: string): Promise<void>;
+  remove(push: Push, keys: string[]): Promise<void>;
   close(): void;
 }
 
-export interface PointState {
+/** The zone that a change is meant for, and who makes it. */
+export interface Push {
+  bootId: string;
+  writer: string;
+}
+
+export interface PointState extends Push {
   /** Changes whenever the zone starts empty. */
   bootId: string;
+  /** Who wrote last; empty where nobody has. */
+  writer: string;
   active: Active | null;
   capacity: number;
   free: number;
@@ -37,22 +47,25 @@ interface ClientOptions {
   timeoutMs: number;
 }
 
+const READING: Push = { bootId: '', writer: '' };
+
 export function createPushClient(options: ClientOptions): PushClient {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const call = async (method: string, path: string, bootId: string, body: string): Promise<unknown> => {
+  const call = async (method: string, path: string, push: Push, body: string): Promise<unknown> => {
     const token = await readToken(options);
-    const answer = await send(agent, options, method, path, { token, bootId }, body);
+    const answer = await send(agent, options, method, path, { token, ...push }, body);
     if (answer.status === 200) return parseAnswer(answer.text, options);
     throw refusal(answer, options);
   };
   return {
-    state: async () => (await call('GET', 'state', '', '')) as PointState,
-    counts: async () => (await call('GET', 'counts', '', '')) as PointCounts,
-    keys: async () => (await call('GET', 'keys', '', '')) as string[],
-    digest: async (keys) => ((await call('POST', 'digest', '', keys.join('\n'))) as { sha256: string }).sha256,
-    set: async (bootId, lines) => void (await call('POST', 'set', bootId, lines)),
-    switchTo: async (bootId, active) => void (await call('POST', 'switch', bootId, active)),
-    remove: async (bootId, keys) => void (await call('POST', 'delete', bootId, keys.join('\n'))),
+    state: async () => (await call('GET', 'state', READING, '')) as PointState,
+    counts: async () => (await call('GET', 'counts', READING, '')) as PointCounts,
+    keys: async () => (await call('GET', 'keys', READING, '')) as string[],
+    digest: async (keys) => ((await call('POST', 'digest', READING, keys.join('\n'))) as { sha256: string }).sha256,
+    begin: async (push, writer) => void (await call('POST', 'begin', push, writer)),
+    set: async (push, lines) => void (await call('POST', 'set', push, lines)),
+    switchTo: async (push, active) => void (await call('POST', 'switch', push, active)),
+    remove: async (push, keys) => void (await call('POST', 'delete', push, keys.join('\n'))),
     close: () => agent.destroy(),
   };
 }
@@ -79,7 +92,7 @@ function send(
   options: ClientOptions,
   method: string,
   path: string,
-  secrets: { token: string; bootId: string },
+  sender: Push & { token: string },
   body: string,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
@@ -96,8 +109,9 @@ function send(
       );
     };
     const headers = {
-      authorization: `Bearer ${secrets.token}`,
-      'edgeward-boot-id': secrets.bootId,
+      authorization: `Bearer ${sender.token}`,
+      'edgeward-boot-id': sender.bootId,
+      'edgeward-writer': sender.writer,
       'content-length': Buffer.byteLength(body),
     };
     const outgoing = request(new URL(`/edgeward/${path}`, options.url), {
@@ -132,6 +146,8 @@ const MENDS: Record<string, string> = {
   EDW_ERR_POINT_TOKEN:
     'Let `tokenFile` in edgeward.yaml and $edgeward_token_file in http.conf name the same file, readable by the NGINX worker.',
   EDW_ERR_POINT_RESTARTED: 'Nothing to do: the push is tried again at once.',
+  EDW_ERR_POINT_TAKEN:
+    'Nothing to do where services share this point: the push is tried again. Otherwise stop the other sync service.',
   EDW_ERR_REVISION_OLDER: 'Let one sync service with one state folder push to this point.',
   EDW_ERR_ZONE_TOO_SMALL:
     'Enlarge `zone=edgeward` in http.conf and reload NGINX; the old policy stays in force until then.',

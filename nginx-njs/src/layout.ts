@@ -9,6 +9,7 @@ import type { CompiledObject, CompiledRule, IntervalTable, Mode, PortRange } fro
  *   CONTENT + bucket           a value of the object's interval table
  *   CONTENT#CLASS              JSON list of the rules that name the sources of one class
  *   boot-id                    made anew with the zone, so that a push can't straddle a restart
+ *   writer                     who pushed last, so that two drivers never mix their pushes
  *   mode/BIND                  mode of an object as last known before the policy was lost
  *
  * GENERATION and CONTENT are the first 12 hex digits of the policy's and the object's hash: equal content is written
@@ -16,6 +17,7 @@ import type { CompiledObject, CompiledRule, IntervalTable, Mode, PortRange } fro
  */
 export const ACTIVE = 'active';
 export const BOOT_ID = 'boot-id';
+export const WRITER = 'writer';
 /** Why there is no policy, set after the last-known file was looked for in vain. */
 export const NO_LAST_KNOWN = 'no-last-known';
 

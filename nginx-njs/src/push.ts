@@ -1,13 +1,14 @@
 import crypto from 'crypto';
 import fs from 'fs';
-import { ACTIVE, BOOT_ID, formatActive, KEY_PATTERN, parseActive } from './layout.ts';
+import { ACTIVE, BOOT_ID, formatActive, KEY_PATTERN, parseActive, WRITER } from './layout.ts';
 import type { Zone } from './zone.ts';
 import { bootId } from './zone.ts';
 
 /**
  * The endpoint that the driver writes the zone through, on loopback with a token from a file. Every chunk is checked
  * whole before its first write; a policy takes effect by `switch`, one write, and only at the zone that the push
- * began with. Nothing here knows what a policy means.
+ * began with. A push begins by naming who wrote last and who writes now: of two services that share this NGINX the
+ * later one is refused until it has looked again. Nothing here knows what a policy means.
  */
 /** No bind can be empty, so no total has this key. */
 const EPOCH = '\t\tepoch';
@@ -35,6 +36,9 @@ function handle(r: NginxHTTPRequest): Answer {
     if (call === 'POST digest') return ok(digest(zone, body(r)));
     if (r.variables.http_edgeward_boot_id !== bootId(zone))
       return refused(409, 'EDW_ERR_POINT_RESTARTED', 'the zone is not the one that this push began with');
+    if (r.variables.http_edgeward_writer !== writer(zone))
+      return refused(409, 'EDW_ERR_POINT_TAKEN', 'another sync service wrote to this zone meanwhile');
+    if (call === 'POST begin') return begin(zone, body(r));
     if (call === 'POST set') return set(zone, body(r));
     if (call === 'POST switch') return switchTo(zone, body(r));
     if (call === 'POST delete') return remove(zone, body(r));
@@ -50,6 +54,7 @@ function state(zone: Zone): unknown {
   const active = zone.get(ACTIVE);
   return {
     bootId: bootId(zone),
+    writer: writer(zone),
     active: active === undefined ? null : parseActive(active),
     capacity: zone.capacity,
     free: zone.freeSpace(),
@@ -61,6 +66,18 @@ function state(zone: Zone): unknown {
 function counts(zone: NgxSharedDict<number>): unknown {
   zone.add(EPOCH, Math.floor(Math.random() * 9007199254740991));
   return { epoch: String(zone.get(EPOCH)), counts: zone.items(100000).filter((it) => it[0] !== EPOCH) };
+}
+
+/** The body is the new writer. Deleted first: a full zone has no room for a second value, and must be emptied somehow. */
+function begin(zone: Zone, next: string): Answer {
+  if (!/^[0-9a-f]{16}$/.test(next)) return refused(400, 'EDW_ERR_POINT_REFUSED', 'the body names no writer');
+  zone.delete(WRITER);
+  zone.set(WRITER, next);
+  return ok({ writer: next });
+}
+
+function writer(zone: Zone): string {
+  return zone.get(WRITER) || '';
 }
 
 /** Lines of `key TAB value`. */
