@@ -2,6 +2,7 @@ import type { AddressKey } from './address.ts';
 import { predecessor, successor } from './address.ts';
 import type { IntervalTable } from './compiled.ts';
 import type { Labelled } from './interval.ts';
+import { compareKeys } from './interval.ts';
 
 /**
  * Address → small number, packed for a store that copies a value on every read (NGINX's shared dictionary costs about
@@ -14,7 +15,7 @@ import type { Labelled } from './interval.ts';
 
 const LEAF_CHARS = 2048;
 const CLASS_DIGITS = 4;
-/** One more class than a record can name. */
+/** Numbers in a table stay below it: four digits of a record name each. */
 export const CLASS_LIMIT = 65535;
 const LEVELS_4 = [4, 6];
 const LEVELS_6 = [8, 12, 16, 20, 24, 28, 30];
@@ -64,7 +65,7 @@ export function unpack(table: IntervalTable): Labelled[] {
     const digits = (prefix === '' || branch ? (below as number) : width) - prefix.length;
     unpackRecords(pieces, value.slice(branch ? 1 : 0), prefix, digits, width);
   }
-  pieces.sort((a, b) => (a.lo.length === b.lo.length ? (a.lo < b.lo ? -1 : 1) : a.lo.length - b.lo.length));
+  pieces.sort((a, b) => compareKeys(a.lo, b.lo));
   return join(pieces);
 }
 
