@@ -13,7 +13,7 @@ export interface Layout {
 }
 
 /** A value larger than this does not fit into one push. */
-export const VALUE_LIMIT = 200_000;
+const VALUE_LIMIT = 200_000;
 
 export function layOut(policy: CompiledPolicy): Layout {
   const active = { generation: idOf(policy.hash), revision: policy.revision, hash: policy.hash };

@@ -9,7 +9,7 @@ import { type Entry, entriesOf, type Layout } from './entries.ts';
  * reads it in the worker, about 4 ms a megabyte on the first request, so there is a limit; beyond it objects in
  * enforce are denied `no-policy` for the second until the sync service pushes.
  */
-export const LAST_KNOWN_LIMIT_BYTES: number = 8 * 1024 * 1024;
+const LAST_KNOWN_LIMIT_BYTES: number = 8 * 1024 * 1024;
 
 export interface LastKnown {
   active: Active;

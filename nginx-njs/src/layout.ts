@@ -21,8 +21,7 @@ export const WRITER = 'writer';
 /** Why there is no policy, set after the last-known file was looked for in vain. */
 export const NO_LAST_KNOWN = 'no-last-known';
 
-export const ID_DIGITS = 12;
-export const BIND_PATTERN: RegExp = /^\/?[A-Za-z0-9][A-Za-z0-9._/-]{0,254}$/;
+const ID_DIGITS = 12;
 export const KEY_PATTERN: RegExp =
   /^([0-9a-f]{12}(\*[46]|#[0-9a-f]{1,4}|([0-9a-f]{2}){2,15})|@[0-9a-f]{12}\/\/?[A-Za-z0-9][A-Za-z0-9._/-]{0,254})$/;
 

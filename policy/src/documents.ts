@@ -154,7 +154,7 @@ function readBind(fields: Fields): string {
   return '';
 }
 
-export function readLabels(fields: Fields): Labels {
+function readLabels(fields: Fields): Labels {
   const labels: Labels = Object.create(null);
   if (!fields.has('labels')) return labels;
   const value = fields.raw('labels');

@@ -40,7 +40,7 @@ export function findingAt(document: SourceDocument, path: Path, code: PolicyCode
   };
 }
 
-export const NAME: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const NAME: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -212,7 +212,7 @@ function sortedRules(model: Model): { rule: Rule; policy: Placed<Policy> }[] {
 }
 
 /** The term in one canonical spelling; `max` checks a group and is no part of it. */
-export function formatTerm(term: SourceTerm): string {
+function formatTerm(term: SourceTerm): string {
   if (term.kind === 'any') return 'any';
   if (term.kind === 'network') return `network ${term.name}`;
   if (term.kind === 'cidr') return `cidr ${formatInterval(term.interval)}`;
@@ -220,7 +220,7 @@ export function formatTerm(term: SourceTerm): string {
   return `workloads ${formatSelector(term.selector)}${fence}`;
 }
 
-export function formatInterval(interval: Interval): string {
+function formatInterval(interval: Interval): string {
   if (interval.lo === interval.hi) return formatAddress(interval.lo);
   return `${formatAddress(interval.lo)}-${formatAddress(interval.hi)}`;
 }

@@ -129,7 +129,7 @@ function readPath(fields: Fields): string {
   return '/';
 }
 
-export function isPathPattern(path: string): boolean {
+function isPathPattern(path: string): boolean {
   const base = path.slice(-2) === '/*' ? path.slice(0, -1) : path;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
   if (path.charAt(0) !== '/' || /[%?#*\\\x00-\x1f\x7f]|\/\//.test(base)) return false;
