@@ -1,18 +1,10 @@
 import type { AddressKey, Interval } from './address.ts';
 import type { HttpCondition, PortRange } from './compiled.ts';
-import type { Path, SourceDocument } from './finding.ts';
+import type { SourceDocument } from './finding.ts';
 import type { Flow, Mode } from './flow.ts';
 import type { Labels, Selector } from './selector.ts';
 
-/**
- * Policy documents after validation: every address is a key, every selector a normal form, every time a number.
- * `at` leads a later finding back to the line it comes from.
- */
-export interface Place {
-  document: SourceDocument;
-  path: Path;
-}
-
+/** Policy documents after validation: every address is a key, every selector a normal form, every time a number. */
 export interface Workload {
   kind: 'Workload';
   name: string;

@@ -17,7 +17,10 @@ export function createDirectorySource(directory: string, publisher: Publisher, l
 
   async function read(): Promise<void> {
     try {
+      const startedAtMs = performance.now();
       const { documents, findings, changed } = await reader.read();
+      const tookMs = Math.round(performance.now() - startedAtMs);
+      logger.debug({ event: 'policy_read', documents: documents.length, changed, tookMs }, 'read');
       if (changed || away) await publisher.offer(documents, findings);
       away = false;
     } catch (thrown) {

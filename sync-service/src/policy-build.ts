@@ -21,7 +21,7 @@ import { sha256Hex } from '@edgeward/runtime';
  * Documents → what every point would receive, or why not. Whatever did not change since the last build is taken over, so
  * that an edit costs what it touches; taking over never changes a byte of the result.
  */
-export type Build = ReadyBuild | { state: 'refused'; findings: Finding[] };
+type Build = ReadyBuild | { state: 'refused'; findings: Finding[] };
 
 export interface ReadyBuild {
   state: 'ready';

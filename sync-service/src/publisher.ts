@@ -138,7 +138,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 
   async function offer(documents: SourceDocument[], syntax: Finding[]): Promise<void> {
-    const build = builder.build(documents, syntax, clock.now(), current?.build.policyHash ?? null);
+    const nowMs = clock.now();
+    const build = builder.build(documents, syntax, nowMs, current?.build.policyHash ?? null);
+    logger.debug({ event: 'policy_built', state: build.state, tookMs: clock.now() - nowMs }, 'built');
     if (build.state === 'refused') {
       // What was held is no longer what the source says.
       held = null;

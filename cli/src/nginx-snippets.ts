@@ -1,0 +1,117 @@
+import { execFile } from 'node:child_process';
+import { chown, mkdir, open } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { writeSnippets } from '@edgeward/nginx-njs';
+import { EdgewardError, ensureSecret, messageOf } from '@edgeward/runtime';
+import { loadServiceConfig, type PointConfig } from '@edgeward/sync-service';
+import type { Command } from './frame/command.ts';
+
+/** `edgeward nginx snippets`: the files that an existing NGINX includes, with the paths of this installation. */
+export const nginxCommand: Command = {
+  name: 'nginx',
+  summary: 'Write the files that your NGINX includes.',
+  help: {
+    examples: [
+      {
+        line: 'edgeward nginx snippets --point edge-1 --out /etc/edgeward/nginx --user www-data',
+        says: 'http.conf, protect.conf, edgeward.js; the push token and the deny log made ready for the workers.',
+      },
+    ],
+    usage: ['snippets --point NAME --out DIR [--user USER] [--zone-size 64m] [--config FILE]'],
+    about: [
+      'Writes only into DIR and, where they are missing, the token file and the deny log of the point. Include http.conf once in http { }, protect.conf in each server, then reload NGINX.',
+    ],
+  },
+  args: ['ACTION'],
+  options: {
+    point: { type: 'string', value: 'NAME', says: 'the point, as edgeward.yaml names it' },
+    out: { type: 'string', value: 'DIR', says: 'folder for the three files' },
+    user: {
+      type: 'string',
+      value: 'USER',
+      says: "the user of NGINX's workers, who must read the token and append to the deny log",
+    },
+    'zone-size': { type: 'string', value: 'SIZE', says: 'shared memory for the policy; 64m' },
+    config: { type: 'string', value: 'FILE', says: 'configuration; ./edgeward.yaml, then /etc/edgeward/edgeward.yaml' },
+  },
+  async run(context) {
+    if (context.args[0] !== 'snippets') {
+      throw new EdgewardError('EDW_ERR_USAGE', `'edgeward nginx ${context.args[0] ?? ''}' is no command`, {
+        mend: 'Write edgeward nginx snippets; --help shows how.',
+      });
+    }
+    const config = await loadServiceConfig({ file: context.text('config'), env: context.env });
+    const point = pointNamed(config.points, context.required('point'));
+    const out = resolve(context.required('out'));
+    const zoneSize = context.text('zone-size') ?? '64m';
+    if (!/^[1-9][0-9]{0,5}[km]$/.test(zoneSize)) {
+      throw new EdgewardError('EDW_ERR_USAGE', `--zone-size ${zoneSize} is no size`, {
+        mend: 'Write a size such as 64m.',
+      });
+    }
+    await writeSnippets({
+      out,
+      listen: new URL(point.push).host,
+      tokenFile: point.tokenFile,
+      denyLog: point.denyLog,
+      lastKnownFile: point.lastKnownFile,
+      zoneSize,
+    });
+    await prepareFiles(point, context.text('user'));
+    if (context.json) await context.printJson({ out, tokenFile: point.tokenFile, denyLog: point.denyLog });
+    else await context.out.write(nextSteps(out));
+    return 0;
+  },
+};
+
+function pointNamed(points: PointConfig[], name: string): PointConfig {
+  const point = points.find((it) => it.name === name);
+  if (point !== undefined) return point;
+  const known = points.map((it) => it.name).join(', ');
+  throw new EdgewardError('EDW_ERR_UNKNOWN_POINT', `edgeward.yaml names no point '${name}'`, {
+    mend: known === '' ? 'Add it under `points`.' : `Use one of: ${known}.`,
+  });
+}
+
+async function prepareFiles(point: PointConfig, user: string | undefined): Promise<void> {
+  const owner = user === undefined ? null : await idsOf(user);
+  await mkdir(dirname(point.tokenFile), { recursive: true });
+  await ensureSecret(point.tokenFile, { mode: 0o640 });
+  await (await open(point.denyLog, 'a', 0o640)).close();
+  if (owner === null) return;
+  // The worker reads the token as a member of the group, and owns the log that it appends to.
+  await chown(point.tokenFile, process.getuid?.() ?? 0, owner.gid);
+  await chown(point.denyLog, owner.uid, owner.gid);
+}
+
+async function idsOf(user: string): Promise<{ uid: number; gid: number }> {
+  const id = async (flag: string): Promise<number> =>
+    Number((await promisify(execFile)('id', [flag, '--', user])).stdout);
+  try {
+    return { uid: await id('-u'), gid: await id('-g') };
+  } catch (cause) {
+    throw new EdgewardError('EDW_ERR_UNKNOWN_USER', `looking up the user '${user}': ${messageOf(cause)}`, {
+      mend: "Name the user of NGINX's workers: the `user` line of nginx.conf, www-data on Debian.",
+      cause,
+    });
+  }
+}
+
+function nextSteps(out: string): string {
+  return `Written to ${out}. In nginx.conf, at the top:
+
+  load_module modules/ngx_http_js_module.so;
+
+once in http { }:
+
+  include ${out}/http.conf;
+
+and in each server that is to be protected:
+
+  set $edgeward_server order-front;      # the VirtualServer's bind
+  include ${out}/protect.conf;
+
+then: nginx -t && nginx -s reload
+`;
+}
