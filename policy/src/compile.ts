@@ -30,7 +30,9 @@ export function compilePoint(resolution: Resolution, point: string, options: Com
   const objects: CompiledObject[] = [];
   const naming = rulesByObject(resolution);
   resolution.objects.forEach((object, i) => {
-    if (object.point === point) objects.push(compileObject(resolution, object, naming[i] as ResolvedRule[], options));
+    if (object.point !== point) return;
+    const rules = (naming[i] as ResolvedRule[]).filter((rule) => !rule.ended);
+    objects.push(compileObject(resolution, object, rules, options));
   });
   const hash = options.digest(objects.map((object) => `${object.name} ${object.hash}\n`).join(''));
   return { format: 1, point, revision: options.revision, hash, objects };
@@ -45,11 +47,10 @@ export function pointsOf(resolution: Resolution): string[] {
   return Object.keys(seen).sort();
 }
 
-/** For each object, the rules that name it and have not ended, in the order of their ids. */
+/** For each object, the rules that name it, in the order of their ids. */
 export function rulesByObject(resolution: Resolution): ResolvedRule[][] {
   const out: ResolvedRule[][] = resolution.objects.map(() => []);
   resolution.rules.forEach((rule) => {
-    if (rule.ended) return;
     rule.objects.forEach((i) => {
       (out[i] as ResolvedRule[]).push(rule);
     });

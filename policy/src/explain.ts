@@ -21,7 +21,8 @@ export interface Explanation extends Verdict {
 export function explain(identities: Identities, view: LoadedPolicy, flow: Flow): Explanation {
   const verdict = decideFor(view, parseAddress(flow.from), flow);
   const object = identities.object(flow.to);
-  const near = verdict.verdict === 'deny' && object !== null ? nearestRule(identities, object, flow) : null;
+  const undecided = verdict.verdict === 'deny' && verdict.rule === null;
+  const near = undecided && object !== null ? nearestRule(identities, object, flow) : null;
   const out: Explanation = {
     verdict: verdict.verdict,
     reason: verdict.reason,

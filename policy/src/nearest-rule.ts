@@ -24,7 +24,7 @@ export function nearestRule(
   let least = Number.POSITIVE_INFINITY;
   identities.rulesFor(object).forEach((rule) => {
     if (rule.rule.action !== 'allow') return;
-    const lacks = lacking(rule, key, members, object, flow);
+    const lacks = missedTime(rule).concat(lacking(identities, rule, key, members, object, flow));
     if (lacks.length === 0 || lacks.length >= least) return;
     least = lacks.length;
     best = { rule: rule.rule.id, missed: lacks[0] as string };
@@ -32,7 +32,13 @@ export function nearestRule(
   return best;
 }
 
+function missedTime(rule: ResolvedRule): string[] {
+  if (!rule.ended || rule.rule.untilMs === null) return [];
+  return [`time: the rule ended at ${new Date(rule.rule.untilMs).toISOString()}`];
+}
+
 function lacking(
+  identities: Identities,
   rule: ResolvedRule,
   key: string | null,
   members: Workload[],
@@ -41,12 +47,30 @@ function lacking(
 ): string[] {
   let lacks: string[] = [];
   const named = key !== null && rule.groups.some((group) => contains(group.intervals, key));
-  if (!named) lacks = lacks.concat(missedLabels(rule, members));
+  if (!named) lacks = lacks.concat(missedNetwork(identities, rule, key) ?? missedLabels(rule, members));
   const port = parsePort(flow.port);
   if (port === null || !includesPort(object.ports, port)) lacks.push(`the object does not list ${flow.port}`);
   else if (rule.ports !== null && !includesPort(rule.ports, port))
     lacks.push(`port: ${flow.port} is not ${rule.ports.map(formatPortRange).join(', ')}`);
   return lacks.concat(missedRequest(rule, object, flow));
+}
+
+/** A network that would hold the source, were it not for an exception or its expiry. */
+function missedNetwork(identities: Identities, rule: ResolvedRule, key: string | null): string[] | null {
+  let missed: string[] | null = null;
+  const resolution = identities.resolution;
+  rule.rule.from.forEach((term) => {
+    if (term.kind !== 'network' || key === null) return;
+    resolution.model.networks.forEach((network) => {
+      const it = network.value;
+      if (it.name !== term.name || !it.cidrs.some((cidr) => contains([cidr], key))) return;
+      const expired = it.expiresMs !== null && it.expiresMs <= resolution.nowMs;
+      missed = [
+        `source: ${expired ? `the network '${it.name}' has expired` : `it is an exception of the network '${it.name}'`}`,
+      ];
+    });
+  });
+  return missed;
 }
 
 /** The shortest list of label conditions that the source fails, or that the source is no member at all. */
