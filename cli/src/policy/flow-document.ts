@@ -1,0 +1,72 @@
+/** One line of NDJSON, from bytes to a flow that can be judged, or why it can't be read. */
+import { isUtf8 } from 'node:buffer';
+import { type Flow, parseAddress, parsePort } from '@edgeward/policy';
+import { messageOf } from '@edgeward/runtime';
+import { type FlowLine, maxFlowLineBytes } from './flow-lines.ts';
+
+export interface FlowError {
+  code: 'EDW_ERR_FLOW_TOO_LONG' | 'EDW_ERR_FLOW_JSON' | 'EDW_ERR_FLOW';
+  message: string;
+}
+
+export type FlowRead = { flow: Flow } | { error: FlowError };
+
+export function readFlow(line: FlowLine): FlowRead {
+  if (line === 'too-long') {
+    return failed('EDW_ERR_FLOW_TOO_LONG', `the line is longer than ${maxFlowLineBytes} bytes`);
+  }
+  if (!isUtf8(line)) return failed('EDW_ERR_FLOW_JSON', 'the line is not UTF-8');
+  const text = Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8');
+  if (text.trim() === '') return failed('EDW_ERR_FLOW_JSON', 'the line is empty');
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (thrown) {
+    return failed('EDW_ERR_FLOW_JSON', `the line is no JSON: ${messageOf(thrown)}`);
+  }
+  return flowOf(value);
+}
+
+function flowOf(value: unknown): FlowRead {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return failed('EDW_ERR_FLOW', 'a flow is an object with from, to and port');
+  }
+  const given = value as Record<string, unknown>;
+  const problem = problemIn(given);
+  if (problem !== null) return failed('EDW_ERR_FLOW', problem);
+  const { from, to, port, method, path, host, forwardedFor } = given as unknown as Flow;
+  const flow: Flow = { from, to, port };
+  // A null is a field that the writer had nothing for.
+  if (typeof method === 'string') flow.method = method;
+  if (typeof path === 'string') flow.path = path;
+  if (typeof host === 'string' || Array.isArray(host)) flow.host = host;
+  if (typeof forwardedFor === 'string') flow.forwardedFor = forwardedFor;
+  return { flow };
+}
+
+function problemIn(given: Record<string, unknown>): string | null {
+  for (const key of ['from', 'to', 'port']) {
+    if (!Object.hasOwn(given, key)) return `'${key}' is missing`;
+    if (typeof given[key] !== 'string') return `'${key}' is no string`;
+  }
+  if (parseAddress(String(given.from)) === null) return `'from' is no address`;
+  if (parsePort(String(given.port)) === null) return `'port' is no port such as tcp/443`;
+  for (const key of ['method', 'path', 'forwardedFor']) {
+    if (!isAbsent(given[key]) && typeof given[key] !== 'string') return `'${key}' is no string`;
+  }
+  const { host } = given;
+  const readable = isAbsent(host) || typeof host === 'string' || isStringList(host);
+  return readable ? null : `'host' is neither a string nor a list of strings`;
+}
+
+function isAbsent(value: unknown): boolean {
+  return value === undefined || value === null;
+}
+
+function isStringList(value: unknown): boolean {
+  return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+}
+
+function failed(code: FlowError['code'], message: string): FlowRead {
+  return { error: { code, message } };
+}

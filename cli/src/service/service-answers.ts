@@ -1,0 +1,183 @@
+/**
+ * The answers of the status API, as far as they are shown to a person. `--json` passes them on as they came, so what is
+ * not listed here is not lost.
+ */
+import * as z from 'zod';
+
+export interface ShownFinding {
+  severity: 'error' | 'warning';
+  code: string;
+  file: string;
+  line: number;
+  column: number;
+  message: string;
+  mend: string;
+}
+
+export interface ShownPoint {
+  point: string;
+  state: string;
+  desiredRevision: number | null;
+  appliedRevision: number | null;
+  /** Milliseconds since the epoch, as the two below. */
+  appliedAt: number | null;
+  lastCheckedAt: number | null;
+  drift: { count: number };
+  lastError: { code: string; message: string; mend: string; at: number } | null;
+  objects: { enforce: number; observe: number; off: number };
+  /** In the ledger, and as the point itself counted them; null until it was asked. */
+  denials: { stored: number; counted: number | null };
+  /** Why its deny log is not being read. */
+  logError: { code: string; message: string; mend: string } | null;
+}
+
+export interface Held {
+  revision: number;
+  heldAtMs: number;
+  objects: { object: string; lostShare: number }[];
+}
+
+export interface ShownStatus {
+  version: string;
+  startedAtMs: number;
+  nowMs: number;
+  headline: string;
+  policy: {
+    state: string;
+    directory: string;
+    revision: number;
+    changedAtMs: number | null;
+    errors: ShownFinding[];
+    warnings: number;
+    held: Held | null;
+    nextChangeAtMs: number | null;
+  };
+  points: ShownPoint[];
+}
+
+const finding: z.ZodType<ShownFinding> = z.object({
+  severity: z.enum(['error', 'warning']),
+  code: z.string(),
+  file: z.string(),
+  line: z.number(),
+  column: z.number(),
+  message: z.string(),
+  mend: z.string(),
+});
+
+const held: z.ZodType<Held> = z.object({
+  revision: z.number(),
+  heldAtMs: z.number(),
+  objects: z.array(z.object({ object: z.string(), lostShare: z.number() })),
+});
+
+const point: z.ZodType<ShownPoint> = z.object({
+  point: z.string(),
+  state: z.string(),
+  desiredRevision: z.number().nullable(),
+  appliedRevision: z.number().nullable(),
+  appliedAt: z.number().nullable(),
+  lastCheckedAt: z.number().nullable(),
+  drift: z.object({ count: z.number() }),
+  lastError: z.object({ code: z.string(), message: z.string(), mend: z.string(), at: z.number() }).nullable(),
+  objects: z.object({ enforce: z.number(), observe: z.number(), off: z.number() }),
+  denials: z.object({ stored: z.number(), counted: z.number().nullable() }),
+  logError: z.object({ code: z.string(), message: z.string(), mend: z.string() }).nullable(),
+});
+
+export const statusAnswer: z.ZodType<ShownStatus> = z.object({
+  version: z.string(),
+  startedAtMs: z.number(),
+  nowMs: z.number(),
+  headline: z.string(),
+  policy: z.object({
+    state: z.string(),
+    directory: z.string(),
+    revision: z.number(),
+    changedAtMs: z.number().nullable(),
+    errors: z.array(finding),
+    warnings: z.number(),
+    held: held.nullable(),
+    nextChangeAtMs: z.number().nullable(),
+  }),
+  points: z.array(point),
+});
+
+export const acceptedAnswer: z.ZodType<{ accepted: number }> = z.object({ accepted: z.number() });
+
+export interface Denial {
+  id?: number | undefined;
+  ref: string | null;
+  time: string;
+  count: number;
+  point: string;
+  object: string;
+  source: string;
+  sourceWorkloads: string[];
+  sourceNetworks: string[];
+  sourceLabels: Record<string, string>;
+  peer: string | null;
+  port: string;
+  method: string | null;
+  path: string | null;
+  host: string | null;
+  verdict: 'deny' | 'would-deny';
+  reason: string;
+  rule: string | null;
+  revision: number;
+  nearestRule: string | null;
+  missed: string | null;
+}
+
+const denial: z.ZodType<Denial> = z.object({
+  id: z.number().optional(),
+  ref: z.string().nullable(),
+  time: z.iso.datetime(),
+  count: z.number(),
+  point: z.string(),
+  object: z.string(),
+  source: z.string(),
+  sourceWorkloads: z.array(z.string()),
+  sourceNetworks: z.array(z.string()),
+  sourceLabels: z.record(z.string(), z.string()),
+  peer: z.string().nullable(),
+  port: z.string(),
+  method: z.string().nullable(),
+  path: z.string().nullable(),
+  host: z.string().nullable(),
+  verdict: z.enum(['deny', 'would-deny']),
+  reason: z.string(),
+  rule: z.string().nullable(),
+  revision: z.number(),
+  nearestRule: z.string().nullable(),
+  missed: z.string().nullable(),
+});
+
+export interface DenialPage {
+  denials: Denial[];
+  /** Id of the last one; null where there is none and none was given. */
+  after: number | null;
+}
+
+export const denialsAnswer: z.ZodType<DenialPage> = z.object({
+  denials: z.array(denial),
+  after: z.number().nullable(),
+});
+
+export interface Why {
+  event: Denial;
+  nearestRule: string | null;
+  missed: string | null;
+  /** The revision that denied it. */
+  judgedAt: number;
+  /** How the same flow would be judged now; null where no policy is loaded. */
+  now: { verdict: 'allow' | 'deny'; revision: number; words: string } | null;
+}
+
+export const whyAnswer: z.ZodType<Why> = z.object({
+  event: denial,
+  nearestRule: z.string().nullable(),
+  missed: z.string().nullable(),
+  judgedAt: z.number(),
+  now: z.object({ verdict: z.enum(['allow', 'deny']), revision: z.number(), words: z.string() }).nullable(),
+});

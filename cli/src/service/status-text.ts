@@ -1,0 +1,117 @@
+/** The status for a person. Times are ages by the clock of the service, so that two clocks are never compared. */
+import { join } from 'node:path';
+import { formatAge, formatDuration } from '../frame/duration.ts';
+import { counted, type Paint, printable } from '../frame/terminal-text.ts';
+import type { Held, ShownPoint, ShownStatus } from './service-answers.ts';
+
+export function statusText(status: ShownStatus, paint: Paint): string {
+  const parts = [headlineText(status, paint), policyText(status), pointsText(status), problemsText(status, paint)];
+  return parts.filter((part) => part !== '').join('\n');
+}
+
+function headlineText({ headline }: ShownStatus, paint: Paint): string {
+  const tone = headline.startsWith('NOT ENFORCING') ? paint.bad : paint.strong;
+  return `${tone(printable(headline))}\n`;
+}
+
+function policyText({ policy, nowMs, version, startedAtMs }: ShownStatus): string {
+  const { revision, state, directory, changedAtMs, warnings, held, nextChangeAtMs } = policy;
+  const rows: [string, string][] = [
+    ['policy', `revision ${revision}, ${state}, changed ${formatAge(changedAtMs, nowMs)}, from ${directory}`],
+    ['findings', `${counted(policy.errors.length, 'error')}, ${counted(warnings, 'warning')}`],
+  ];
+  if (nextChangeAtMs !== null)
+    rows.push(['next', `a grant or network ends in ${formatDuration(nextChangeAtMs - nowMs)}`]);
+  if (held !== null) rows.push(['held', heldText(held, nowMs)]);
+  rows.push(['service', `${version}, up ${formatDuration(nowMs - startedAtMs)}`]);
+  return rows.map(([name, value]) => `${name.padEnd(9)} ${printable(value)}\n`).join('');
+}
+
+export function heldText({ revision, heldAtMs, objects }: Held, nowMs: number): string {
+  const losses = objects.map(({ object, lostShare }) => `${object} loses ${Math.round(lostShare * 100)} %`).join(', ');
+  return `revision ${revision} since ${formatDuration(nowMs - heldAtMs)}: ${losses} of its flows; \`edgeward accept ${revision}\` lets it through`;
+}
+
+const headings = [
+  'POINT',
+  'STATE',
+  'DESIRED',
+  'APPLIED',
+  'SINCE',
+  'CHECKED',
+  'DRIFT',
+  'ENFORCE',
+  'OBSERVE',
+  'OFF',
+  'DENIALS',
+];
+
+function pointsText({ points, nowMs }: ShownStatus): string {
+  if (points.length === 0) return 'No points are configured.\n';
+  return tableText([headings, ...points.map((point) => cellsOf(point, nowMs))]);
+}
+
+function cellsOf(point: ShownPoint, nowMs: number): string[] {
+  const { objects } = point;
+  return [
+    point.point,
+    point.state,
+    revisionText(point.desiredRevision),
+    revisionText(point.appliedRevision),
+    formatAge(point.appliedAt, nowMs),
+    formatAge(point.lastCheckedAt, nowMs),
+    String(point.drift.count),
+    String(objects.enforce),
+    String(objects.observe),
+    String(objects.off),
+    denialsText(point),
+  ].map(printable);
+}
+
+/** The point's own count and the ledger's: a difference is a loss, and worth a look. */
+function denialsText({ denials: { stored, counted } }: ShownPoint): string {
+  return counted === null || counted === stored ? String(stored) : `${stored} stored of ${counted}`;
+}
+
+function revisionText(revision: number | null): string {
+  return revision === null ? '-' : String(revision);
+}
+
+export function tableText(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
+  return rows
+    .map(
+      (row) =>
+        `${row
+          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+          .join('  ')
+          .trimEnd()}\n`,
+    )
+    .join('');
+}
+
+interface Problem {
+  what: string;
+  mend: string;
+}
+
+function problemsText({ policy, points, nowMs }: ShownStatus, paint: Paint): string {
+  const found = policy.errors.map(({ file, line, column, code, message, mend }) => ({
+    what: `${join(policy.directory, file)}:${line}:${column}  ${code}  ${message}`,
+    mend,
+  }));
+  return [...found, ...points.flatMap((point) => problemsOf(point, nowMs))]
+    .map(({ what, mend }) => `${paint.bad('error')}  ${printable(what)}\n    ${printable(mend)}\n`)
+    .join('');
+}
+
+function problemsOf({ point, lastError, logError }: ShownPoint, nowMs: number): Problem[] {
+  const problems: Problem[] = [];
+  if (lastError !== null) {
+    const { code, message, mend, at } = lastError;
+    problems.push({ what: `${point}  ${code}  ${message} (${formatAge(at, nowMs)})`, mend });
+  }
+  if (logError !== null)
+    problems.push({ what: `${point}  ${logError.code}  ${logError.message}`, mend: logError.mend });
+  return problems;
+}

@@ -1,0 +1,51 @@
+/** `edgeward why REF`: from the reference that a refused client was shown to the rule and the one condition that failed. */
+import { reasonInWords } from '@edgeward/policy';
+import type { Command, Context } from '../frame/command.ts';
+import type { ExitCode } from '../frame/exit-codes.ts';
+import { printable } from '../frame/terminal-text.ts';
+import { denialLine } from './denial-line.ts';
+import { type Why, whyAnswer } from './service-answers.ts';
+import { openService, serviceExits, serviceOptions } from './service-client.ts';
+
+export const why: Command = {
+  name: 'why',
+  summary: 'Explain a denial by the reference that the client was shown.',
+  help: {
+    examples: [
+      { line: 'edgeward why 7f3k9q2m', says: 'Who was refused what, by which rule or for want of which condition.' },
+    ],
+    usage: ['REF [--config FILE] [--timeout 5s] [--json]'],
+    about: ['Every 403 carries its reference in a header and in the body; nothing else is revealed there.'],
+    exits: { 3: 'no denial has this reference', ...serviceExits },
+  },
+  args: ['REF'],
+  options: serviceOptions,
+  run: runWhy,
+};
+
+async function runWhy(context: Context): Promise<ExitCode> {
+  const [ref = ''] = context.args;
+  const service = await openService(context, 'why');
+  const { raw, value } = await service.ask({ path: `/v1/why/${encodeURIComponent(ref.trim())}`, answer: whyAnswer });
+  if (context.json) await context.printJson(raw);
+  else await context.out.write(whyText(value, context));
+  return 0;
+}
+
+function whyText({ event, nearestRule, missed, judgedAt, now }: Why, { paint, now: clock }: Context): string {
+  const line = denialLine({ denial: event, count: event.count, since: null }, clock(), paint);
+  const rows: [string, string | null][] = [
+    ['when', `${event.time} at ${event.point}, by revision ${judgedAt}`],
+    ['reason', `${event.reason}: ${reasonInWords(event.reason)}`],
+    ['rule', event.rule],
+    ['nearest', nearestRule],
+    ['missed', missed],
+    ['host', event.host],
+    ['peer', event.peer],
+    ['now', now === null ? 'unknown: no policy is loaded' : `${now.words} (revision ${now.revision})`],
+  ];
+  const details = rows.flatMap(([name, value]) =>
+    value === null ? [] : [`  ${name.padEnd(8)} ${printable(value)}\n`],
+  );
+  return line + details.join('');
+}
