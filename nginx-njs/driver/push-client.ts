@@ -58,7 +58,7 @@ export function createPushClient(options: ClientOptions): PushClient {
     throw refusal(answer, options);
   };
   return {
-    state: async () => (await call('GET', 'state', READING, '')) as PointState,
+    state: async () => stateOf(await call('GET', 'state', READING, ''), options),
     counts: async () => (await call('GET', 'counts', READING, '')) as PointCounts,
     keys: async () => (await call('GET', 'keys', READING, '')) as string[],
     digest: async (keys) => ((await call('POST', 'digest', READING, keys.join('\n'))) as { sha256: string }).sha256,
@@ -153,6 +153,19 @@ const MENDS: Record<string, string> = {
     'Enlarge `zone=edgeward` in http.conf and reload NGINX; the old policy stays in force until then.',
 };
 
+/** Looked at once, because every push begins with it: any other server answers something else. */
+function stateOf(value: unknown, options: ClientOptions): PointState {
+  const { bootId, writer, active } = (value ?? {}) as Record<string, unknown>;
+  const known = typeof bootId === 'string' && typeof writer === 'string' && (active === null || isActive(active));
+  if (!known) throw notEdgeward(`the answer is no state: ${JSON.stringify(value).slice(0, 80)}`, options);
+  return value as PointState;
+}
+
+function isActive(value: unknown): boolean {
+  const { generation, revision, hash } = (value ?? {}) as Record<string, unknown>;
+  return typeof generation === 'string' && typeof revision === 'number' && typeof hash === 'string';
+}
+
 function refusal(answer: Answer, options: ClientOptions): EdgewardError {
   let error: { code?: unknown; message?: unknown } = {};
   try {
@@ -160,7 +173,8 @@ function refusal(answer: Answer, options: ClientOptions): EdgewardError {
   } catch {
     return notEdgeward(`it answered ${answer.status}`, options);
   }
-  const code = typeof error.code === 'string' && error.code in MENDS ? error.code : 'EDW_ERR_POINT_REFUSED';
+  if (typeof error.code !== 'string') return notEdgeward(`it answered ${answer.status}`, options);
+  const code = error.code in MENDS ? error.code : 'EDW_ERR_POINT_REFUSED';
   return new EdgewardError(
     code,
     `NGINX at ${options.url} refused a push to ${options.point}: ${String(error.message ?? answer.status)}`,
