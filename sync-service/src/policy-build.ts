@@ -8,6 +8,7 @@ import {
   linkModel,
   lint,
   type ObjectViews,
+  POLICY_ERRORS,
   pointViews,
   type Resolution,
   resolve,
@@ -60,12 +61,8 @@ export function createBuilder(points: readonly string[]): Builder {
       findings.push(...lint(resolution, { inventoryOnly }));
       if (hasErrors(findings)) return { state: 'refused', findings };
       before = resolution;
-      const policies = new Map(
-        points.map((point) => [
-          point,
-          compilePoint(resolution, point, { revision: 0, digest: sha256Hex, memo: compileMemo }),
-        ]),
-      );
+      const policies = compileAll(resolution, points, compileMemo, findings);
+      if (policies === null) return { state: 'refused', findings };
       const tests = runPolicyTests(resolution, sha256Hex, inventoryOnly, viewsOf(resolution, policies));
       findings.push(...tests.findings);
       if (hasErrors(findings)) return { state: 'refused', findings };
@@ -73,6 +70,33 @@ export function createBuilder(points: readonly string[]): Builder {
       return { state: 'ready', documents, findings, resolution, policies, hash, policyHash };
     },
   };
+}
+
+/** Null, and a finding, where an object can't be compiled: an edit that is refused like any other, not a crash. */
+function compileAll(
+  resolution: Resolution,
+  points: readonly string[],
+  memo: CompileMemo,
+  findings: Finding[],
+): Map<string, CompiledPolicy> | null {
+  const policies = new Map<string, CompiledPolicy>();
+  for (const point of points) {
+    try {
+      policies.set(point, compilePoint(resolution, point, { revision: 0, digest: sha256Hex, memo }));
+    } catch (thrown) {
+      if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EDW_ERR_TOO_FRAGMENTED')) throw thrown;
+      findings.push(fragmented(resolution, point, thrown.message));
+    }
+  }
+  return policies.size === points.length ? policies : null;
+}
+
+function fragmented(resolution: Resolution, point: string, message: string): Finding {
+  const objects = resolution.objects.filter((object) => object.point === point);
+  const document = (objects.find(({ name }) => message.includes(`'${name}'`)) ?? objects[0])?.document;
+  const code = 'EDW_ERR_TOO_FRAGMENTED';
+  const place = document?.locate(['name']) ?? { line: 1, column: 1 };
+  return { severity: 'error', code, file: document?.file ?? '', ...place, message, mend: POLICY_ERRORS[code] };
 }
 
 /** Views of what was compiled; objects of a point that is not served here are compiled for their tests alone. */
