@@ -219,7 +219,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
       return;
     }
     restored = true;
-    const same = usable.hash === snapshot.contentHash;
+    // The floor is above it where a point holds more than this folder knows of: only a new number is taken there.
+    const same = usable.hash === snapshot.contentHash && cache.floor() <= snapshot.revision;
     await publish(usable, same ? snapshot.revision : Math.max(cache.floor(), snapshot.revision) + 1);
     schedule();
   }
@@ -245,9 +246,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 
   async function foundRevision(revision: number): Promise<void> {
-    if (revision <= Math.max(cache.floor(), current?.revision ?? 0)) return;
-    await keepingOn(() => cache.raiseFloor(revision));
-    if (current !== null) await publish(current.build, Math.max(nextRevision(), revision + 1));
+    if (revision > cache.floor()) await keepingOn(() => cache.raiseFloor(revision));
+    // Compared with what is in force and not with the floor, which may have been raised without publishing.
+    if (current !== null && revision > current.revision) await publish(current.build, nextRevision());
   }
 
   return {
