@@ -2,6 +2,7 @@ import crypto from 'crypto';
 import fs from 'fs';
 import { ACTIVE, formatActive, modeKey, NO_LAST_KNOWN } from './layout.ts';
 import type { Zone } from './zone.ts';
+import { reserve } from './zone-life.ts';
 
 /**
  * What the driver wrote down after its last apply: the mode of every object and, up to a size, the policy itself. It
@@ -19,8 +20,9 @@ interface LastKnown {
 }
 
 export function loadLastKnown(zone: Zone, file: string): void {
-  if (zone.has(NO_LAST_KNOWN)) return;
+  if (zone.get(NO_LAST_KNOWN)) return;
   try {
+    reserve(zone);
     const text = fs.readFileSync(file).toString();
     const end = text.indexOf('\n');
     const head = JSON.parse(text.slice(0, end)) as LastKnown;
@@ -30,14 +32,22 @@ export function loadLastKnown(zone: Zone, file: string): void {
     });
     loadPolicy(zone, head, text.slice(end + 1));
   } catch (problem) {
-    ngx.log(ngx.WARN, `edgeward: no last-known policy in ${file}: ${(problem as Error).message}`);
-    zone.set(NO_LAST_KNOWN, '1');
+    const error = problem as Error;
+    // njs gives the error of a full zone no message.
+    ngx.log(ngx.WARN, `edgeward: no last-known policy in ${file}: ${error.message || error.name}`);
+    giveUp(zone, 'unusable');
   }
+}
+
+/** Deleted first: a zone that is full has no room for a second value. */
+function giveUp(zone: Zone, why: string): void {
+  zone.delete(NO_LAST_KNOWN);
+  zone.set(NO_LAST_KNOWN, why);
 }
 
 function loadPolicy(zone: Zone, head: LastKnown, body: string): void {
   if (head.sha256 === null) {
-    zone.set(NO_LAST_KNOWN, 'too-large');
+    giveUp(zone, 'too-large');
     return;
   }
   if (crypto.createHash('sha256').update(body).digest('hex') !== head.sha256) throw new Error('its checksum is wrong');

@@ -18,7 +18,7 @@ import type { CompiledObject, CompiledRule, IntervalTable, Mode, PortRange } fro
 export const ACTIVE = 'active';
 export const BOOT_ID = 'boot-id';
 export const WRITER = 'writer';
-/** Why there is no policy, set after the last-known file was looked for in vain. */
+/** Why there is no policy, once the last-known file was looked for in vain; empty before. */
 export const NO_LAST_KNOWN = 'no-last-known';
 
 const ID_DIGITS = 12;

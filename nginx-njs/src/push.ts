@@ -2,7 +2,7 @@ import crypto from 'crypto';
 import fs from 'fs';
 import { ACTIVE, BOOT_ID, formatActive, KEY_PATTERN, parseActive, WRITER } from './layout.ts';
 import type { Zone } from './zone.ts';
-import { bootId } from './zone.ts';
+import { bootId, writerOf } from './zone-life.ts';
 
 /**
  * The endpoint that the driver writes the zone through, on loopback with a token from a file. Every chunk is checked
@@ -36,7 +36,7 @@ function handle(r: NginxHTTPRequest): Answer {
     if (call === 'POST digest') return ok(digest(zone, body(r)));
     if (r.variables.http_edgeward_boot_id !== bootId(zone))
       return refused(409, 'EDW_ERR_POINT_RESTARTED', 'the zone is not the one that this push began with');
-    if (r.variables.http_edgeward_writer !== writer(zone))
+    if (r.variables.http_edgeward_writer !== writerOf(zone))
       return refused(409, 'EDW_ERR_POINT_TAKEN', 'another sync service wrote to this zone meanwhile');
     if (call === 'POST begin') return begin(zone, body(r));
     if (call === 'POST set') return set(zone, body(r));
@@ -54,7 +54,7 @@ function state(zone: Zone): unknown {
   const active = zone.get(ACTIVE);
   return {
     bootId: bootId(zone),
-    writer: writer(zone),
+    writer: writerOf(zone),
     active: active === undefined ? null : parseActive(active),
     capacity: zone.capacity,
     free: zone.freeSpace(),
@@ -74,10 +74,6 @@ function begin(zone: Zone, next: string): Answer {
   zone.delete(WRITER);
   zone.set(WRITER, next);
   return ok({ writer: next });
-}
-
-function writer(zone: Zone): string {
-  return zone.get(WRITER) || '';
 }
 
 /** Lines of `key TAB value`. */

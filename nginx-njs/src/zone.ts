@@ -2,7 +2,7 @@ import type { CompiledRule, Mode, ObjectView, PolicyView } from '@edgeward/polic
 import { holds, lookup } from '@edgeward/policy/dialect';
 import { loadLastKnown } from './last-known.ts';
 import type { Header } from './layout.ts';
-import { ACTIVE, BOOT_ID, classKey, headerKey, modeKey, parseActive } from './layout.ts';
+import { ACTIVE, classKey, headerKey, modeKey, parseActive } from './layout.ts';
 
 /** The policy in the shared dictionary, as `decide` reads it: three or four reads a verdict, whatever its size. */
 export type Zone = NgxSharedDict<string>;
@@ -28,15 +28,6 @@ export function openPolicy(zone: Zone, lastKnownFile: string): PolicyView {
       return header === undefined ? null : viewOf(zone, JSON.parse(header) as Header);
     },
   };
-}
-
-/** Names this life of the zone. */
-export function bootId(zone: Zone): string {
-  const known = zone.get(BOOT_ID);
-  if (known !== undefined) return known;
-  const bytes = crypto.getRandomValues(new Uint32Array(2));
-  zone.add(BOOT_ID, `${(bytes[0] as number).toString(16)}-${(bytes[1] as number).toString(16)}`);
-  return zone.get(BOOT_ID) as string;
 }
 
 function viewOf(zone: Zone, header: Header): ObjectView {
