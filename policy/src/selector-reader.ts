@@ -74,7 +74,8 @@ function readExpression(inner: Fields, entry: unknown, path: (string | number)[]
   const values = fields.raw('values');
   const listed = Array.isArray(values) ? values : [];
   const wantsValues = op === 'in' || op === 'not-in';
-  if (wantsValues ? listed.length === 0 : values !== undefined && listed.length > 0) {
+  const none = values === undefined || (Array.isArray(values) && values.length === 0);
+  if (wantsValues ? listed.length === 0 : !none) {
     fields.report(
       'EDW_ERR_SELECTOR',
       'values',
