@@ -35,12 +35,20 @@ export function findingAt(document: SourceDocument, path: Path, code: PolicyCode
     file: document.file,
     line: place.line,
     column: place.column,
-    message,
+    message: onOneLine(message),
     mend: error ?? (POLICY_WARNINGS as Record<string, string>)[code] ?? '',
   };
 }
 
 const NAME: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+/** Messages quote what was written: nothing in it may end a line of a log or steer a terminal. */
+function onOneLine(message: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+  return message.replace(/[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g, (character) => {
+    return `\\u${`000${character.charCodeAt(0).toString(16)}`.slice(-4)}`;
+  });
+}
 
 export function isMapping(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
