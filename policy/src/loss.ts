@@ -12,8 +12,9 @@ import type { Resolution } from './resolve.ts';
 
 /**
  * How much of what an object allowed a new policy takes away. A flow is one source that a rule names (a workload's
- * address, a network's range) × one port that the object lists × one request that a rule describes; a source of which
- * only a part is lost counts for that part. The share decides whether a policy is held for a person to accept.
+ * address, a network's range) × one port that the object lists × one request that a rule describes (a method, a host and
+ * a path pattern); a source of which only a part is lost counts for that part. The share decides whether a policy is
+ * held for a person to accept.
  */
 export interface ObjectLoss {
   object: string;
@@ -116,70 +117,109 @@ type CompareClasses = (before: number, after: number) => { total: number; lost: 
 
 function compareClasses(before: CompiledObject, after: CompiledObject | null): CompareClasses {
   const known: Record<string, { total: number; lost: number }> = Object.create(null);
-  const ports = portPieces(before);
+  const pieces = portPieces(before, after);
   return (one, other) => {
     const key = `${one} ${other}`;
     const memo = known[key];
     if (memo !== undefined) return memo;
-    let total = 0;
-    let lost = 0;
-    ports.forEach((port) => {
-      const now = after === null ? [] : allowedRequests(after, other, port);
-      allowedRequests(before, one, port).forEach((request) => {
-        total += 1;
-        if (!now.some((wider) => covers(wider, request))) lost += 1;
+    const result = { total: 0, lost: 0 };
+    pieces.forEach((port) => {
+      const was = requestsAt(before, one, port);
+      const is = after === null ? NOTHING : requestsAt(after, other, port);
+      eachRequest(was, (request) => {
+        result.total += port.width;
+        if (!isAllowed(is, request)) result.lost += port.width;
       });
     });
-    const result = { total, lost };
     known[key] = result;
     return result;
   };
 }
 
-/** One port of every stretch of the object's ports within which no rule begins or ends. */
-function portPieces(object: CompiledObject): { protocol: 'tcp' | 'udp'; number: number }[] {
-  const out: { protocol: 'tcp' | 'udp'; number: number }[] = [];
-  object.ports.forEach((range) => {
-    const starts: number[] = [range.from];
-    object.rules.forEach((rule) => {
-      (rule.ports ?? []).forEach((it) => {
-        [it.from, it.to + 1].forEach((at) => {
-          if (it.protocol === range.protocol && at > range.from && at <= range.to && starts.indexOf(at) < 0)
-            starts.push(at);
-        });
+interface PortPiece {
+  protocol: 'tcp' | 'udp';
+  /** The first of them. */
+  number: number;
+  width: number;
+}
+
+/** The ports of the object before, cut where any rule, or the object's own list, begins or ends on either side. */
+function portPieces(before: CompiledObject, after: CompiledObject | null): PortPiece[] {
+  const edges: { protocol: 'tcp' | 'udp'; at: number }[] = [];
+  [before, after].forEach((object) => {
+    if (object === null) return;
+    [object.ports].concat(object.rules.map((rule) => rule.ports ?? [])).forEach((ranges) => {
+      ranges.forEach((it) => {
+        edges.push({ protocol: it.protocol, at: it.from }, { protocol: it.protocol, at: it.to + 1 });
       });
     });
-    starts.forEach((number) => {
-      out.push({ protocol: range.protocol, number });
+  });
+  const out: PortPiece[] = [];
+  before.ports.forEach((range) => {
+    const cuts: Record<number, true> = {};
+    cuts[range.from] = true;
+    cuts[range.to + 1] = true;
+    edges.forEach((edge) => {
+      if (edge.protocol === range.protocol && edge.at > range.from && edge.at <= range.to) cuts[edge.at] = true;
     });
+    const starts = Object.keys(cuts).map(Number);
+    starts.sort((a, b) => a - b);
+    for (let i = 1; i < starts.length; i += 1) {
+      const number = starts[i - 1] as number;
+      out.push({ protocol: range.protocol, number, width: (starts[i] as number) - number });
+    }
   });
   return out;
 }
 
-/** What the class may ask for on this port; null stands for every request. */
-function allowedRequests(
-  object: CompiledObject,
-  id: number,
-  port: { protocol: 'tcp' | 'udp'; number: number },
-): (HttpCondition | null)[] {
-  if (id < 0 || !includesPort(object.ports, port)) return [];
-  const rules = (object.classes[id] as number[])
-    .map((index) => object.rules[index] as CompiledRule)
-    .filter((rule) => rule.ports === null || includesPort(rule.ports, port));
-  if (rules.some((rule) => rule.action === 'deny' && rule.http === null)) return [];
+/** What a class may ask for on one port: whatever fits an entry of `allowed` and none of `denied`. */
+interface Requests {
+  allowed: HttpCondition[];
+  denied: HttpCondition[];
+}
+
+const NOTHING: Requests = { allowed: [], denied: [] };
+/** A rule without conditions: every request fits. */
+const EVERY_REQUEST: HttpCondition = {};
+
+function requestsAt(object: CompiledObject, id: number, port: PortPiece): Requests {
+  if (id < 0 || !includesPort(object.ports, port)) return NOTHING;
   let denied: HttpCondition[] = [];
-  let allowed: (HttpCondition | null)[] = [];
-  rules.forEach((rule) => {
-    if (rule.action === 'deny') denied = denied.concat(rule.http ?? []);
-    else allowed = allowed.concat(rule.http === null ? [null] : rule.http);
+  let allowed: HttpCondition[] = [];
+  (object.classes[id] as number[]).forEach((index) => {
+    const rule = object.rules[index] as CompiledRule;
+    if (rule.ports !== null && !includesPort(rule.ports, port)) return;
+    if (rule.action === 'deny') denied = denied.concat(rule.http ?? [EVERY_REQUEST]);
+    else allowed = allowed.concat(rule.http ?? [EVERY_REQUEST]);
   });
-  return allowed.filter((request) => request === null || !denied.some((it) => covers(it, request)));
+  return { allowed, denied };
+}
+
+/** Allowed requests, one for each method and host that an entry lists; what a wider entry holds is not told apart. */
+function eachRequest(requests: Requests, visit: (request: HttpCondition) => void): void {
+  const allowed = requests.allowed;
+  allowed.forEach((entry, i) => {
+    const isHeld = allowed.some((it, k) => k !== i && covers(it, entry) && (k < i || !covers(entry, it)));
+    if (isHeld) return;
+    (entry.methods ?? [null]).forEach((method) => {
+      (entry.hosts ?? [null]).forEach((host) => {
+        const request: HttpCondition = {};
+        if (method !== null) request.methods = [method];
+        if (host !== null) request.hosts = [host];
+        if (entry.path !== undefined) request.path = entry.path;
+        if (isAllowed(requests, request)) visit(request);
+      });
+    });
+  });
+}
+
+function isAllowed(requests: Requests, request: HttpCondition): boolean {
+  const fits = (it: HttpCondition): boolean => covers(it, request);
+  return requests.allowed.some(fits) && !requests.denied.some(fits);
 }
 
 /** Whether every request that fits `narrow` fits `wide`. */
-function covers(wide: HttpCondition | null, narrow: HttpCondition | null): boolean {
-  if (wide === null) return true;
-  if (narrow === null) return false;
+function covers(wide: HttpCondition, narrow: HttpCondition): boolean {
   return (
     includesAll(wide.methods, narrow.methods) &&
     includesAll(wide.hosts, narrow.hosts) &&
@@ -193,7 +233,8 @@ function includesAll(wide: string[] | undefined, narrow: string[] | undefined): 
 }
 
 function coversPath(wide: string | undefined, narrow: string | undefined): boolean {
-  if (wide === undefined) return true;
+  // Every path begins with a slash.
+  if (wide === undefined || wide === '/*') return true;
   if (narrow === undefined) return false;
   if (wide === narrow) return true;
   return narrow.slice(-2) === '/*'
