@@ -6,7 +6,7 @@ import { formatActive } from '../src/layout.ts';
 import { begin, type Collection, collect } from './collect.ts';
 import { type Entry, entriesOf, type Layout, layOut } from './entries.ts';
 import { activated, graceLeftMs, type KnownZone, recognise } from './known-zone.ts';
-import { hasLastKnown, writeLastKnown } from './last-known-file.ts';
+import { isOf, readLastKnown, writeLastKnown } from './last-known-file.ts';
 import { chunksOf, differingEntries, linesOf } from './push-chunks.ts';
 import type { PointState, PushClient } from './push-client.ts';
 import { zoneBytesFor } from './zone-size.ts';
@@ -27,11 +27,10 @@ export async function applyPolicy(to: Application, desired: CompiledPolicy): Pro
   const state = await client.state();
   refuseOlder(state, desired, to.point);
   recognise(known, state);
-  const first = known.layout === null;
   const missing = await missingEntries(client, known, state, layout);
   const written = await write(to, state, layout, missing);
   activated(known, layout, Date.now(), to.graceMs);
-  if (first || written.writes > 0 || !(await hasLastKnown(lastKnownFile)))
+  if (written.writes > 0 || !isOf(await readLastKnown(lastKnownFile), layout.active))
     await writeLastKnown(lastKnownFile, desired, layout);
   return { revision: desired.revision, ...written };
 }

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { sha256Hex, writeDurably } from '@edgeward/runtime';
 import type { Active } from '../src/layout.ts';
@@ -31,28 +31,26 @@ export async function writeLastKnown(file: string, policy: CompiledPolicy, layou
   await writeDurably(file, `${JSON.stringify(head)}\n${body ?? ''}`, { mode: 0o644 });
 }
 
-/** What was written last, or null when there is none that can be read. */
+/** What was written last, or null when there is none that can be read whole. */
 export async function readLastKnown(file: string): Promise<LastKnown | null> {
   try {
     const text = await readFile(file, 'utf8');
     const end = text.indexOf('\n');
     const head = JSON.parse(text.slice(0, end)) as Active & { sha256: string | null };
     const body = text.slice(end + 1);
-    const whole = head.sha256 !== null && sha256Hex(body) === head.sha256;
+    if (head.sha256 !== null && sha256Hex(body) !== head.sha256) return null;
     return {
       active: { generation: head.generation, revision: head.revision, hash: head.hash },
-      entries: whole ? body.split('\n').map(parseLine) : [],
+      entries: head.sha256 === null ? [] : body.split('\n').map(parseLine),
     };
   } catch {
     return null;
   }
 }
 
-export async function hasLastKnown(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
+/** Whether NGINX would come back with what is in force now. */
+export function isOf(last: LastKnown | null, active: Active): boolean {
+  return last !== null && last.active.revision === active.revision && last.active.hash === active.hash;
 }
 
 function bodyOf(layout: Layout): string | null {

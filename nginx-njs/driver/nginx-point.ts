@@ -3,9 +3,9 @@ import { type Logger, messageOf } from '@edgeward/runtime';
 import { formatActive } from '../src/layout.ts';
 import { applyPolicy } from './apply.ts';
 import { collect } from './collect.ts';
-import { type Entry, entriesOf } from './entries.ts';
+import { entriesOf } from './entries.ts';
 import { graceLeftMs, type KnownZone, unknownZone } from './known-zone.ts';
-import { hasLastKnown, readLastKnown } from './last-known-file.ts';
+import { isOf, readLastKnown } from './last-known-file.ts';
 import { differingEntries } from './push-chunks.ts';
 import { createPushClient, type PushClient } from './push-client.ts';
 
@@ -111,19 +111,17 @@ async function inspect(client: PushClient, known: KnownZone, lastKnownFile: stri
   if (state.active === null) return { state: 'empty' };
   const { revision, hash } = state.active;
   const drift: string[] = [];
-  if (!(await hasLastKnown(lastKnownFile))) drift.push(`the last-known file ${lastKnownFile} is missing`);
-  const expected = await expectedEntries(known, hash, lastKnownFile);
+  const last = await readLastKnown(lastKnownFile);
+  if (last === null) drift.push(`the last-known file ${lastKnownFile} is missing or damaged`);
+  else if (!isOf(last, state.active))
+    drift.push(`the last-known file ${lastKnownFile} holds revision ${last.active.revision}`);
+  // A driver that is new compares with what its predecessor wrote down.
+  const predecessors = last?.active.hash === hash ? last.entries : [];
+  const expected = known.layout?.active.hash === hash ? [...entriesOf(known.layout)] : predecessors;
   const differing = await differingEntries(client, expected);
   if (differing.length > 0)
     drift.push(`about ${differing.length} of ${expected.length} entries differ from what was pushed`);
   return { state: 'loaded', revision, hash, drift };
-}
-
-/** What should be in the zone for the policy in force; a driver that is new reads its predecessor's last-known file. */
-async function expectedEntries(known: KnownZone, hash: string, lastKnownFile: string): Promise<Entry[]> {
-  if (known.layout?.active.hash === hash) return [...entriesOf(known.layout)];
-  const last = await readLastKnown(lastKnownFile);
-  return last?.active.hash === hash ? last.entries : [];
 }
 
 function parseCount([key, total]: [string, number]): VerdictCounts['counts'][number] {
