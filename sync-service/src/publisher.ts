@@ -1,9 +1,6 @@
 import {
   type CompiledPolicy,
   type Finding,
-  type Identities,
-  identitiesOf,
-  lostFlows,
   nextChangeMs,
   type ObjectLoss,
   type SourceDocument,
@@ -11,7 +8,9 @@ import {
 import type { LoadedSnapshot, PolicyCache } from '@edgeward/policy-cache';
 import { documentsFromLines } from '@edgeward/policy-source';
 import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import { lossesOf } from './edit-losses.ts';
 import { type Builder, createBuilder, hashOfPolicy, jsonOf, type ReadyBuild } from './policy-build.ts';
+import { type KnownIdentities, recentIdentities } from './recent-identities.ts';
 
 /**
  * Decides which policy is in force. A reading of the source becomes a new revision, or is refused, or held for a person
@@ -33,7 +32,7 @@ export interface Publisher {
   foundRevision(revision: number): Promise<void>;
   status(): PolicyStatus;
   /** The policy whose labels fit an event of this revision best, and its revision. */
-  identities(revision: number): { identities: Identities; revision: number } | null;
+  identities(revision: number): KnownIdentities | null;
   /** Waits for what is being written. */
   close(): Promise<void>;
 }
@@ -70,6 +69,8 @@ interface Published {
 
 interface Held {
   build: ReadyBuild;
+  /** Given to this content alone, so that a person accepts what they looked at. */
+  revision: number;
   heldAtMs: number;
   losses: ObjectLoss[];
 }
@@ -82,9 +83,11 @@ const LONGEST_DELAY_MS = 2_147_483_647;
 export function createPublisher(options: PublisherOptions): Publisher {
   const { cache, clock, logger } = options;
   const builder: Builder = createBuilder(options.points);
-  const recent: { revision: number; identities: Identities }[] = [];
+  const recent = recentIdentities();
   let current: Published | null = null;
   let held: Held | null = null;
+  /** The greatest number that a held revision was ever shown under. */
+  let shown = 0;
   let refused: Finding[] = [];
   let restored = false;
   let stateWriteFailures = 0;
@@ -100,13 +103,20 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 
   function nextRevision(): number {
-    return Math.max(cache.floor(), current?.revision ?? 0) + 1;
+    return Math.max(cache.floor(), current?.revision ?? 0, shown) + 1;
+  }
+
+  function showNext(): number {
+    shown = nextRevision();
+    return shown;
   }
 
   async function publish(build: ReadyBuild, revision: number): Promise<void> {
     await keepingOn(() => cache.raiseFloor(revision));
     current = { build, revision, changedAtMs: clock.now() };
-    remember(recent, revision, identitiesOf(build.resolution));
+    // What came between is newer than the held revision would be under its old number.
+    if (held !== null && held.revision <= revision) held = { ...held, revision: showNext() };
+    recent.remember(revision, build.resolution);
     options.publish(stamped(build, revision));
     logger.info(
       { event: 'policy_published', revision, hash: build.hash, warnings: build.findings.length },
@@ -153,27 +163,27 @@ export function createPublisher(options: PublisherOptions): Publisher {
       current === null || build.hash === current.build.hash ? [] : lossesOf(current.build, build, builder, clock.now());
     const heavy = losses.filter((loss) => loss.lostShare > HOLD_ABOVE);
     if (heavy.length > 0) hold(build, heavy);
-    else await take(build);
+    else await take(build, nextRevision());
     schedule();
   }
 
   function hold(build: ReadyBuild, losses: ObjectLoss[]): void {
-    const known = held !== null && held.build.hash === build.hash;
-    held = { build, heldAtMs: known ? (held as Held).heldAtMs : clock.now(), losses };
+    if (held !== null && held.build.hash === build.hash) {
+      held = { ...held, build, losses };
+      return;
+    }
+    held = { build, revision: showNext(), heldAtMs: clock.now(), losses };
     const objects = losses.map((loss) => loss.object);
-    if (!known) logger.warn({ event: 'policy_held', revision: nextRevision(), objects }, 'held until it is accepted');
+    logger.warn({ event: 'policy_held', revision: held.revision, objects }, 'held until it is accepted');
   }
 
   /** A build that no point would notice only brings new labels and warnings. */
-  async function take(build: ReadyBuild): Promise<void> {
+  async function take(build: ReadyBuild, revision: number): Promise<void> {
     held = null;
-    if (current === null || build.hash !== current.build.hash) {
-      await publish(build, nextRevision());
-      return;
-    }
+    if (current === null || build.hash !== current.build.hash) return publish(build, revision);
     const changed = current.build.documents !== build.documents;
     current = { ...current, build };
-    remember(recent, current.revision, identitiesOf(build.resolution));
+    recent.remember(current.revision, build.resolution);
     if (changed) save(current);
   }
 
@@ -190,7 +200,10 @@ export function createPublisher(options: PublisherOptions): Publisher {
       const build = builder.build(current.build.documents, [], clock.now(), current.build.policyHash);
       // What time ended takes effect at once, whatever is held and whatever the tests say.
       if (build.state === 'ready' && build.hash !== current.build.hash) await publish(build, nextRevision());
-      else if (build.state === 'ready') current = { ...current, build };
+      else if (build.state === 'ready') {
+        current = { ...current, build };
+        recent.remember(current.revision, build.resolution);
+      }
     }
     schedule();
   }
@@ -231,17 +244,17 @@ export function createPublisher(options: PublisherOptions): Publisher {
         mend: 'Look at `edgeward status`; it may have been accepted or replaced already.',
       });
     }
-    if (nextRevision() !== revision) {
+    if (held.revision !== revision) {
       throw new EdgewardError(
         'EDW_ERR_HELD_OTHER',
-        `accepting revision ${revision}: the held revision is ${nextRevision()}`,
+        `accepting revision ${revision}: the held revision is ${held.revision}`,
         { mend: 'Look at `edgeward status` again and accept the revision that it names.' },
       );
     }
     logger.warn({ event: 'policy_accepted', revision, objects: held.losses.map((loss) => loss.object) }, 'accepted');
     // Compiled again, because time may have ended something since it was held.
     const build = builder.build(held.build.documents, [], clock.now(), held.build.policyHash);
-    await take(build.state === 'ready' ? build : held.build);
+    await take(build.state === 'ready' ? build : held.build, revision);
     schedule();
   }
 
@@ -265,31 +278,17 @@ export function createPublisher(options: PublisherOptions): Publisher {
       changedAtMs: current?.changedAtMs ?? null,
       errors: refused,
       warnings: current?.build.findings ?? [],
-      held: held === null ? null : { revision: nextRevision(), heldAtMs: held.heldAtMs, objects: held.losses },
+      held: held === null ? null : { revision: held.revision, heldAtMs: held.heldAtMs, objects: held.losses },
       nextChangeAtMs: current === null ? null : nextChangeMs(current.build.resolution.model, clock.now()),
       stateWriteFailures,
     }),
-    identities: (revision) => recent.find((it) => it.revision === revision) ?? recent[0] ?? null,
+    identities: recent.at,
     close: async () => {
       cancelTimer();
       await queue;
       await saving;
     },
   };
-}
-
-/** How many revisions' labels are kept: a denial is read from its log within a second. */
-const KEPT_IDENTITIES = 2;
-
-function remember(
-  recent: { revision: number; identities: Identities }[],
-  revision: number,
-  identities: Identities,
-): void {
-  const known = recent.findIndex((it) => it.revision === revision);
-  if (known >= 0) recent.splice(known, 1);
-  recent.unshift({ revision, identities });
-  recent.length = Math.min(recent.length, KEPT_IDENTITIES);
 }
 
 function stamped(build: ReadyBuild, revision: number): Map<string, CompiledPolicy> {
@@ -304,25 +303,6 @@ function snapshotOf(published: Published): Parameters<PolicyCache['saveSnapshot'
     takenAtMs: changedAtMs,
     documents: build.documents.map(({ value }) => jsonOf(value)),
   };
-}
-
-function lossesOf(before: ReadyBuild, after: ReadyBuild, builder: Builder, nowMs: number): ObjectLoss[] {
-  const workloads = new Map(after.resolution.workloads.map((workload) => [workload.name, workload]));
-  const moved = before.resolution.workloads.filter((workload) => workloads.get(workload.name) !== workload);
-  const serversMoved = servers(before).join() !== servers(after).join();
-  if (before.policyHash === after.policyHash && moved.length <= 1 && !serversMoved) return [];
-  const atNow =
-    before.resolution.nowMs === nowMs ? before : builder.build(before.documents, [], nowMs, before.policyHash);
-  if (atNow.state === 'refused') return [];
-  const changed = new Set(moved.map((workload) => workload.name));
-  return [...atNow.policies].flatMap(([point, policy]) =>
-    lostFlows(atNow.resolution, policy.objects, after.policies.get(point)?.objects ?? [], (name) => changed.has(name)),
-  );
-}
-
-/** Every virtual server as it is written; few, next to workloads. */
-function servers(build: ReadyBuild): string[] {
-  return build.resolution.model.virtualServers.map((server) => jsonOf(server.document.value));
 }
 
 function awayFinding(error: EdgewardError): Finding {

@@ -1,0 +1,33 @@
+import { lostFlows, type ObjectLoss } from '@edgeward/policy';
+import { type Builder, jsonOf, type ReadyBuild } from './policy-build.ts';
+
+/**
+ * What an edit takes away from the objects of the points served here. Both sides are judged at the same instant, so that
+ * what time ended is nobody's loss. A single workload that went or changed is never counted.
+ */
+export function lossesOf(before: ReadyBuild, after: ReadyBuild, builder: Builder, nowMs: number): ObjectLoss[] {
+  const moved = movedWorkloads(before, after);
+  const serversMoved = servers(before).join() !== servers(after).join();
+  if (before.policyHash === after.policyHash && moved.size <= 1 && !serversMoved) return [];
+  const atNow =
+    before.resolution.nowMs === nowMs ? before : builder.build(before.documents, [], nowMs, before.policyHash);
+  if (atNow.state === 'refused') return [];
+  return [...atNow.policies].flatMap(([point, policy]) =>
+    lostFlows(atNow.resolution, policy.objects, after.policies.get(point)?.objects ?? [], (name) => moved.has(name)),
+  );
+}
+
+/** Names of workloads that went or changed. After a restart every workload is another object, so content decides. */
+function movedWorkloads(before: ReadyBuild, after: ReadyBuild): Set<string> {
+  const workloads = new Map(after.resolution.workloads.map((workload) => [workload.name, workload]));
+  const moved = before.resolution.workloads.filter((workload) => {
+    const now = workloads.get(workload.name);
+    return now !== workload && (now === undefined || JSON.stringify(now) !== JSON.stringify(workload));
+  });
+  return new Set(moved.map((workload) => workload.name));
+}
+
+/** Every virtual server as it is written; few, next to workloads. */
+function servers(build: ReadyBuild): string[] {
+  return build.resolution.model.virtualServers.map((server) => jsonOf(server.document.value));
+}
