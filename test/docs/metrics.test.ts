@@ -1,0 +1,65 @@
+/** docs/metrics.md against the names that are registered in the code, in both directions. */
+import { readdirSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createCollector } from '@edgeward/audit-collector';
+import { createLogger, createMetrics } from '@edgeward/runtime';
+import t from 'tap';
+import { serviceMetrics } from '../../sync-service/src/service-metrics.ts';
+import { page, tableRows } from './markdown.ts';
+
+const text = page('docs/metrics.md');
+const rows = tableRows(text, ['name', 'type', 'labels', 'meaning']);
+
+/** Tables of the ledger and variables of NGINX never stand alone in quotes with this prefix. */
+function namesInSources(): string[] {
+  const folders = ['sync-service/src', 'audit-collector/src', 'policy-cache/src', 'enforcement-point/src', 'runtime/src'];
+  const files = folders.flatMap((folder) =>
+    readdirSync(new URL(`../../${folder}/`, import.meta.url)).map((name) => `${folder}/${name}`),
+  );
+  return files.flatMap((file) => [...page(file).matchAll(/['"`](edgeward_[a-z_]+)['"`]/g)].map((match) => match[1] ?? ''));
+}
+
+t.test('every metric that the code names is documented once, and no other', async (t) => {
+  const names = [...new Set(namesInSources())].sort();
+  t.ok(names.length > 20, 'the sources were read');
+  t.strictSame(rows.map(([name]) => name).sort(), names);
+});
+
+t.test('type and labels are those that are registered', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'edgeward-docs-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const registry = createMetrics({ processMetrics: false });
+  serviceMetrics(
+    registry,
+    '0',
+    () => {
+      throw new Error('not scraped here');
+    },
+    () => [],
+  );
+  const labels = {
+    source: () => ({ workloads: [], networks: [], labels: {}, revision: null }),
+    object: () => null,
+    nearest: () => ({ nearestRule: null, missed: null }),
+  };
+  const logger = createLogger({ level: 'silent' });
+  const collector = createCollector({ ledgerFile: join(folder, 'ledger.db'), logs: [], labels, logger, registry });
+  t.teardown(() => collector.close());
+  for (const [name = '', type = '', documented = ''] of rows) {
+    // prom-client tells the labels of a metric only here.
+    const metric = registry.getSingleMetric(name) as unknown as { labelNames: string[]; constructor: { name: string } };
+    const names = documented === '–' ? [] : documented.split(', ');
+    t.strictSame([metric.constructor.name.toLowerCase(), metric.labelNames], [type, names], name);
+  }
+});
+
+t.test('an alert asks only for metrics that exist', async (t) => {
+  const known = new Set(rows.map(([name]) => name));
+  const asked = tableRows(text, ['expression', 'says']).flatMap(([expression = '']) =>
+    [...expression.matchAll(/edgeward_[a-z_]+/g)].map(([name]) => name),
+  );
+  t.ok(asked.length >= 5, 'the table was found');
+  t.strictSame(asked.filter((name) => !known.has(name)), []);
+});
