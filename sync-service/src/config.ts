@@ -1,15 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { yamlDocuments } from '@edgeward/policy-source';
-import { EdgewardError, loadConfig, messageOf } from '@edgeward/runtime';
+import { EdgewardError, loadConfig, messageOf, systemCodeOf } from '@edgeward/runtime';
 import * as z from 'zod';
 
 /** `edgeward.yaml`: one schema gives the types, the checks and docs/configuration.md. Paths are relative to the file. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
+/** The URL parser has refused numbers above 255 before this is asked. */
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/;
+const LISTEN = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d{1,5}$/;
+
 const pointSchema = z.strictObject({
   push: z
-    .url({ protocol: /^http$/, hostname: /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/ })
+    .url({ protocol: /^http$/, hostname: LOOPBACK })
     .default('http://127.0.0.1:9180')
     .describe('Where http.conf of this NGINX listens for pushes; loopback only.'),
   tokenFile: z
@@ -33,6 +37,30 @@ const pointSchema = z.strictObject({
     .describe('What to do when the policy in NGINX was changed by somebody else.'),
 });
 
+/** The pattern says what it looks like; the URL parser knows which numbers there are. */
+function isAddress(listen: string): boolean {
+  return URL.canParse(`http://${listen}`);
+}
+
+/** Two points that share one of these would undo each other, or count each other's denials. */
+function refuseShared(points: Record<string, z.infer<typeof pointSchema>>, context: z.RefinementCtx): void {
+  for (const key of ['push', 'denyLog', 'lastKnownFile'] as const) {
+    const owners = new Map<string, string>();
+    for (const [name, point] of Object.entries(points)) {
+      const value = point[key];
+      if (value === undefined) continue;
+      const owner = owners.get(value);
+      owners.set(value, owner ?? name);
+      if (owner === undefined) continue;
+      context.addIssue({
+        code: 'custom',
+        path: [name, key],
+        message: `${owner} has the same; give each point its own`,
+      });
+    }
+  }
+}
+
 const schema = z.strictObject({
   policies: z.string().min(1).default('policies').describe('Folder of policy documents, read recursively and watched.'),
   stateDir: z
@@ -42,13 +70,15 @@ const schema = z.strictObject({
     .describe('Folder for what must survive a restart: last-known-good policy, revision floor, ledger.'),
   points: z
     .record(z.string().regex(NAME), pointSchema)
+    .superRefine(refuseShared)
     .default({})
     .describe('NGINX points on this host, by the name that VirtualServer documents give as `point`.'),
   api: z
     .strictObject({
       listen: z
         .string()
-        .regex(/^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d{1,5}$/)
+        .regex(LISTEN)
+        .refine(isAddress, 'no address and port of loopback')
         .default('127.0.0.1:9400')
         .describe('Address of the status API and metrics; loopback only.'),
       tokenFile: z
@@ -96,21 +126,14 @@ export interface ServiceConfigInput {
 }
 
 /** Variables that other parts of Edgeward read and that are no configuration of the service. */
-const OTHER_ENV = ['EDGEWARD_CACHE', 'EDGEWARD_RUNS', 'EDGEWARD_TEST_FETCH'];
+const OTHER_ENV = ['EDGEWARD_CACHE', 'EDGEWARD_RUNS', 'EDGEWARD_SEED', 'EDGEWARD_TEST_FETCH'];
 
 /** Throws EDW_ERR_CONFIG with every problem, EDW_ERR_CONFIG_FILE where there is no file to read. */
 export async function loadServiceConfig(input: ServiceConfigInput): Promise<ServiceConfig> {
   const { file, text } = await readConfigFile(input.file);
-  const { documents, findings } = yamlDocuments(text, file);
-  const broken = findings[0];
-  if (broken !== undefined) {
-    throw new EdgewardError('EDW_ERR_CONFIG', `reading ${file}:${broken.line}:${broken.column}: ${broken.message}`, {
-      mend: broken.mend,
-    });
-  }
   const parsed = loadConfig({
     schema,
-    value: plain(documents[0]?.value),
+    value: configValue(text, file),
     file,
     env: input.env ?? {},
     otherEnv: OTHER_ENV,
@@ -127,11 +150,24 @@ async function readConfigFile(given: string | undefined): Promise<{ file: string
       return { file, text: await readFile(file, 'utf8') };
     } catch (thrown) {
       cause = thrown;
+      // One that is there and can't be read must not silently give way to another.
+      if (systemCodeOf(thrown) !== 'ENOENT') break;
     }
   }
   throw new EdgewardError('EDW_ERR_CONFIG_FILE', `reading the configuration: ${messageOf(cause)}`, {
     mend: 'Name the file with --config, or write edgeward.yaml; examples/edgeward.yaml is a start.',
     cause,
+  });
+}
+
+function configValue(text: string, file: string): unknown {
+  const { documents, findings } = yamlDocuments(text, file);
+  const problems = findings.map(({ line, column, message }) => `${file}:${line}:${column}: ${message}`);
+  const second = documents[1]?.locate([]);
+  if (second !== undefined) problems.push(`${file}:${second.line}:1: there is more than one document`);
+  if (problems.length === 0) return plain(documents[0]?.value);
+  throw new EdgewardError('EDW_ERR_CONFIG', `reading ${problems.join('\n  ')}`, {
+    mend: findings[0]?.mend ?? 'Keep one document: what follows `---` would not be read.',
   });
 }
 
@@ -157,7 +193,7 @@ function withPaths(parsed: z.infer<typeof schema>, base: string): ServiceConfig 
       onDrift: point.onDrift,
     })),
     api: {
-      host: parsed.api.listen.slice(0, colon),
+      host: parsed.api.listen.slice(0, colon).replace(/^\[|\]$/g, ''),
       port: Number(parsed.api.listen.slice(colon + 1)),
       tokenFile: inState(parsed.api.tokenFile, 'api-token'),
     },

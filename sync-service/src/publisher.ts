@@ -11,6 +11,7 @@ import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/run
 import { lossesOf } from './edit-losses.ts';
 import { type Builder, createBuilder, hashOfPolicy, jsonOf, type ReadyBuild } from './policy-build.ts';
 import { type KnownIdentities, recentIdentities } from './recent-identities.ts';
+import { createSnapshotSaving } from './snapshot-saving.ts';
 
 /**
  * Decides which policy is in force. A reading of the source becomes a new revision, or is refused, or held for a person
@@ -93,8 +94,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   let stateWriteFailures = 0;
   let cancelTimer = (): void => {};
   let queue: Promise<unknown> = Promise.resolve();
-  let saving: Promise<void> = Promise.resolve();
-  let unsaved: Published | null = null;
+  const saving = createSnapshotSaving(clock, (gather) => keepingOn(() => cache.saveSnapshot(gather())));
 
   function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
     const next = queue.then(work);
@@ -125,16 +125,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     save(current);
   }
 
-  /** In the background, newest only: a point never waits for the disk that holds a second copy. */
   function save(published: Published): void {
-    const idle = unsaved === null;
-    unsaved = published;
-    if (!idle) return;
-    saving = saving.then(async () => {
-      const newest = unsaved as Published;
-      unsaved = null;
-      await keepingOn(() => cache.saveSnapshot(snapshotOf(newest)));
-    });
+    saving.save({ documents: published.build.documents.length, gather: () => snapshotOf(published) });
   }
 
   /** State that can't be written must not keep a revocation from the points. */
@@ -286,7 +278,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     close: async () => {
       cancelTimer();
       await queue;
-      await saving;
+      await saving.close();
     },
   };
 }

@@ -1,0 +1,204 @@
+import { join } from 'node:path';
+import { EdgewardError } from '@edgeward/runtime';
+import t, { type Test } from 'tap';
+import { loadServiceConfig, type ServiceConfig } from '../src/index.ts';
+
+type Input = { env?: Record<string, string>; flags?: Record<string, unknown> };
+
+/** The configuration of this text, in a folder of its own. */
+async function load(t: Test, text: string, input: Input = {}): Promise<{ dir: string; config: ServiceConfig }> {
+  const dir = t.testdir({ 'edgeward.yaml': text });
+  return { dir, config: await loadServiceConfig({ file: join(dir, 'edgeward.yaml'), env: {}, ...input }) };
+}
+
+/** What is said about it; the test fails where nothing is. */
+async function refusal(t: Test, text: string, input: Input = {}): Promise<EdgewardError> {
+  try {
+    await load(t, text, input);
+  } catch (thrown) {
+    if (thrown instanceof EdgewardError) return thrown;
+    throw thrown;
+  }
+  throw new Error(`this was taken: ${text}`);
+}
+
+t.test('an empty file is enough, and says nothing but defaults', async (t) => {
+  const { dir, config } = await load(t, '');
+  t.strictSame(config, {
+    policies: join(dir, 'policies'),
+    stateDir: '/var/lib/edgeward',
+    points: [],
+    api: { host: '127.0.0.1', port: 9400, tokenFile: '/var/lib/edgeward/api-token' },
+    retainDays: 30,
+    logLevel: 'info',
+  });
+});
+
+t.test('a point needs nothing but its name', async (t) => {
+  const { dir, config } = await load(t, 'stateDir: state\npoints: { edge-1: {} }\n');
+  t.strictSame(config.points, [
+    {
+      name: 'edge-1',
+      push: 'http://127.0.0.1:9180',
+      tokenFile: join(dir, 'state/points/edge-1/push-token'),
+      denyLog: join(dir, 'state/points/edge-1/deny.log'),
+      lastKnownFile: join(dir, 'state/points/edge-1/last-known'),
+      onDrift: 'repair',
+    },
+  ]);
+  t.equal(config.api.tokenFile, join(dir, 'state/api-token'));
+});
+
+t.test('relative paths are relative to the file, absolute ones stay', async (t) => {
+  const { dir, config } = await load(
+    t,
+    `policies: ../site
+stateDir: /srv/edgeward
+points:
+  edge-1: { push: "http://localhost:9181/", tokenFile: secrets/push, denyLog: /var/log/nginx/deny.log, lastKnownFile: ./known, onDrift: report }
+api: { listen: "127.0.0.1:9500", tokenFile: secrets/api }
+denials: { retainDays: 7 }
+logLevel: debug
+`,
+  );
+  t.strictSame(config, {
+    policies: join(dir, '../site'),
+    stateDir: '/srv/edgeward',
+    points: [
+      {
+        name: 'edge-1',
+        push: 'http://localhost:9181',
+        tokenFile: join(dir, 'secrets/push'),
+        denyLog: '/var/log/nginx/deny.log',
+        lastKnownFile: join(dir, 'known'),
+        onDrift: 'report',
+      },
+    ],
+    api: { host: '127.0.0.1', port: 9500, tokenFile: join(dir, 'secrets/api') },
+    retainDays: 7,
+    logLevel: 'debug',
+  });
+});
+
+t.test('a flag goes before the environment, the environment before the file', async (t) => {
+  const text = 'logLevel: warn\napi: { listen: "127.0.0.1:1000" }\n';
+  const env = {
+    EDGEWARD_LOG_LEVEL: 'error',
+    EDGEWARD_API__LISTEN: '127.0.0.1:2000',
+    EDGEWARD_DENIALS__RETAIN_DAYS: '3',
+  };
+  const { config } = await load(t, text, { env, flags: { logLevel: 'debug', stateDir: undefined } });
+  t.match(config, { logLevel: 'debug', api: { port: 2000 }, retainDays: 3, stateDir: '/var/lib/edgeward' });
+});
+
+t.test("other programs' variables, and those of Edgeward's own tests, are no configuration", async (t) => {
+  const env = {
+    PATH: '/bin',
+    EDGEWARD_CACHE: '/tmp',
+    EDGEWARD_RUNS: '9',
+    EDGEWARD_SEED: '5',
+    EDGEWARD_TEST_FETCH: '1',
+  };
+  t.ok(await load(t, '', { env }));
+});
+
+t.test('all problems are told at once, each with its path', async (t) => {
+  const { code, message, mend } = await refusal(
+    t,
+    `policy: here
+points: { "bad name": {}, edge-1: { push: "http://10.0.0.1:9180", tokenfile: x, onDrift: ignore } }
+api: { listen: "0.0.0.0:9400" }
+denials: { retainDays: 0 }
+`,
+    { env: { EDGEWARD_LOG_LEVEL: 'loud', EDGEWARD_LOGLEVEL: 'info' }, flags: { verbose: true } },
+  );
+  t.equal(code, 'EDW_ERR_CONFIG');
+  t.match(mend, /docs\/configuration\.md/);
+  for (const path of [
+    'policy',
+    'points.bad name',
+    'points.edge-1.push',
+    'points.edge-1.tokenfile',
+    'points.edge-1.onDrift',
+    'api.listen',
+    'denials.retainDays',
+    'EDGEWARD_LOG_LEVEL',
+    'EDGEWARD_LOGLEVEL',
+    'verbose',
+  ])
+    t.ok(message.includes(path), `${path} is named in: ${message}`);
+});
+
+t.test('nothing that leaves this machine is listened on or pushed to', async (t) => {
+  for (const listen of [
+    '0.0.0.0:9400',
+    '10.0.0.1:9400',
+    '[::]:9400',
+    'example.com:9400',
+    '127.0.0.1',
+    '127.0.0.1.example.com:80',
+    '127.0.0.1:99999',
+    '127.0.0.999:80',
+  ])
+    t.match(
+      await refusal(t, `api: { listen: "${listen}" }`),
+      { code: 'EDW_ERR_CONFIG', message: /api\.listen/ },
+      listen,
+    );
+  for (const push of [
+    'http://10.0.0.1:9180',
+    'https://127.0.0.1:9180',
+    'http://example.com',
+    'http://127.0.0.1.example.com',
+    'http://0.0.0.0',
+    'unix:/run/x',
+    'http://user@10.0.0.1',
+  ])
+    t.match(
+      await refusal(t, `points: { edge-1: { push: "${push}" } }`),
+      { code: 'EDW_ERR_CONFIG', message: /push/ },
+      push,
+    );
+  for (const listen of ['127.0.0.1:1', '127.8.9.1:65535', 'localhost:9400', '[::1]:9400'])
+    t.ok(await load(t, `api: { listen: "${listen}" }`), listen);
+  for (const push of ['http://127.0.0.2:9180', 'http://localhost:80/', 'http://[::1]:9180'])
+    t.ok(await load(t, `points: { edge-1: { push: "${push}" } }`), push);
+});
+
+t.test('the address of IPv6 is listened on without its brackets', async (t) => {
+  const { config } = await load(t, 'api: { listen: "[::1]:9400" }');
+  t.strictSame([config.api.host, config.api.port], ['::1', 9400]);
+});
+
+t.test('two points cannot share a push address or a file that only one of them writes', async (t) => {
+  const twice = (key: string, value: string) =>
+    refusal(
+      t,
+      `points: { edge-1: { push: "http://127.0.0.1:1", ${key}: "${value}" }, edge-2: { push: "http://127.0.0.1:2", ${key}: "${value}" } }`,
+    );
+  for (const [key, value] of [
+    ['denyLog', 'deny.log'],
+    ['lastKnownFile', 'known'],
+  ])
+    t.match(await twice(key ?? '', value ?? ''), { code: 'EDW_ERR_CONFIG', message: new RegExp(`edge-2.*${key}`) });
+  t.match(await refusal(t, 'points: { edge-1: {}, edge-2: {} }'), { code: 'EDW_ERR_CONFIG', message: /edge-2.*push/ });
+});
+
+t.test('a file that is no configuration is refused with all that is wrong in it', async (t) => {
+  const twice = await refusal(t, 'logLevel: info\nlogLevel: warn\npolicies: a\npolicies: b\n');
+  t.match(twice, { code: 'EDW_ERR_CONFIG', message: /logLevel[\s\S]*policies/ });
+  t.match(twice.message, /edgeward\.yaml:2:/);
+  t.match(await refusal(t, 'points: [\n'), { code: 'EDW_ERR_CONFIG' });
+  t.match(await refusal(t, '- a list\n'), { code: 'EDW_ERR_CONFIG' });
+  t.match(await refusal(t, 'logLevel: info\n---\nlogLevel: warn\n'), {
+    code: 'EDW_ERR_CONFIG',
+    message: /more than one/,
+  });
+});
+
+t.test('no file to read is a coded error that names the places', async (t) => {
+  const dir = t.testdir({});
+  const missing = { code: 'EDW_ERR_CONFIG_FILE', message: /nowhere\.yaml/, mend: /--config/ };
+  await t.rejects(loadServiceConfig({ file: join(dir, 'nowhere.yaml') }), missing);
+  await t.rejects(loadServiceConfig({ file: dir }), { code: 'EDW_ERR_CONFIG_FILE' });
+});
