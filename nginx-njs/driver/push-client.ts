@@ -18,7 +18,7 @@ export interface PushClient {
 }
 
 /** The zone that a change is meant for, and who makes it. */
-export interface Push {
+interface Push {
   bootId: string;
   writer: string;
 }
@@ -35,7 +35,7 @@ export interface PointState extends Push {
 }
 
 /** Totals since `epoch` began, by `object TAB verdict TAB reason`. */
-export interface PointCounts {
+interface PointCounts {
   epoch: string;
   counts: [key: string, total: number][];
 }
