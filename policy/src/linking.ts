@@ -27,7 +27,7 @@ export interface DocumentMemo {
 }
 
 export function linkModel(documents: SourceDocument[], findings: Finding[], memo?: DocumentMemo): Model {
-  const read = documents.map((document) => readPlaced(document, findings, memo));
+  const read = readByKind(documents, findings, memo);
   const model: Model = {
     workloads: ofKind<Workload>(read, 'Workload'),
     points: ofKind<PointDocument>(read, 'Point'),
@@ -40,6 +40,20 @@ export function linkModel(documents: SourceDocument[], findings: Finding[], memo
   checkBinds(model, findings);
   checkRules(model, findings);
   return model;
+}
+
+type ByKind = Record<string, Placed<Document>[]>;
+
+function readByKind(documents: SourceDocument[], findings: Finding[], memo: DocumentMemo | undefined): ByKind {
+  const read: ByKind = Object.create(null);
+  documents.forEach((document) => {
+    const it = readPlaced(document, findings, memo);
+    if (it === null) return;
+    const known = read[it.value.kind];
+    if (known === undefined) read[it.value.kind] = [it];
+    else known.push(it);
+  });
+  return read;
 }
 
 function readPlaced(
@@ -58,8 +72,8 @@ function readPlaced(
   return { value, document };
 }
 
-function ofKind<T extends Document>(read: (Placed<Document> | null)[], kind: T['kind']): Placed<T>[] {
-  const out = read.filter((it) => it !== null && it.value.kind === kind) as Placed<T>[];
+function ofKind<T extends Document>(read: ByKind, kind: T['kind']): Placed<T>[] {
+  const out = (read[kind] ?? []) as Placed<T>[];
   // Workloads stay in the order of their files: nothing depends on it, and sorting 100,000 at every edit would tell.
   if (kind === 'Workload') return out;
   // Plain comparison of ASCII names; localeCompare would make the order depend on the machine.
