@@ -14,7 +14,11 @@ t.test('every key is documented with its type, default, variable and meaning, an
   const none = '–';
   const rows = describeSchema(serviceSchema);
   const documented = new Map(tableRows(text, heading).map((row) => [row[0], row]));
-  t.strictSame([...documented.keys()], rows.map(({ path }) => path), 'the same keys in the same order');
+  t.strictSame(
+    [...documented.keys()],
+    rows.map(({ path }) => path),
+    'the same keys in the same order',
+  );
   for (const { path, type, default: value, env, description } of rows) {
     const [, ...cells] = documented.get(path) ?? [];
     const [, , , meaning = ''] = cells;
@@ -41,5 +45,8 @@ t.test('an object in a variable is JSON, as the page says', async (t) => {
   await writeFile(file, '');
   const value = /EDGEWARD_POINTS='([^']+)'/.exec(text)?.[1];
   const config = await loadServiceConfig({ file, env: { EDGEWARD_POINTS: value } });
-  t.strictSame(config.points.map(({ name }) => name), ['edge-1']);
+  t.strictSame(
+    config.points.map(({ name }) => name),
+    ['edge-1'],
+  );
 });

@@ -44,7 +44,10 @@ t.test('every code of the sources is documented, and no other is', async (t) => 
 
 t.test('every code stands once, with a meaning and a mend', async (t) => {
   t.strictSame(rows.map(([code]) => code).sort(), [...mendOf.keys()].sort(), 'once');
-  t.strictSame(rows.filter((row) => row.length !== 3 || row.some((cell) => cell === '')), []);
+  t.strictSame(
+    rows.filter((row) => row.length !== 3 || row.some((cell) => cell === '')),
+    [],
+  );
 });
 
 t.test('what the compiler tells people to do is what the page says', async (t) => {
@@ -81,7 +84,11 @@ t.test('what a file that cannot be read tells people to do stands on the page', 
   };
   for (const [name, text] of Object.entries(yaml)) look(name, yamlDocuments(text, 'a.yaml').findings.slice(-1));
   for (const [name, text] of Object.entries(ndjson)) look(name, ndjsonDocuments(text, 'a.ndjson').findings);
-  const folder = t.testdir({ 'a.yml': '', 'b.yaml': Buffer.from([0x61, 0xff]), 'c.yaml': t.fixture('symlink', 'gone') });
+  const folder = t.testdir({
+    'a.yml': '',
+    'b.yaml': Buffer.from([0x61, 0xff]),
+    'c.yaml': t.fixture('symlink', 'gone'),
+  });
   look('a directory', (await createDirectoryReader(folder).read()).findings);
   t.comment([...seen].sort().join(' '));
   t.ok(seen.size >= 12, 'most codes were met');

@@ -14,11 +14,19 @@ const rows = tableRows(text, ['name', 'type', 'labels', 'meaning']);
 
 /** Tables of the ledger and variables of NGINX never stand alone in quotes with this prefix. */
 function namesInSources(): string[] {
-  const folders = ['sync-service/src', 'audit-collector/src', 'policy-cache/src', 'enforcement-point/src', 'runtime/src'];
+  const folders = [
+    'sync-service/src',
+    'audit-collector/src',
+    'policy-cache/src',
+    'enforcement-point/src',
+    'runtime/src',
+  ];
   const files = folders.flatMap((folder) =>
     readdirSync(new URL(`../../${folder}/`, import.meta.url)).map((name) => `${folder}/${name}`),
   );
-  return files.flatMap((file) => [...page(file).matchAll(/['"`](edgeward_[a-z_]+)['"`]/g)].map((match) => match[1] ?? ''));
+  return files.flatMap((file) =>
+    [...page(file).matchAll(/['"`](edgeward_[a-z_]+)['"`]/g)].map((match) => match[1] ?? ''),
+  );
 }
 
 t.test('every metric that the code names is documented once, and no other', async (t) => {
@@ -61,5 +69,8 @@ t.test('an alert asks only for metrics that exist', async (t) => {
     [...expression.matchAll(/edgeward_[a-z_]+/g)].map(([name]) => name),
   );
   t.ok(asked.length >= 5, 'the table was found');
-  t.strictSame(asked.filter((name) => !known.has(name)), []);
+  t.strictSame(
+    asked.filter((name) => !known.has(name)),
+    [],
+  );
 });
