@@ -57,7 +57,8 @@ export function identitiesOf(resolution: Resolution): Identities {
 /** Adds labels; a key that is there with another value gets both, sorted and joined by a comma. */
 function mergeLabels(into: Labels, more: Labels): void {
   Object.keys(more).forEach((key) => {
-    const have = into[key];
+    // A label may be called `constructor`, which every plain object has.
+    const have = Object.prototype.hasOwnProperty.call(into, key) ? into[key] : undefined;
     const value = more[key] as string;
     if (have === undefined || have === value) into[key] = value;
     else if (have.split(',').indexOf(value) < 0) into[key] = have.split(',').concat([value]).sort().join(',');
