@@ -8,7 +8,7 @@ import { formatPortRange, includesPort, parsePort } from './ports.ts';
 import { conditionMatches, plainRequest } from './request.ts';
 import type { ResolvedRule } from './resolve.ts';
 import type { LabelCondition, Labels, Selector } from './selector.ts';
-import { formatCondition, holdsFor } from './selector.ts';
+import { formatCondition, holdsFor, selects } from './selector.ts';
 
 /** Why a denied flow was not allowed: the allow rule that came nearest and the one condition that failed. */
 
@@ -79,18 +79,20 @@ function missedLabels(rule: ResolvedRule, members: Workload[]): string[] {
   const consider = (selector: Selector, labels: Labels): void => {
     selector.forEach((conditions) => {
       const failed = conditions.filter((it) => !holdsFor(it, labels)).map((it) => missedLabel(it, labels));
-      if (failed.length > 0 && (best === null || failed.length < best.length)) best = failed;
+      if (best === null || failed.length < best.length) best = failed;
     });
   };
+  // A workload that is selected and not named has its address outside the fence; its labels lack nothing.
+  let fenced = false;
   rule.rule.from.forEach((term) => {
     if (term.kind !== 'workloads') return;
     members.forEach((member) => {
-      consider(term.selector, member.labels);
+      if (selects(term.selector, member.labels)) fenced = true;
+      else consider(term.selector, member.labels);
     });
   });
-  if (best !== null) return best;
-  const fenced = members.length > 0 && rule.rule.from.some((term) => term.kind === 'workloads' && term.within !== null);
   if (fenced) return ['source: its address is outside the fence'];
+  if (best !== null) return best;
   // An unknown address is further from any rule than a workload with a wrong label.
   return ['source: the address is in none of its groups', ''];
 }
