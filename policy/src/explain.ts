@@ -1,6 +1,6 @@
-import { parseAddress } from './address.ts';
+import { formatAddress, parseAddress } from './address.ts';
 import type { LoadedPolicy } from './decide.ts';
-import { decideFor } from './decide.ts';
+import { decideFor, judgedAddress } from './decide.ts';
 import type { Flow, Mode, Verdict } from './flow.ts';
 import type { Identities, SourceIdentity } from './identity.ts';
 import { nearestRule } from './nearest-rule.ts';
@@ -22,7 +22,8 @@ export function explain(identities: Identities, view: LoadedPolicy, flow: Flow):
   const verdict = decideFor(view, parseAddress(flow.from), flow);
   const object = identities.object(flow.to);
   const undecided = verdict.verdict === 'deny' && verdict.rule === null;
-  const near = undecided && object !== null ? nearestRule(identities, object, flow) : null;
+  const from = judgedSource(view, flow);
+  const near = undecided && object !== null ? nearestRule(identities, object, Object.assign({}, flow, { from })) : null;
   const out: Explanation = {
     verdict: verdict.verdict,
     reason: verdict.reason,
@@ -31,13 +32,20 @@ export function explain(identities: Identities, view: LoadedPolicy, flow: Flow):
     mode: object === null ? null : object.mode,
     object: flow.to,
     objectLabels: object === null ? {} : object.labels,
-    source: identities.identify(flow.from),
+    source: identities.identify(from),
     nearestRule: near === null ? null : near.rule,
     missed: near === null ? null : near.missed,
     words: '',
   };
   out.words = inWords(out, flow);
   return out;
+}
+
+/** Whom the verdict is about: behind a trusted proxy that is not the peer. */
+function judgedSource(view: LoadedPolicy, flow: Flow): string {
+  const peer = parseAddress(flow.from);
+  const object = view.object(flow.to);
+  return peer === null || object === null ? flow.from : formatAddress(judgedAddress(object, peer, flow));
 }
 
 const REASONS: Record<string, string> = {
