@@ -57,6 +57,8 @@ export function createDenialFold(rows: number, holdMs: number): DenialFold {
 }
 
 /** Equal for a reader: all that the line says but its time, its reference and its count. */
-function keyOf({ ref, time, count, id, ...rest }: Denial): string {
-  return JSON.stringify(rest);
+function keyOf(it: Denial): string {
+  const ends = [it.point, it.source, it.sourceWorkloads, it.sourceNetworks, it.sourceLabels, it.object, it.port];
+  const request = [it.method, it.path, it.host, it.peer];
+  return JSON.stringify([it.verdict, ends, request, it.reason, it.rule, it.revision, it.nearestRule, it.missed]);
 }

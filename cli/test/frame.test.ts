@@ -1,0 +1,173 @@
+/** The frame of every command: what may be said on a command line, what help shows, what text may reach a terminal. */
+import t from 'tap';
+import { commands } from '../src/commands.ts';
+import { parseDurationMs } from '../src/frame/duration.ts';
+import { exitCodes } from '../src/frame/exit-codes.ts';
+import { nearestName } from '../src/frame/nearest-name.ts';
+import { createPaint, jsonText, printable, wantsColour } from '../src/frame/terminal-text.ts';
+import { documentsIn, run, start } from './fixtures/run.ts';
+
+t.test('a command line that is wrong ends with 2, a code, and the name that was meant', async (t) => {
+  const wrong: [string[], RegExp][] = [
+    [['chekc', 'x'], /no command 'chekc'[\s\S]*Did you mean check\?/],
+    [['hlep'], /no command 'hlep'/],
+    [['check'], /'check' needs DIR/],
+    [['check', ''], /DIR is empty/],
+    [['check', 'a', 'b'], /'b' is one argument too many/],
+    [['check', 'a', '--jsno'], /no option --jsno for 'check'[\s\S]*Did you mean --json\?/],
+    [['check', 'a', '-x'], /no option -x/],
+    [['check', 'a', '--json=yes'], /--json takes no value/],
+    [['check', 'a', '--from', 'x'], /no option --from for 'check'/],
+    [['explain', 'a', '--form', '1.2.3.4'], /Did you mean --from\?/],
+    [['explain', 'a', '--from'], /--from needs a value: IP/],
+    [['explain', 'a', '--from', '--to', 'x'], /--from needs a value before --to/],
+    [['explain', 'a', '--to', 'a', '--to', 'b'], /--to is given twice/],
+    [['explain', 'a', '--to', 'x'], /'explain' needs --from IP/],
+    [['explain', 'a', '--from', '1.2.3', '--to', 'x', '--port', 'tcp/80'], /'1.2.3' is no address/],
+    [['explain', 'a', '--from', '1.2.3.4', '--to', 'x', '--port', '80'], /'80' is no port/],
+    [['explain', 'a', '--flows', 'f', '--to', 'x'], /--flows and --to can't be given together/],
+    [['compile', 'a', '--out', 'x'], /'compile' needs --point NAME/],
+    [['compile', 'a', '--point', 'x'], /'compile' needs --out FILE/],
+    [['accept', 'latest'], /'latest' is no revision/],
+    [['accept', '0'], /'0' is no revision/],
+    [['denials', '--since', '10'], /'10' is no time/],
+    [['denials', '--limit', '0'], /'0' is not within 1 to 10000/],
+    [['denials', '--limit', '5', '--since', '1m'], /can't be given together/],
+    [['status', '--timeout', '0s'], /no answer comes in no time/],
+    [['--json', 'nope'], /no command 'nope'/],
+  ];
+  for (const [args, says] of wrong) {
+    const { code, out, err } = await run(args);
+    const text = args.includes('--json') ? out : err;
+    t.equal(code, 2, args.join(' '));
+    t.match(text, says, args.join(' '));
+    t.match(text, /EDW_ERR_USAGE/, args.join(' '));
+  }
+});
+
+t.test('global options stand anywhere, and after -- nothing is an option', async (t) => {
+  const missing = t.testdir();
+  const before = await run(['--json', 'check', missing]);
+  const after = await run(['check', missing, '--json']);
+  t.strictSame(before, after);
+  t.equal(before.code, 0);
+  const { code, err } = await run(['check', '--', '--json']);
+  t.equal(code, 78, 'a directory called --json is looked for');
+  t.match(err, /^error EDW_ERR_POLICY_DIR: /);
+});
+
+t.test('with --json an error is one JSON document on stdout and stderr is silent', async (t) => {
+  for (const args of [['check'], ['check', '/nowhere'], ['status', '--config', '/nowhere.yaml']]) {
+    const { out, err } = await run([...args, '--json']);
+    const [document, ...more] = documentsIn(out) as { error: Record<string, unknown> }[];
+    t.strictSame(more, []);
+    t.strictSame(Object.keys(document ?? {}), ['error']);
+    t.strictSame(Object.keys(document?.error ?? {}), ['code', 'message', 'mend']);
+    t.equal(err, '');
+  }
+});
+
+t.test('every help shows an example first, its options, and every exit code', async (t) => {
+  for (const command of commands) {
+    const { code, out, err } = await run([command.name, '--help']);
+    t.equal(code, 0);
+    t.equal(err, '');
+    t.ok(out.startsWith(`EXAMPLES\n  ${command.help.examples[0]?.line}\n`), `${command.name}: the example is first`);
+    for (const option of Object.keys(command.options)) t.match(out, new RegExp(`\n  --${option}[ \n]`), option);
+    const exits = out.slice(out.indexOf('\nEXIT CODES\n'));
+    for (const exit of exitCodes) t.match(exits, new RegExp(`\n  ${exit} +\\S`), `${command.name}: ${exit}`);
+    t.strictSame(await run(['help', command.name]), { code, out, err }, 'the word help does the same');
+  }
+});
+
+t.test('an option means the same type in every command', async (t) => {
+  const types = new Map<string, string>();
+  for (const { name: command, options } of commands) {
+    for (const [name, { type }] of Object.entries(options)) {
+      t.equal(types.get(name) ?? type, type, `${command} --${name}`);
+      types.set(name, type);
+    }
+  }
+});
+
+t.test('without a command the help goes to stderr with 2; asked for, to stdout with 0', async (t) => {
+  const none = await run([]);
+  const asked = await run(['--help']);
+  t.strictSame([none.code, none.out, asked.code, asked.err], [2, '', 0, '']);
+  t.equal(none.err, asked.out);
+  for (const { name } of commands) t.match(asked.out, `\n  ${name} `);
+  t.match(await run(['--version']), { code: 0, out: /^edgeward \d+\.\d+\.\d+\n$/ });
+  t.match(documentsIn((await run(['--version', '--json'])).out), [{ version: /^\d+\.\d+\.\d+$/ }]);
+});
+
+t.test('a reader that goes away ends the program quietly', async (t) => {
+  const { child, ended } = start(t, ['--help']);
+  child.stdout.destroy();
+  const { code, err } = await ended;
+  t.equal(code, 0);
+  t.equal(err, '');
+});
+
+t.test('the nearest name is proposed only when it is near', async (t) => {
+  const names = ['check', 'explain', 'status', 'accept', 'point'];
+  const expected: [string, string | null][] = [
+    ['chekc', 'check'],
+    ['CHECK', 'check'],
+    ['stauts', 'status'],
+    ['exp', 'explain'],
+    ['points', 'point'],
+    ['xyz', null],
+    ['', null],
+    ['a', null],
+    ['x'.repeat(10_000), null],
+  ];
+  for (const [given, meant] of expected) t.equal(nearestName(given, names), meant, given.slice(0, 20));
+});
+
+t.test('durations are read with their unit or not at all', async (t) => {
+  const expected: [string, number | null][] = [
+    ['90s', 90_000],
+    ['10m', 600_000],
+    ['1.5h', 5_400_000],
+    ['1d', 86_400_000],
+    ['250ms', 250],
+    ['10', null],
+    ['-1m', null],
+    ['1e3s', null],
+    ['999999999d', null],
+    ['', null],
+  ];
+  for (const [text, ms] of expected) t.equal(parseDurationMs(text), ms, text);
+});
+
+t.test('nothing that a terminal obeys or hides survives printing', async (t) => {
+  const expected: [string, string][] = [
+    ['/v1/x', '/v1/x'],
+    ['größe → ✓', 'größe → ✓'],
+    ['\x1b[2J\x1b]0;owned\x07', '\\x1b[2J\\x1b]0;owned\\x07'],
+    ['a\r\nDENY b', 'a\\x0d\\x0aDENY b'],
+    ['\x9b31m', '\\x9b31m'],
+    ['\u202egpj.exe', '\\u{202e}gpj.exe'],
+    ['zero\u200bwidth', 'zero\\u{200b}width'],
+    ['\ud800', '\\u{d800}'],
+    ['\u{e0041}', '\\u{e0041}'],
+    ['\u2028', '\\u{2028}'],
+  ];
+  for (const [given, shown] of expected) {
+    t.equal(printable(given), shown);
+    const json = jsonText({ given });
+    t.notMatch(json, /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u, 'nor does it survive as JSON');
+    t.strictSame(JSON.parse(json), { given }, 'which parses to the same');
+  }
+});
+
+t.test('colours are for terminals, and only where nobody objects', async (t) => {
+  t.equal(wantsColour(true, false, {}), true);
+  t.equal(wantsColour(false, false, {}), false);
+  t.equal(wantsColour(true, true, {}), false);
+  t.equal(wantsColour(true, false, { NO_COLOR: '1' }), false);
+  t.equal(wantsColour(true, false, { NO_COLOR: '' }), true);
+  t.equal(wantsColour(true, false, { TERM: 'dumb' }), false);
+  t.equal(createPaint(false).bad('x'), 'x');
+  t.equal(createPaint(true).bad('x'), '\x1b[31mx\x1b[39m');
+});

@@ -1,0 +1,232 @@
+/** Commands that ask a sync service: what they show, and what becomes of every way to get no answer. */
+import { once } from 'node:events';
+import { chmodSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import type { ServiceStatus } from '@edgeward/sync-service';
+import t, { type Test } from 'tap';
+import type { ShownStatus } from '../src/service/service-answers.ts';
+import { documentsIn, run, start } from './fixtures/run.ts';
+import { configFor, denial, openStatusApi, refuse, status } from './fixtures/status-api.ts';
+
+// What is read here is what the service gives, by type; a difference stops the build.
+const shown = (given: ServiceStatus): ShownStatus => given;
+
+t.test('status says first whether anything is enforced, then every point, then what to mend', async (t) => {
+  const { config } = await openStatusApi(t, { status: () => shown(status) });
+  const { code, out, err } = await run(['status', '--config', config]);
+  t.strictSame([code, err], [0, '']);
+  const lines = out.split('\n');
+  t.equal(lines[0], 'ENFORCING 2 objects, OBSERVING 1 object, a revision is HELD');
+  t.match(out, 'policy    revision 12, current, changed 3m ago, from /etc/edgeward/policies\n');
+  t.match(out, 'next      a grant or network ends in 1h\n');
+  t.match(
+    out,
+    'held      revision 13 since 1m: order-front loses 80 % of its flows; `edgeward accept 13` lets it through\n',
+  );
+  t.match(out, /POINT +STATE +DESIRED +APPLIED +SINCE +CHECKED +DRIFT +ENFORCE +OBSERVE +OFF +DENIALS\n/);
+  t.match(out, /edge-1 +unreachable +12 +11 +3m ago +5s ago +1 +2 +1 +0 +17 stored of 19\n/);
+  t.match(out, "/etc/edgeward/policies/shop.yaml:12:7  EDW_ERR_PORT  'x\\x1b[2J' is no port\n    Write tcp/443.\n");
+  t.match(out, 'edge-1  EDW_ERR_POINT_UNREACHABLE  connect refused (5s ago)\n    Start NGINX.\n');
+});
+
+t.test('status --json passes on what the service said', async (t) => {
+  const { config } = await openStatusApi(t, { status: () => ({ ...status, later: 'more' }) });
+  const { code, out } = await run(['status', '--config', config, '--json']);
+  t.equal(code, 0);
+  t.strictSame(documentsIn(out), [{ ...status, later: 'more' }]);
+});
+
+t.test('accept names the revision, and what the service refuses ends with 3', async (t) => {
+  const api = await openStatusApi(t, {
+    status: () => status,
+    accept: (revision) => (revision === 13 ? { accepted: 13 } : refuse('EDW_ERR_HELD_OTHER', '13 is held')),
+  });
+  const cases: [string[], number, RegExp][] = [
+    [['13'], 0, /^accepted revision 13\n$/],
+    [['13', '--dry-run'], 0, /^would accept revision 13 since 1m: order-front loses 80 %/],
+    [['12'], 3, /^error EDW_ERR_HELD_OTHER: 13 is held\n {2}Do something else\.\n$/],
+    [['12', '--dry-run'], 3, /^error EDW_ERR_HELD_OTHER: /],
+  ];
+  for (const [args, exit, says] of cases) {
+    const { code, out, err } = await run(['accept', ...args, '--config', api.config]);
+    t.equal(code, exit, args.join(' '));
+    t.match(out + err, says, args.join(' '));
+  }
+  t.strictSame(
+    api.asked.filter((it) => it.startsWith('POST')),
+    ['POST /v1/accept', 'POST /v1/accept'],
+    'dry runs ask only',
+  );
+});
+
+t.test('nothing held is a finding, in earnest and in a dry run', async (t) => {
+  const { config } = await openStatusApi(t, {
+    status: () => ({ ...status, policy: { ...status.policy, held: null } }),
+    accept: () => refuse('EDW_ERR_NOTHING_HELD', 'no revision is held'),
+  });
+  for (const args of [['13'], ['13', '--dry-run']]) {
+    t.match(await run(['accept', ...args, '--config', config]), { code: 3, err: /EDW_ERR_NOTHING_HELD/ });
+  }
+});
+
+t.test('why leads from the reference to the condition that failed', async (t) => {
+  const event = denial();
+  const now = {
+    verdict: 'allow',
+    reason: 'allowed-by-rule',
+    rule: 'r',
+    revision: 13,
+    words: 'ALLOW 10.1.2.3 → order-front',
+  };
+  const api = await openStatusApi(t, {
+    why: (ref) =>
+      ref === event.ref
+        ? { event, nearestRule: event.nearestRule, missed: event.missed, judgedAt: 12, now }
+        : refuse('EDW_ERR_UNKNOWN_REFERENCE', 'no such denial'),
+  });
+  const { code, out } = await run(['why', ' 7f3k9q2m', '--config', api.config]);
+  t.equal(code, 0);
+  t.match(out, / DENY edge-1 10\.1\.2\.3\(app=web,env=dev\) → order-front /);
+  t.match(out, "  nearest  crm-orders\n  missed   source: needs env == 'prod', has 'dev'\n");
+  t.match(out, '  now      ALLOW 10.1.2.3 → order-front (revision 13)\n');
+  t.match(await run(['why', '../status', '--config', api.config]), { code: 3, err: /EDW_ERR_UNKNOWN_REFERENCE/ });
+  t.equal(
+    api.asked.at(-1),
+    'GET /v1/why/..%2fstatus'.replace('%2f', '%2F'),
+    'a reference stays one segment of the path',
+  );
+  const json = documentsIn((await run(['why', '7f3k9q2m', '--config', api.config, '--json'])).out);
+  t.match(json, [{ event: { ref: '7f3k9q2m' }, judgedAt: 12 }]);
+});
+
+t.test('denials asks for what was asked and prints them oldest first', async (t) => {
+  const api = await openStatusApi(t, {
+    denials: () => ({ denials: [denial({ path: '/1' }), denial({ id: 2, path: '/2' })], after: 2 }),
+  });
+  const filters = ['--point', 'edge-1', '--object', 'o&x', '--source', '10.1.2.3', '--limit', '7'];
+  const { code, out } = await run(['denials', ...filters, '--config', api.config]);
+  t.equal(code, 0);
+  t.match(out, / \/1 [\s\S]*\n[\s\S]* \/2 [\s\S]*\n$/);
+  t.strictSame(api.asked, ['GET /v1/denials?limit=7&point=edge-1&object=o%26x&source=10.1.2.3']);
+  const json = await run(['denials', '--json', '--config', api.config]);
+  t.strictSame(documentsIn(json.out), [denial({ path: '/1' }), denial({ id: 2, path: '/2' })]);
+});
+
+t.test('denials --since reads page after page until there is no more', async (t) => {
+  const all = Array.from({ length: 2_500 }, (_, i) => denial({ id: i + 1, path: `/${i + 1}` }));
+  const { config, asked } = await openStatusApi(t, {
+    denials: (query) => {
+      const after = Number(query.get('after') ?? 0);
+      const page = all.filter(({ id }) => id > after).slice(0, Number(query.get('limit')));
+      return { denials: page, after: page.at(-1)?.id ?? after };
+    },
+  });
+  const { code, out } = await run(['denials', '--since', '1h', '--json', '--config', config]);
+  t.equal(code, 0);
+  t.strictSame(documentsIn(out), all);
+  t.equal(asked.length, 3);
+  t.match(asked[0], /sinceMs=\d{13}&limit=1000$/);
+});
+
+t.test('every way to get no answer has its code and its exit', async (t) => {
+  const api = await openStatusApi(t, { status: () => refuse('EDW_ERR_NOT_READY', 'starting') });
+  const closed = await openStatusApi(t, {});
+  await closed.close();
+  const html = await listenPlain(t, (_request, response) => response.end('<html>'));
+  const wrong = await openStatusApi(t, { status: () => ({ headline: 7 }) });
+  const unclean = await openStatusApi(t, { status: () => status });
+  chmodSync(join(dirname(unclean.config), 'state', 'api-token'), 0o644);
+  const cases: [string, string, number, string][] = [
+    ['busy', api.config, 75, 'EDW_ERR_SERVICE_BUSY'],
+    ['nobody there', closed.config, 69, 'EDW_ERR_SERVICE_UNREACHABLE'],
+    ['never started', configFor(t, 1, null), 69, 'EDW_ERR_SERVICE_UNREACHABLE'],
+    ['somebody else', configFor(t, html), 69, 'EDW_ERR_SERVICE_ANSWER'],
+    ['another version', wrong.config, 69, 'EDW_ERR_SERVICE_ANSWER'],
+    ['the wrong token', configFor(t, api.port, 'wrong'), 78, 'EDW_ERR_HTTP_TOKEN'],
+    ['a token for everybody', unclean.config, 78, 'EDW_ERR_SECRET_FILE'],
+    ['no configuration', '/nowhere/edgeward.yaml', 78, 'EDW_ERR_CONFIG_FILE'],
+  ];
+  for (const [name, config, exit, code] of cases) {
+    const said = await run(['status', '--config', config]);
+    t.equal(said.code, exit, name);
+    t.match(said.err, new RegExp(`^error ${code}: .+\n {2}.+`), name);
+    const json = await run(['status', '--config', config, '--json']);
+    t.match([json.code, documentsIn(json.out)], [exit, [{ error: { code } }]], name);
+  }
+});
+
+t.test('no answer in time ends with 4', async (t) => {
+  const silent = createTcpServer(() => {});
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  t.teardown(() => silent.close());
+  const config = configFor(t, (silent.address() as AddressInfo).port);
+  const { child, ended } = start(t, ['status', '--config', config, '--timeout', '50ms']);
+  t.match(await ended, { code: 4, out: '', err: /^error EDW_ERR_TIMEOUT: .* no answer within 50 ms/ });
+  t.ok(child.exitCode === 4);
+});
+
+t.test('--follow shows what comes, waits while the service is away, and ends on Ctrl-C with 0', async (t) => {
+  const stored = [denial({ path: '/old' })];
+  const denials = (query: URLSearchParams): unknown => {
+    const after = Number(query.get('after') ?? 0);
+    const page = stored.filter(({ id }) => id > after);
+    return { denials: page, after: page.at(-1)?.id ?? after };
+  };
+  const first = await openStatusApi(t, { denials });
+  const { child, ended } = start(t, ['denials', '--follow', '--config', first.config]);
+  const [out, err] = [textOf(child.stdout), textOf(child.stderr)];
+  await out.until('/old');
+  stored.push(...Array.from({ length: 5 }, (_, i) => denial({ id: i + 2, path: '/new' })));
+  await out.until('/new');
+  await first.close();
+  await err.until('trying again until it answers\n');
+  stored.push(denial({ id: 7, path: '/after-restart' }));
+  await openStatusApi(t, { denials }, first.port);
+  await out.until('/after-restart');
+  child.kill('SIGINT');
+  const said = await ended;
+  t.equal(said.code, 0);
+  t.equal(said.err.split('\n').length, 2, 'the absence is told once');
+  t.match(said.out, / \/new [^\n]*\n/);
+  t.match(said.out, / \/new [^\n]* ×4 since 11:59:39 /, 'repeats are counted, at the latest at the end');
+});
+
+t.test('--follow --json folds nothing', async (t) => {
+  let asked = 0;
+  const { config } = await openStatusApi(t, {
+    denials: () => {
+      asked += 1;
+      return { denials: asked === 1 ? [denial(), denial({ id: 2 }), denial({ id: 3 })] : [], after: 3 };
+    },
+  });
+  const { child, ended } = start(t, ['denials', '--follow', '--json', '--config', config]);
+  await textOf(child.stdout).until('"id":3');
+  child.kill('SIGTERM');
+  const { code, out } = await ended;
+  t.equal(code, 0);
+  t.equal(documentsIn(out).length, 3);
+});
+
+/** A stream's text so far, and a wait for what is to come. */
+function textOf(stream: NodeJS.ReadableStream): { until(part: string): Promise<void> } {
+  let text = '';
+  stream.on('data', (piece) => {
+    text += String(piece);
+  });
+  return {
+    async until(part) {
+      while (!text.includes(part)) await once(stream, 'data');
+    },
+  };
+}
+
+async function listenPlain(t: Test, handle: Parameters<typeof createServer>[1]): Promise<number> {
+  const server = createServer(handle);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  return (server.address() as AddressInfo).port;
+}
