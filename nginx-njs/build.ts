@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { type BuildOptions, build } from 'esbuild';
 
 /**
  * Bundles the NGINX module, and proves that everything which must run in njs is written in its dialect: what njs 0.8
@@ -27,7 +27,7 @@ const UNSUPPORTED = {
   'array-spread': false,
 } as const;
 
-const common = {
+const common: BuildOptions & { write: false } = {
   bundle: true,
   format: 'esm',
   platform: 'neutral',
@@ -37,11 +37,11 @@ const common = {
   external: ['fs', 'crypto'],
   charset: 'ascii',
   write: false,
-} as const;
+};
 
 await build({ ...common, entryPoints: [here('../policy/src/index.ts')] });
 const module = await build({ ...common, entryPoints: [here('src/http.ts')], treeShaking: true });
-const text = module.outputFiles[0]?.text ?? '';
+const text = module.outputFiles?.[0]?.text ?? '';
 // njs before 0.8 can't parse `export { x as default }`.
 const rewritten = text.replace(/export \{\n {2}(\w+) as default\n\};\n$/, 'export default $1;\n');
 if (rewritten === text) throw new Error('the bundle does not end in the export that NGINX can read');
