@@ -24,6 +24,8 @@ export function plainRequest(
   const hosts = host === undefined ? [] : typeof host === 'string' ? [host] : host.slice();
   const absolute = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/.exec(origin);
   if (absolute !== null) {
+    // A target's authority must be a host; whoever reads a user into it may read another host than we do.
+    if (absolute[1] === '' || (absolute[1] as string).indexOf('@') >= 0) return null;
     hosts.unshift(absolute[1] as string);
     origin = origin.slice(absolute[0].length);
     if (origin === '' || origin.charAt(0) === '?') origin = `/${origin}`;
@@ -49,9 +51,8 @@ export function pathMatches(pattern: string, path: string): boolean {
   return path === base || path.slice(0, base.length + 1) === `${base}/`;
 }
 
-/** Lower case, without port and final dot; null for an authority that names no host, undefined for one with a user. */
-export function plainHost(authority: string): string | null | undefined {
-  if (authority.indexOf('@') >= 0) return undefined;
+/** Lower case, without port and final dot; null where nothing is left. */
+export function plainHost(authority: string): string | null {
   const host = authority
     .toLowerCase()
     .replace(/:[0-9]*$/, '')
@@ -63,7 +64,6 @@ function agreeingHost(hosts: string[]): string | null | undefined {
   let agreed: string | null = null;
   for (let i = 0; i < hosts.length; i += 1) {
     const host = plainHost((hosts[i] as string).trim());
-    if (host === undefined) return undefined;
     if (i > 0 && host !== agreed) return undefined;
     agreed = host;
   }
