@@ -34,8 +34,8 @@ async function machine(): Promise<string> {
 
 async function nginx(): Promise<string> {
   try {
-    const { version, njsVersion } = await privateNginx();
-    return `NGINX ${version} with njs ${njsVersion}`;
+    const { nginxVersion, njsVersion } = await privateNginx();
+    return `NGINX ${nginxVersion} with njs ${njsVersion}`;
   } catch {
     return 'no NGINX';
   }

@@ -1,0 +1,46 @@
+/**
+ * Measures: `npm run bench` all of them, `npm run bench -- label-edit scale` some, `-- --write` into docs/benchmarks.md.
+ * One after the other, because they share the machine. Exit 0 when all were measured or skipped, 1 when one failed,
+ * 2 for a name that is none.
+ */
+import { parseArgs } from 'node:util';
+import { type Benchmark, runBenchmark } from './benchmark.ts';
+import { explainFlows } from './explain-flows.ts';
+import { labelEdit } from './label-edit.ts';
+import { circumstances } from './machine.ts';
+import { resultText, writeResult } from './report.ts';
+import { requestCost } from './request-cost.ts';
+import { scale } from './scale.ts';
+
+const benchmarks: Benchmark[] = [labelEdit, scale, requestCost, explainFlows];
+
+const progress = (line: string): void => void process.stderr.write(`${line}\n`);
+
+async function measure(benchmark: Benchmark, write: boolean): Promise<boolean> {
+  process.stdout.write(`\n${benchmark.name}: ${benchmark.measures}\n\n`);
+  try {
+    const on = await circumstances(`npm run bench -- ${benchmark.name}`);
+    const result = await runBenchmark(benchmark, (line) => progress(`  ${line}`));
+    process.stdout.write(resultText(result));
+    if (write) await writeResult(benchmark, result, on);
+    return true;
+  } catch (error) {
+    progress(`${benchmark.name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    return false;
+  }
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { write: { type: 'boolean' } } });
+  const unknown = positionals.filter((name) => !benchmarks.some((it) => it.name === name));
+  if (unknown.length > 0) {
+    progress(`no benchmark ${unknown.join(', ')}; there are: ${benchmarks.map((it) => it.name).join(', ')}`);
+    return 2;
+  }
+  const chosen = benchmarks.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
+  let failed = 0;
+  for (const benchmark of chosen) if (!(await measure(benchmark, values.write === true))) failed += 1;
+  return failed === 0 ? 0 : 1;
+}
+
+process.exitCode = await main();
