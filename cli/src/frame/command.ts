@@ -18,7 +18,7 @@ export interface Command {
   run(context: Context): Promise<ExitCode>;
 }
 
-export interface CommandHelp {
+interface CommandHelp {
   /** The first thing that help shows: what to type, and what for. */
   examples: readonly { line: string; says: string }[];
   /** What follows the command's name, one line for each form. */

@@ -22,7 +22,7 @@ export const exitCodes: readonly ExitCode[] = [0, 1, 2, 3, 4, 69, 75, 78];
 
 /** Whatever is in no list is 1: a coded error that nobody expected here. */
 const codesByExit: Partial<Record<ExitCode, readonly string[]>> = {
-  2: ['EDW_ERR_USAGE', 'EDW_ERR_FLOWS_FILE', 'EDW_ERR_OUT_FILE'],
+  2: ['EDW_ERR_USAGE', 'EDW_ERR_FLOWS_FILE', 'EDW_ERR_OUT_FILE', 'EDW_ERR_NGINX_PATH', 'EDW_ERR_UNKNOWN_USER'],
   3: [
     'EDW_ERR_POLICY_INVALID',
     'EDW_ERR_TOO_FRAGMENTED',
@@ -31,9 +31,25 @@ const codesByExit: Partial<Record<ExitCode, readonly string[]>> = {
     'EDW_ERR_NOTHING_HELD',
     'EDW_ERR_HELD_OTHER',
   ],
-  4: ['EDW_ERR_TIMEOUT'],
-  69: ['EDW_ERR_SERVICE_UNREACHABLE', 'EDW_ERR_SERVICE_ANSWER', 'EDW_ERR_POINT_UNREACHABLE'],
-  75: ['EDW_ERR_SERVICE_BUSY', 'EDW_ERR_OUTPUT', 'EDW_ERR_STATE_WRITE', 'EDW_ERR_PORT_IN_USE'],
+  4: ['EDW_ERR_TIMEOUT', 'EDW_ERR_DEMO'],
+  69: [
+    'EDW_ERR_SERVICE_UNREACHABLE',
+    'EDW_ERR_SERVICE_ANSWER',
+    'EDW_ERR_HTTP_NOT_FOUND',
+    'EDW_ERR_POINT_UNREACHABLE',
+    'EDW_ERR_NGINX_NOT_FOUND',
+    'EDW_ERR_NGINX_FETCH',
+    'EDW_ERR_NGINX_START',
+  ],
+  75: [
+    'EDW_ERR_SERVICE_BUSY',
+    'EDW_ERR_OUTPUT',
+    'EDW_ERR_PORT_IN_USE',
+    'EDW_ERR_STATE_IN_USE',
+    'EDW_ERR_LEDGER_BUSY',
+    'EDW_ERR_LEDGER_CONTENDED',
+    'EDW_ERR_LEDGER_WRITE',
+  ],
   78: [
     'EDW_ERR_CONFIG',
     'EDW_ERR_CONFIG_FILE',
@@ -42,6 +58,12 @@ const codesByExit: Partial<Record<ExitCode, readonly string[]>> = {
     'EDW_ERR_LISTEN',
     'EDW_ERR_LISTEN_ADDRESS',
     'EDW_ERR_POLICY_DIR',
+    'EDW_ERR_STATE_READ',
+    'EDW_ERR_STATE_WRITE',
+    'EDW_ERR_LEDGER_DAMAGED',
+    'EDW_ERR_LEDGER_NEWER',
+    'EDW_ERR_LEDGER_UNWRITABLE',
+    'EDW_ERR_NGINX_CONFIG',
   ],
 };
 

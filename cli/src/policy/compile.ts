@@ -70,11 +70,12 @@ function unknownPoint(directory: string, point: string, points: string[]): Edgew
   });
 }
 
-function throwOutFile(thrown: unknown): never {
-  const full = ['ENOSPC', 'EDQUOT'].includes(systemCodeOf(thrown instanceof Error ? thrown.cause : null) ?? '');
-  if (full) throw thrown;
-  throw new EdgewardError('EDW_ERR_OUT_FILE', messageOf(thrown), {
+function throwOutFile(cause: unknown): never {
+  const full = ['ENOSPC', 'EDQUOT'].includes(systemCodeOf(cause instanceof Error ? cause.cause : null) ?? '');
+  if (full)
+    throw new EdgewardError('EDW_ERR_OUTPUT', messageOf(cause), { mend: 'Free some space, then try again.', cause });
+  throw new EdgewardError('EDW_ERR_OUT_FILE', messageOf(cause), {
     mend: 'Name a file in a folder that exists and that you may write in.',
-    cause: thrown,
+    cause,
   });
 }

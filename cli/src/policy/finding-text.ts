@@ -3,7 +3,7 @@ import type { Finding } from '@edgeward/policy';
 import { counted, type Paint, printable } from '../frame/terminal-text.ts';
 import { type PolicyReading, placeOf } from './policy-reading.ts';
 
-export function findingText(directory: string, finding: Finding, paint: Paint): string {
+function findingText(directory: string, finding: Finding, paint: Paint): string {
   const { severity, code, message, mend } = finding;
   const word = severity === 'error' ? paint.bad('error') : paint.warn('warning');
   const place = printable(placeOf(directory, finding, finding.column));

@@ -4,7 +4,7 @@ import { type Flow, parseAddress, parsePort } from '@edgeward/policy';
 import { messageOf } from '@edgeward/runtime';
 import { type FlowLine, maxFlowLineBytes } from './flow-lines.ts';
 
-export interface FlowError {
+interface FlowError {
   code: 'EDW_ERR_FLOW_TOO_LONG' | 'EDW_ERR_FLOW_JSON' | 'EDW_ERR_FLOW';
   message: string;
 }

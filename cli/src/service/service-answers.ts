@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 
-export interface ShownFinding {
+interface ShownFinding {
   severity: 'error' | 'warning';
   code: string;
   file: string;

@@ -11,7 +11,7 @@ import { parseDurationMs } from '../frame/duration.ts';
 import { usageError } from '../frame/usage-error.ts';
 import { findService, type ServicePlace } from './service-config.ts';
 
-export interface Asking<T> {
+interface Asking<T> {
   method?: 'GET' | 'POST';
   path: string;
   query?: Record<string, string | number | undefined>;
@@ -22,7 +22,7 @@ export interface Asking<T> {
 }
 
 /** What came, as it came, and what of it we understand. */
-export interface Answered<T> {
+interface Answered<T> {
   raw: unknown;
   value: T;
 }

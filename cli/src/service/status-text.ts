@@ -77,7 +77,7 @@ function revisionText(revision: number | null): string {
   return revision === null ? '-' : String(revision);
 }
 
-export function tableText(rows: readonly (readonly string[])[]): string {
+function tableText(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
   return rows
     .map(

@@ -1,0 +1,107 @@
+/** The commands and a real sync service: the shapes that one gives and the other reads are the same. */
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { documentsIn, examplePolicies, run, start } from './fixtures/run.ts';
+
+const attempts = 200;
+const intervalMs = 50;
+
+interface Started {
+  config: string;
+  denyLog: string;
+}
+
+/** `edgeward serve` with one NGINX that is not there; its deny log is ours to write. */
+async function startService(t: Test): Promise<Started> {
+  const dir = mkdtempSync(join(tmpdir(), 'edgeward-cli-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  const config = join(dir, 'edgeward.yaml');
+  const denyLog = join(dir, 'deny.log');
+  const [api, away] = [await freePort(), await freePort()];
+  const point = `  edge-1:\n    push: http://127.0.0.1:${away}\n    denyLog: deny.log\n`;
+  writeFileSync(
+    config,
+    `policies: ${examplePolicies}\nstateDir: state\npoints:\n${point}api:\n  listen: 127.0.0.1:${api}\n`,
+  );
+  writeFileSync(denyLog, '');
+  const { child, ended } = start(t, ['serve', '--config', config]);
+  t.teardown(async () => {
+    child.kill('SIGTERM');
+    await ended;
+  });
+  await eventually(async () => (await run(['status', '--config', config])).code === 0);
+  return { config, denyLog };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+async function eventually(holds: () => Promise<boolean>): Promise<void> {
+  for (let i = 0; i < attempts; i += 1) {
+    if (await holds()) return;
+    await new Promise((resolve) => setTimeout(resolve, intervalMs));
+  }
+  throw new Error(`not within ${attempts * intervalMs} ms`);
+}
+
+const record = {
+  v: 1,
+  t: Date.now(),
+  ref: 'k3p7wq',
+  object: 'order-front',
+  source: '127.0.10.5',
+  peer: '127.0.10.5',
+  peerPort: 40_000,
+  port: 'tcp/80',
+  method: 'GET',
+  path: '/v1/orders/7\u001b[2J',
+  truncated: false,
+  host: 'shop.example',
+  verdict: 'deny',
+  reason: 'unknown-source',
+  rule: null,
+  revision: 1,
+};
+
+t.test('status, denials, why and accept understand a real service', async (t) => {
+  const { config, denyLog } = await startService(t);
+  const ask = (...args: string[]) => run([...args, '--config', config]);
+  await eventually(async () => /revision 1, current/.test((await ask('status')).out));
+  const status = await ask('status');
+  t.equal(status.err, '');
+  t.match(status.out, /^NOT ENFORCING: no point holds a policy \(edge-1\)/);
+  t.match(status.out, /\nedge-1 +\w+ +1 +- +never /);
+  t.match(documentsIn((await ask('status', '--json')).out), [
+    { headline: /^NOT ENFORCING/, points: [{ point: 'edge-1' }] },
+  ]);
+
+  appendFileSync(denyLog, `${JSON.stringify(record)}\n`);
+  await eventually(async () => (await ask('denials')).out !== '');
+  const denials = await ask('denials', '--since', '1h', '--object', 'order-front');
+  t.strictSame([denials.code, denials.err], [0, '']);
+  t.match(
+    denials.out,
+    / DENY edge-1 127\.0\.10\.5\(app=crm,env=dev,.*\) → order-front tcp\/80 GET \/v1\/orders\/7\\x1b\[2J {2}unknown-source; nearest crm-orders: .* {2}ref k3p7wq\n$/,
+  );
+  t.strictSame((await ask('denials', '--object', 'reports')).out, '');
+  t.match(documentsIn((await ask('denials', '--json')).out), [
+    { id: 1, ref: 'k3p7wq', sourceWorkloads: ['crm-dev-1'] },
+  ]);
+
+  const why = await ask('why', 'k3p7wq');
+  t.strictSame([why.code, why.err], [0, '']);
+  t.match(why.out, "\n  missed   source: needs env == 'prod', has 'dev'\n");
+  t.match(why.out, /\n {2}now {6}DENY 127\.0\.10\.5 .*\(revision 1\)\n/);
+  t.match(await ask('why', 'nothing'), { code: 3, err: /EDW_ERR_UNKNOWN_REFERENCE/ });
+
+  t.match(await ask('accept', '2'), { code: 3, err: /EDW_ERR_NOTHING_HELD/ });
+  t.match(await ask('accept', '2', '--dry-run'), { code: 3, err: /EDW_ERR_NOTHING_HELD/ });
+});
