@@ -154,10 +154,14 @@ async function readConfigFile(given: string | undefined): Promise<{ file: string
       if (systemCodeOf(thrown) !== 'ENOENT') break;
     }
   }
-  throw new EdgewardError('EDW_ERR_CONFIG_FILE', `reading the configuration: ${messageOf(cause)}`, {
-    mend: 'Name the file with --config, or write edgeward.yaml; examples/edgeward.yaml is a start.',
-    cause,
-  });
+  throw new EdgewardError(
+    'EDW_ERR_CONFIG_FILE',
+    `reading the configuration (${candidates.join(', then ')}): ${messageOf(cause)}`,
+    {
+      mend: 'Name the file with --config, or write edgeward.yaml; examples/edgeward.yaml is a start.',
+      cause,
+    },
+  );
 }
 
 function configValue(text: string, file: string): unknown {

@@ -91,7 +91,9 @@ async function show(context: Context, folder: DemoFolder, lifecycle: Lifecycle, 
   await say(`\n${strong('4. Edit one label; the next request is judged by it, without a reload')}`);
   await editLabel(context, folder, port, service);
   if (context.flag('once') || !context.out.isTty) {
-    await say('\nRun it in a terminal without --once, and it goes on: edit the policy, send requests, watch the denials.');
+    await say(
+      '\nRun it in a terminal without --once, and it goes on: edit the policy, send requests, watch the denials.',
+    );
     return;
   }
   await say(`\n${strong('Try it')} while this runs`);
