@@ -21,7 +21,6 @@ export interface Explanation extends Verdict {
 export function explain(identities: Identities, view: LoadedPolicy, flow: Flow): Explanation {
   const verdict = decideFor(view, parseAddress(flow.from), flow);
   const object = identities.object(flow.to);
-  const from = judgedSource(view, flow);
   const undecided = verdict.verdict === 'deny' && verdict.rule === null;
   const from = judgedSource(view, flow);
   const near = undecided && object !== null ? nearestRule(identities, object, Object.assign({}, flow, { from })) : null;
@@ -43,13 +42,6 @@ export function explain(identities: Identities, view: LoadedPolicy, flow: Flow):
 }
 
 /** Whom the verdict is about: behind a trusted proxy that is not the peer. */
-function judgedSource(view: LoadedPolicy, flow: Flow): string {
-  const peer = parseAddress(flow.from);
-  const object = view.object(flow.to);
-  return peer === null || object === null ? flow.from : formatAddress(judgedAddress(object, peer, flow));
-}
-
-/** Whom the verdict was about: behind trusted proxies not the peer. */
 function judgedSource(view: LoadedPolicy, flow: Flow): string {
   const peer = parseAddress(flow.from);
   const object = view.object(flow.to);
