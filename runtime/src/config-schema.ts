@@ -112,7 +112,7 @@ function typeOf(node: JsonSchema): string {
   return item.includes(' | ') ? `(${item})[]` : `${item}[]`;
 }
 
-export function alternativesOf(node: JsonSchema): JsonSchema[] {
+function alternativesOf(node: JsonSchema): JsonSchema[] {
   return node.anyOf ?? node.oneOf ?? [];
 }
 
