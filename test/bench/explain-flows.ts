@@ -49,7 +49,9 @@ export const explainFlows: Benchmark = {
           ],
         },
       ],
-      notes: [`${repeats} runs of each; 25 addresses, 3 objects; one line in five asks for a path that no rule allows.`],
+      notes: [
+        `${repeats} runs of each; 25 addresses, 3 objects; one line in five asks for a path that no rule allows.`,
+      ],
     };
   },
 };

@@ -115,7 +115,11 @@ function resultOf(measured: Change[], traffic: Traffic, place: Place, peakBytes:
     tables: [
       {
         head: ['write returned → new verdict, ms', 'changes', ...SPREAD_HEAD],
-        rows: [row('all', measured), row('file replaced by rename', by('rename')), row('file written in place', by('in place'))],
+        rows: [
+          row('all', measured),
+          row('file replaced by rename', by('rename')),
+          row('file written in place', by('in place')),
+        ],
       },
       spanTable(measured.map((change) => change.spans)),
     ],

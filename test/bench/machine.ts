@@ -15,7 +15,14 @@ export interface Circumstances {
 
 export async function circumstances(command: string): Promise<Circumstances> {
   const { stdout } = await run('git', ['rev-parse', '--short', 'HEAD']);
-  const { stdout: changes } = await run('git', ['status', '--porcelain', '--untracked-files=no', '--', '*.ts', '*.conf']);
+  const { stdout: changes } = await run('git', [
+    'status',
+    '--porcelain',
+    '--untracked-files=no',
+    '--',
+    '*.ts',
+    '*.conf',
+  ]);
   return {
     command,
     commit: `${stdout.trim()}${changes === '' ? '' : ' with uncommitted changes'}`,

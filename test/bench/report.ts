@@ -23,7 +23,11 @@ export async function writeResult(benchmark: Benchmark, result: Result, on: Circ
   await writePart(benchmark.name, `${body}\n${origin(on)}`);
 }
 
-export function origin({ command, commit, date, machine }: Circumstances): string {
+export function soakMarkdown(table: Table, on: Circumstances): string {
+  return `${markdownTable(table)}\n${origin(on)}`;
+}
+
+function origin({ command, commit, date, machine }: Circumstances): string {
   return `\`${command}\` at commit ${commit}, ${date} UTC. ${machine}.\n`;
 }
 

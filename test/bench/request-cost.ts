@@ -62,7 +62,13 @@ function documents(): unknown[] {
     kind: 'Workload',
     name: `w-${i}`,
     labels: { app: 'crm' },
-    addresses: [i === 0 ? '127.0.4.1' : i < 200 ? `127.0.${5 + (i >> 3)}.${(i & 7) * 2}` : `10.${i % 49}.${(i >> 6) & 255}.${(i & 63) * 2}`],
+    addresses: [
+      i === 0
+        ? '127.0.4.1'
+        : i < 200
+          ? `127.0.${5 + (i >> 3)}.${(i & 7) * 2}`
+          : `10.${i % 49}.${(i >> 6) & 255}.${(i & 63) * 2}`,
+    ],
   }));
   const server = (name: string): object => ({
     kind: 'VirtualServer',
@@ -173,7 +179,15 @@ function resultOf(results: { variant: Variant; pairs: Pair[] }[], sources: strin
     state: 'measured',
     tables: [
       {
-        head: ['', 'bare µs', 'protected µs', 'added µs, median (quartiles)', 'CPU ratio', 'requests/s', 'requests/s ratio'],
+        head: [
+          '',
+          'bare µs',
+          'protected µs',
+          'added µs, median (quartiles)',
+          'CPU ratio',
+          'requests/s',
+          'requests/s ratio',
+        ],
         rows,
       },
     ],

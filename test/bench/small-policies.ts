@@ -51,7 +51,9 @@ function workload(name: string, app: string, env: string, address: string): stri
 }
 
 function fleet(app: string, third: number): string[] {
-  return Array.from({ length: 25 }, (_, i) => workload(`${app}-${i}`, app, i % 4 === 0 ? 'dev' : 'prod', `10.${third}.0.${i + 1}`));
+  return Array.from({ length: 25 }, (_, i) =>
+    workload(`${app}-${i}`, app, i % 4 === 0 ? 'dev' : 'prod', `10.${third}.0.${i + 1}`),
+  );
 }
 
 function virtualServer(app: string): string {
@@ -61,7 +63,10 @@ function virtualServer(app: string): string {
 }
 
 function policy(name: string, sources: string[]): string {
-  const rules = sources.flatMap((source) => [rule(`${name}-${source}-orders`, source, 'shop'), rule(`${name}-${source}-wiki`, source, 'wiki')]);
+  const rules = sources.flatMap((source) => [
+    rule(`${name}-${source}-orders`, source, 'shop'),
+    rule(`${name}-${source}-wiki`, source, 'wiki'),
+  ]);
   const test = `tests:\n  - { from: ${ALWAYS_ALLOWED}, to: order-front, port: tcp/443, request: GET /v1/orders/7, expect: allow }\n`;
   return `kind: Policy\nname: ${name}\nrules:\n${rules.join('')}${name === 'shop' ? test : ''}`;
 }

@@ -1,0 +1,91 @@
+/** What is soaked: test files found by what they read from the environment, a few that have fixed numbers, the mutants. */
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface Proof {
+  name: string;
+  command: string[];
+  env: Record<string, string>;
+  /** One line out of all that it printed. */
+  summary(said: string): string;
+}
+
+export const root: string = fileURLToPath(new URL('../../', import.meta.url));
+
+/** Their numbers are fixed, and each run draws anew: repeated instead, a fourth of `runs` times. */
+const repeated = ['audit-collector/test/collector-kill.test.ts', 'test/parity/switch-under-load.test.ts'];
+
+/** Longer than any of them takes; what bounds a soak is its own deadline. */
+const timeoutSeconds = 6 * 3600;
+
+export async function proofs(runs: number): Promise<Proof[]> {
+  const multiplied = await filesThatTakeRuns();
+  const again = repeated.filter((file) => !multiplied.includes(file));
+  const times = Math.max(1, Math.ceil(runs / 4));
+  return [
+    ...multiplied.map((file) => testProof(`${file} × ${runs}`, [file], { EDGEWARD_RUNS: String(runs) })),
+    ...again.map((file) =>
+      testProof(
+        `${file}, ${times} times`,
+        Array.from({ length: times }, () => file),
+        {},
+      ),
+    ),
+    {
+      name: 'scripts/mutants.ts, all of them',
+      command: [process.execPath, 'scripts/mutants.ts'],
+      env: {},
+      summary: (said) => said.trim().split('\n').at(-1) ?? '',
+    },
+  ];
+}
+
+/** A file that is named several times runs several times, one after the other: tap itself takes each name once. */
+function testProof(name: string, files: string[], env: Record<string, string>): Proof {
+  const tap = `node_modules/.bin/tap --reporter=tap --jobs=1 --timeout=${timeoutSeconds}`;
+  const each = files.map((file) => `${tap} ${file}`).join(' && ');
+  return { name, command: ['/bin/sh', '-c', each], env, summary: testSummary };
+}
+
+function testSummary(said: string): string {
+  const totals = [...said.matchAll(/^# \{ (total: \d+.*) \}$/gm)].map((found) => found[1] ?? '');
+  const seeds = new Set([...said.matchAll(/EDGEWARD_SEED=(\d+)/g)].map((found) => found[1]));
+  const known = [...seeds].slice(0, 3).join(', ');
+  const words = [...new Set(totals)].join('; ');
+  if (seeds.size === 0) return words;
+  return `${words}; ${seeds.size} seeds (${known}${seeds.size > 3 ? ', …' : ''})`;
+}
+
+async function filesThatTakeRuns(): Promise<string[]> {
+  const files: string[] = [];
+  for (const folder of await testFolders()) {
+    const names = await readdir(join(root, folder), { recursive: true });
+    for (const name of names.sort()) {
+      const file = join(root, folder, name);
+      // The sample of mutants has no more to try: all of them are tried below.
+      if (!name.endsWith('.test.ts') || name === 'mutants.test.ts') continue;
+      if (await takesRuns(file, new Set())) files.push(relative(root, file));
+    }
+  }
+  return files;
+}
+
+/** `test` of every workspace, and the folder `test` itself. */
+async function testFolders(): Promise<string[]> {
+  const { workspaces } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { workspaces: string[] };
+  const folders = workspaces.map((folder) => (folder === 'test' ? 'test' : `${folder}/test`));
+  const found = await Promise.all(folders.map((folder) => readdir(join(root, folder)).catch(() => null)));
+  return folders.filter((_, at) => found[at] !== null);
+}
+
+/** Whether the file, or one that it imports by a relative path, reads EDGEWARD_RUNS. */
+async function takesRuns(file: string, seen: Set<string>): Promise<boolean> {
+  if (seen.has(file)) return false;
+  seen.add(file);
+  const text = await readFile(file, 'utf8').catch(() => '');
+  if (text.includes('process.env.EDGEWARD_RUNS')) return true;
+  for (const [, path = ''] of text.matchAll(/from '(\.[^']+\.ts)'/g))
+    if (await takesRuns(resolve(dirname(file), path), seen)) return true;
+  return false;
+}
