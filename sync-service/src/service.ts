@@ -100,10 +100,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   lifecycle.onClose('status API', () => server.close());
   await lookFirst(served, publisher);
   await restore(publisher, cache);
-  await collector.start();
   const source = createDirectorySource(config.policies, publisher, logger);
   lifecycle.onClose('policy source', () => source.close());
   await source.start();
+  // Not before the first policy: what was denied meanwhile would be stored for ever without a name for either end.
+  await collector.start();
   lifecycle.onClose('counters', followCounts(served, publisher, collector, metrics, logger));
   logger.info(
     { event: 'service_started', api: server.url, points: served.length, revision: publisher.status().revision },

@@ -207,6 +207,7 @@ t.test('the next life of a service numbers on from what its point holds, also wi
   }
   await first.stop();
   t.equal((await ask(edge.port, crm)).status, 200, 'a service that ends leaves its points as they are');
+  const { ref } = await ask(edge.port, stranger);
   const place = await preparePlace(t, { edges: { 'edge-1': edge }, files: site });
   const next = await startAt(t, place);
   const point = await eventually('in force', async () => {
@@ -214,5 +215,10 @@ t.test('the next life of a service numbers on from what its point holds, also wi
     return points[0]?.appliedRevision === policy.revision ? points[0] : null;
   });
   t.equal(point.appliedRevision, 5);
+  const why = await eventually('what was denied meanwhile is stored', async () => {
+    const answer = await next.get(`/v1/why/${ref}`);
+    return answer.status === 200 ? answer.json : null;
+  });
+  t.match(why, { event: { objectLabels: { app: 'shop' }, labelsRevision: 5, revision: 4 }, nearestRule: 'crm-orders' });
   t.equal((await ask(edge.port, dev)).status, 403);
 });
