@@ -67,6 +67,17 @@ t.test('the lines for a server protect it, in every form that the page shows', a
   }
 });
 
+t.test('in the two steps of the page no request is denied that may pass', async (t) => {
+  const [block = ''] = serverBlocks('nginx server');
+  const edge = await startEdge(t, { servers: [{ name: 'order-front', protect: false }] });
+  await edge.point().apply(policyFor('127.0.0.1'));
+  const lines = written('order-front', block, edge.paths);
+  await edge.configure({ servers: [{ ...lines, extra: `set $edgeward_port 443;\n${lines.extra}` }] });
+  await edge.reload();
+  t.strictSame([(await get(edge, '/')).status, (await get(edge, '/', { from: '127.0.0.9' })).status], [200, 403]);
+  t.equal((await edge.denials()).length, 1);
+});
+
 t.test('what stands before the include is answered without a verdict', async (t) => {
   const [block = ''] = serverBlocks('nginx server wrong');
   const edge = await edgeWith(t, block);
