@@ -152,12 +152,17 @@ function setDesired(it: Served, policies: Map<string, CompiledPolicy>, publisher
   }
 }
 
+/** Past the reconcilers, which ask nothing before a policy is desired. */
 async function lookFirst(served: Served[], publisher: Publisher): Promise<void> {
-  const looked = Promise.allSettled(served.map((it) => it.reconciler.kick()));
+  const found: number[] = [0];
+  const looks = served.map(async ({ point }) => {
+    const actual = await point.inspect();
+    if (actual.state === 'loaded') found.push(actual.revision);
+  });
   const late = new Promise((resolve) => setTimeout(resolve, FIRST_LOOK_MS).unref());
-  await Promise.race([looked, late]);
-  const found = served.map((it) => it.reconciler.status().appliedRevision ?? 0);
-  await publisher.foundRevision(Math.max(0, ...found));
+  // One that does not answer is said to be away by its reconciler.
+  await Promise.race([Promise.allSettled(looks), late]);
+  await publisher.foundRevision(Math.max(...found));
 }
 
 async function restore(publisher: Publisher, cache: Awaited<ReturnType<typeof openPolicyCache>>): Promise<void> {

@@ -210,6 +210,7 @@ t.test('the next life of a service numbers on from what its point holds, also wi
   const { ref } = await ask(edge.port, stranger);
   const place = await preparePlace(t, { edges: { 'edge-1': edge }, files: site });
   const next = await startAt(t, place);
+  t.equal((await next.status()).policy.revision, 5, 'and never desires an older one on the way');
   const point = await eventually('in force', async () => {
     const { points, policy } = await next.status();
     return points[0]?.appliedRevision === policy.revision ? points[0] : null;
