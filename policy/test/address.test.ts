@@ -76,6 +76,23 @@ t.test('a text is an address exactly if node:net and the oracle say so', async (
   );
 });
 
+t.test('the gap of an IPv6 address stands for one group at least', async (t) => {
+  const table: [string, string | null][] = [
+    ['1:2:3:4:5:6:7::', '00010002000300040005000600070000'],
+    ['::2:3:4:5:6:7:8', '00000002000300040005000600070008'],
+    ['1:2:3::5:6:7:8', '00010002000300000005000600070008'],
+    ['1:2:3:4:5:6:1.2.3.4', '00010002000300040005000601020304'],
+    ['1:2:3:4:5::1.2.3.4', '00010002000300040005000001020304'],
+    ['1:2:3:4:5:6:7:8::', null],
+    ['1:2:3:4::5:6:7:8', null],
+    ['1:2:3:4:5:6::1.2.3.4', null],
+    ['1:2:3:4:5:6:7:1.2.3.4', null],
+    ['1:2:3:4:5:6:7', null],
+    ['1:2:3:4:5:6:7:8:9', null],
+  ];
+  for (const [text, key] of table) t.equal(parseAddress(text), key, text);
+});
+
 t.test('what is no address is refused', async (t) => {
   const texts = [
     '',
