@@ -1,5 +1,6 @@
 /** What a number was measured on, without which it says nothing. */
 import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { promisify } from 'node:util';
 import { privateNginx } from '../kit/index.ts';
@@ -46,4 +47,23 @@ async function nginx(): Promise<string> {
   } catch {
     return 'no NGINX';
   }
+}
+
+/**
+ * How much somebody waited for a core since the answer was asked for, in percent of the time (`some` of Linux's pressure
+ * stall information): what tells a quiet run from one that others disturbed. null where the kernel does not tell.
+ */
+export async function watchPressure(): Promise<() => Promise<number | null>> {
+  const [stalledBefore, from] = [await stalledMicros(), performance.now()];
+  return async () => {
+    const stalled = await stalledMicros();
+    if (stalled === null || stalledBefore === null) return null;
+    return (stalled - stalledBefore) / 10 / (performance.now() - from);
+  };
+}
+
+async function stalledMicros(): Promise<number | null> {
+  const text = await readFile('/proc/pressure/cpu', 'utf8').catch(() => '');
+  const total = /^some .*total=(\d+)/m.exec(text)?.[1];
+  return total === undefined ? null : Number(total);
 }

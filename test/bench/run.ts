@@ -4,10 +4,10 @@
  * 2 for a name that is none.
  */
 import { parseArgs } from 'node:util';
-import { type Benchmark, runBenchmark } from './benchmark.ts';
+import { type Benchmark, type Result, runBenchmark } from './benchmark.ts';
 import { explainFlows } from './explain-flows.ts';
 import { labelEdit } from './label-edit.ts';
-import { circumstances } from './machine.ts';
+import { circumstances, watchPressure } from './machine.ts';
 import { resultText, writeResult } from './report.ts';
 import { requestCost } from './request-cost.ts';
 import { scale } from './scale.ts';
@@ -20,7 +20,8 @@ async function measure(benchmark: Benchmark, write: boolean): Promise<boolean> {
   process.stdout.write(`\n${benchmark.name}: ${benchmark.measures}\n\n`);
   try {
     const on = await circumstances(`npm run bench -- ${benchmark.name}`);
-    const result = await runBenchmark(benchmark, (line) => progress(`  ${line}`));
+    const pressure = await watchPressure();
+    const result = withPressure(await runBenchmark(benchmark, (line) => progress(`  ${line}`)), await pressure());
     process.stdout.write(resultText(result));
     if (write) await writeResult(benchmark, result, on);
     return true;
@@ -28,6 +29,12 @@ async function measure(benchmark: Benchmark, write: boolean): Promise<boolean> {
     progress(`${benchmark.name} failed: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     return false;
   }
+}
+
+function withPressure(result: Result, percent: number | null): Result {
+  if (result.state === 'skipped' || percent === null) return result;
+  const note = `CPU pressure: something waited for a core ${Math.round(percent)} % of the time, this benchmark's own parts included.`;
+  return { ...result, notes: [...result.notes, note] };
 }
 
 async function main(): Promise<number> {
