@@ -35,6 +35,8 @@ export interface LogStatus {
   file: string;
   /** Denials of this point ever stored. */
   stored: number;
+  /** Denials that the point itself counted, over all its lives. */
+  enforced: number;
   unparsed: Partial<Record<UnparsedCause, number>>;
   losses: Partial<Record<LossCause, number>>;
   lagBytes: number;
@@ -189,6 +191,7 @@ export function createCollector(options: CollectorOptions): Collector {
     },
     status() {
       const counts = { totals: ledger.totals(), unparsed: ledger.unparsed(), losses: ledger.losses() };
+      const enforced = ledger.enforced();
       return followers.map((follower) => {
         const { point, file, tail, error } = follower;
         const totals = counts.totals.filter((total) => total.point === point);
@@ -197,6 +200,7 @@ export function createCollector(options: CollectorOptions): Collector {
           point,
           file,
           stored: totals.reduce((sum, total) => sum + total.count, 0),
+          enforced: enforced.reduce((sum, total) => sum + (total.point === point ? total.count : 0), 0),
           unparsed: byCause(counts.unparsed, point),
           losses: byCause(counts.losses, point),
           lagBytes: tail?.lagBytes() ?? 0,

@@ -33,7 +33,7 @@ export interface LedgerBatch {
   losses: readonly Loss[];
 }
 
-export interface Total {
+interface Total {
   point: string;
   object: string;
   reason: DenyEvent['reason'];

@@ -103,15 +103,16 @@ function nextSteps(out: string): string {
 
   load_module modules/ngx_http_js_module.so;
 
-once in http { }:
+and once in http { }:
 
   include ${out}/http.conf;
 
-and in each server that is to be protected:
+Reload NGINX, start \`edgeward serve\`, and wait until \`edgeward status\` says current. Then, in each server that is to be
+protected, before any return or rewrite of its own:
 
   set $edgeward_server order-front;      # the VirtualServer's bind
   include ${out}/protect.conf;
 
-then: nginx -t && nginx -s reload
+and reload once more. Until a policy is in force, a protected server denies everything.
 `;
 }

@@ -75,8 +75,28 @@ function objectLoss(
       excusable += share.lost;
     } else lost += share.lost;
   });
-  if (excused.length > 1) lost += excusable;
-  return total === 0 ? 0 : lost / total;
+  if (excused.length > 1) {
+    lost += excusable;
+    excusable = 0;
+  }
+  const width = lostWidth(old, now, judge, excusable);
+  return total === 0 ? 0 : Math.max(lost / total, width);
+}
+
+/**
+ * The same share with every address weighing the same, so that `any` beside fifty workloads does not go unnoticed; where
+ * sources weigh the same, fifty workloads beside a wide network don't. A cut that is large either way is held.
+ */
+function lostWidth(before: Labelled[], after: Labelled[], compare: CompareClasses, excused: number): number {
+  let total = 0;
+  let lost = 0;
+  before.forEach((interval) => {
+    const size = intervalSize(interval);
+    const share = sourceLoss(interval, before, after, compare);
+    total += share.total * size;
+    lost += share.lost * size;
+  });
+  return total === 0 ? 0 : Math.max(0, lost - excused) / total;
 }
 
 function sourcesOf(resolution: Resolution, object: CompiledObject): Source[] {

@@ -20,6 +20,8 @@ export function headlineOf(policy: Pick<PolicyStatus, 'state' | 'errors' | 'held
   if (sum('observe') > 0) parts.push(`OBSERVING ${count(sum('observe'))}`);
   if (sum('off') > 0) parts.push(`${count(sum('off'))} off`);
   if (away.length > 0) parts.push(`NOT ENFORCING at ${away.join(', ')}`);
+  const unreachable = holding.filter((point) => point.state === 'unreachable').map((point) => point.point);
+  if (unreachable.length > 0) parts.push(`UNREACHABLE: ${unreachable.join(', ')} (keeps what it had)`);
   if (policy.held !== null) parts.push('a revision is HELD');
   if (policy.state === 'last-known-good') parts.push('on the last-known-good policy');
   return parts.join(', ');

@@ -45,7 +45,6 @@ interface Served {
   config: PointConfig;
   point: NginxPoint;
   reconciler: Reconciler;
-  counted: number | null;
 }
 
 /** Points say what they hold before the first revision is numbered; one that does not answer by then is asked later. */
@@ -135,7 +134,6 @@ function serve(config: PointConfig, options: ServiceOptions, publisher: Publishe
   return {
     config,
     point,
-    counted: null,
     reconciler: createReconciler({ point, logger, onDrift: config.onDrift, onChange }),
   };
 }
@@ -184,7 +182,6 @@ function followCounts(
       publisher.identities(Number.MAX_SAFE_INTEGER)?.identities.objectAt(it.config.name, bind)?.name ?? bind;
     const denied = counts.filter((count) => count.verdict === 'deny' || count.verdict === 'would-deny');
     collector.setEnforcedCounts(it.config.name, summed(denied, nameOf), epoch);
-    it.counted = denied.reduce((sum, count) => sum + count.total, 0);
     metrics.lostAtPoint(
       it.config.name,
       counts.filter((count) => count.verdict === 'lost').reduce((sum, count) => sum + count.total, 0),
@@ -234,7 +231,7 @@ function report(
       ...it.reconciler.status(),
       kind: 'nginx',
       objects: modes,
-      denials: { stored: log?.stored ?? 0, counted: it.counted },
+      denials: { stored: log?.stored ?? 0, counted: log?.enforced ?? 0 },
       logError: log?.error ?? null,
     };
   });

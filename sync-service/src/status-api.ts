@@ -37,8 +37,8 @@ export interface ServiceStatus {
 export interface PointReport extends PointStatus {
   kind: 'nginx';
   objects: Record<Mode, number>;
-  /** Denials in the ledger, and as the point itself counted them; null until it was asked. */
-  denials: { stored: number; counted: number | null };
+  /** Denials in the ledger, and as the point itself counted them up to two seconds ago; fewer stored are on their way or lost. */
+  denials: { stored: number; counted: number };
   /** Why its deny log is not being read, or null. */
   logError: { code: string; message: string; mend: string } | null;
 }

@@ -54,6 +54,13 @@ const edits: Edit[] = [
     share: null,
   },
   { name: 'everybody, narrowed to some workloads', before: from({ any: true }), after: from(crm), share: 1 },
+  { name: 'everybody, beside workloads that stay', before: from(crm, { any: true }), after: from(crm), share: 1 },
+  {
+    name: 'all workloads, beside a wide network that stays',
+    before: from(crm, { cidr: '192.0.2.0/24' }),
+    after: from({ cidr: '192.0.2.0/24' }),
+    share: 0.8,
+  },
   {
     name: 'one of two networks',
     before: from({ cidr: '10.0.0.0/8' }, { cidr: '192.0.2.0/24' }),

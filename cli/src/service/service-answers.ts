@@ -25,8 +25,8 @@ export interface ShownPoint {
   drift: { count: number };
   lastError: { code: string; message: string; mend: string; at: number } | null;
   objects: { enforce: number; observe: number; off: number };
-  /** In the ledger, and as the point itself counted them; null until it was asked. */
-  denials: { stored: number; counted: number | null };
+  /** In the ledger, and as the point itself counted them up to two seconds ago. */
+  denials: { stored: number; counted: number };
   /** Why its deny log is not being read. */
   logError: { code: string; message: string; mend: string } | null;
 }
@@ -81,7 +81,7 @@ const point: z.ZodType<ShownPoint> = z.object({
   drift: z.object({ count: z.number() }),
   lastError: z.object({ code: z.string(), message: z.string(), mend: z.string(), at: z.number() }).nullable(),
   objects: z.object({ enforce: z.number(), observe: z.number(), off: z.number() }),
-  denials: z.object({ stored: z.number(), counted: z.number().nullable() }),
+  denials: z.object({ stored: z.number(), counted: z.number() }),
   logError: z.object({ code: z.string(), message: z.string(), mend: z.string() }).nullable(),
 });
 

@@ -70,7 +70,7 @@ function cellsOf(point: ShownPoint, nowMs: number): string[] {
 
 /** The point's own count and the ledger's: a difference is a loss, and worth a look. */
 function denialsText({ denials: { stored, counted } }: ShownPoint): string {
-  return counted === null || counted === stored ? String(stored) : `${stored} stored of ${counted}`;
+  return counted <= stored ? String(stored) : `${stored} stored of ${counted}`;
 }
 
 function revisionText(revision: number | null): string {
