@@ -194,7 +194,7 @@ function resultOf(results: { variant: Variant; pairs: Pair[] }[], sources: strin
     notes: [
       `${rounds} pairs of ${sliceMs} ms slices for each row, ${connections} kept connections, one worker; ${sources}.`,
       'µs: worker CPU per request. Ratios: bare ÷ protected for CPU, protected ÷ bare for requests per second; 1 is no difference.',
-      'The generator is one Node process on the same machine and tires before NGINX does, so the ratio of requests per second is flattering.',
+      'The generator is one Node process on the same machine. At the bare server it is at its own limit, which flatters the ratio of requests per second a little.',
     ],
   };
 }
