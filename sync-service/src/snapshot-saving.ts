@@ -13,7 +13,7 @@ export interface SnapshotSaving {
 
 type Snapshot = Parameters<PolicyCache['saveSnapshot']>[0];
 
-export interface PendingSnapshot {
+interface PendingSnapshot {
   documents: number;
   gather(): Snapshot;
 }
