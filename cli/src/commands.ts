@@ -1,27 +1,27 @@
 /** Every command, in the order of `edgeward --help`. */
-import { demoCommand } from './demo/demo.ts';
+import { demo } from './demo/demo.ts';
 import type { Command } from './frame/command.ts';
-import { nginxCommand } from './nginx-snippets.ts';
+import { nginx } from './nginx-snippets.ts';
 import { check } from './policy/check.ts';
 import { compile } from './policy/compile.ts';
 import { explain } from './policy/explain.ts';
 import { test } from './policy/policy-tests.ts';
-import { serveCommand } from './serve.ts';
+import { serve } from './serve.ts';
 import { accept } from './service/accept.ts';
 import { denials } from './service/denials.ts';
 import { status } from './service/status.ts';
 import { why } from './service/why.ts';
 
 export const commands: readonly Command[] = [
-  demoCommand,
+  demo,
   check,
   test,
   explain,
   compile,
-  serveCommand,
+  serve,
   status,
   denials,
   why,
   accept,
-  nginxCommand,
+  nginx,
 ];

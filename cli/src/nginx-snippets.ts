@@ -1,3 +1,4 @@
+/** `edgeward nginx snippets`: the files that an existing NGINX includes, with the paths of this installation. */
 import { execFile } from 'node:child_process';
 import { chown, mkdir, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
@@ -5,10 +6,11 @@ import { promisify } from 'node:util';
 import { writeSnippets } from '@edgeward/nginx-njs';
 import { EdgewardError, ensureSecret, messageOf } from '@edgeward/runtime';
 import { loadServiceConfig, type PointConfig } from '@edgeward/sync-service';
+import { configOption } from './config-option.ts';
 import type { Command } from './frame/command.ts';
+import { usageError } from './frame/usage-error.ts';
 
-/** `edgeward nginx snippets`: the files that an existing NGINX includes, with the paths of this installation. */
-export const nginxCommand: Command = {
+export const nginx: Command = {
   name: 'nginx',
   summary: 'Write the files that your NGINX includes.',
   help: {
@@ -25,30 +27,30 @@ export const nginxCommand: Command = {
   },
   args: ['ACTION'],
   options: {
-    point: { type: 'string', value: 'NAME', says: 'the point, as edgeward.yaml names it' },
-    out: { type: 'string', value: 'DIR', says: 'folder for the three files' },
+    point: { type: 'string', value: 'NAME', says: 'The point, as edgeward.yaml names it.' },
+    out: { type: 'string', value: 'DIR', says: 'Folder for the three files.' },
     user: {
       type: 'string',
       value: 'USER',
-      says: "the user of NGINX's workers, who must read the token and append to the deny log",
+      says: "The user of NGINX's workers, who must read the token and append to the deny log.",
     },
-    'zone-size': { type: 'string', value: 'SIZE', says: 'shared memory for the policy; 64m' },
-    config: { type: 'string', value: 'FILE', says: 'configuration; ./edgeward.yaml, then /etc/edgeward/edgeward.yaml' },
+    'zone-size': { type: 'string', value: 'SIZE', says: 'Shared memory for the policy; 64m without it.' },
+    config: configOption,
   },
   async run(context) {
     if (context.args[0] !== 'snippets') {
-      throw new EdgewardError('EDW_ERR_USAGE', `'edgeward nginx ${context.args[0] ?? ''}' is no command`, {
-        mend: 'Write edgeward nginx snippets; --help shows how.',
-      });
+      throw usageError(
+        `there is no command 'nginx ${context.args[0] ?? ''}'`,
+        'nginx',
+        'Write edgeward nginx snippets.',
+      );
     }
     const config = await loadServiceConfig({ file: context.text('config'), env: context.env });
     const point = pointNamed(config.points, context.required('point'));
     const out = resolve(context.required('out'));
     const zoneSize = context.text('zone-size') ?? '64m';
     if (!/^[1-9][0-9]{0,5}[km]$/.test(zoneSize)) {
-      throw new EdgewardError('EDW_ERR_USAGE', `--zone-size ${zoneSize} is no size`, {
-        mend: 'Write a size such as 64m.',
-      });
+      throw usageError(`--zone-size: '${zoneSize}' is no size`, 'nginx', 'Write a size such as 64m.');
     }
     await writeSnippets({
       out,

@@ -1,10 +1,11 @@
+/** The sync service with its embedded store and collector, until a signal ends it. */
 import { createLifecycle, createLogger } from '@edgeward/runtime';
 import { loadServiceConfig, startService } from '@edgeward/sync-service';
+import { configOption } from './config-option.ts';
 import type { Command } from './frame/command.ts';
 import { version } from './version.ts';
 
-/** The sync service with its embedded store and collector, until a signal ends it. */
-export const serveCommand: Command = {
+export const serve: Command = {
   name: 'serve',
   summary: 'Run the sync service: policy in, every NGINX kept equal to it, denials into the ledger.',
   help: {
@@ -17,9 +18,7 @@ export const serveCommand: Command = {
     exits: { 0: 'ended by a signal', 78: 'the configuration, the state folder or a token file is unusable' },
   },
   args: [],
-  options: {
-    config: { type: 'string', value: 'FILE', says: 'configuration; ./edgeward.yaml, then /etc/edgeward/edgeward.yaml' },
-  },
+  options: { config: configOption },
   async run(context) {
     const config = await loadServiceConfig({ file: context.text('config'), env: context.env });
     const logger = createLogger({ level: config.logLevel });

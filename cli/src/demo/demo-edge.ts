@@ -1,10 +1,10 @@
+/** A private NGINX in front of a small upstream, protected as any NGINX is: two lines in each server. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { type NginxBinary, type RunningNginx, startNginx, writeSnippets } from '@edgeward/nginx-njs';
 import type { PointConfig } from '@edgeward/sync-service';
 
-/** A private NGINX in front of a small upstream, protected as any NGINX is: two lines in each server. */
 export interface DemoServer {
   /** `server_name`, which requests name as their host. */
   host: string;

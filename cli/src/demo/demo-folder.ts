@@ -1,10 +1,10 @@
+/** A folder of its own for one demonstration, gone with it: a copy of the example policies, the configuration, the state. */
 import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A folder of its own for one demonstration, gone with it: a copy of the example policies, the configuration, the state. */
 export interface DemoFolder {
   path: string;
   policies: string;
@@ -14,12 +14,12 @@ export interface DemoFolder {
   remove(): Promise<void>;
 }
 
-const EXAMPLES = fileURLToPath(new URL('../../../examples/', import.meta.url));
+const examples = fileURLToPath(new URL('../../../examples/', import.meta.url));
 
 export async function createDemoFolder(): Promise<DemoFolder> {
   const path = await mkdtemp(join(tmpdir(), 'edgeward-demo-'));
   const policies = join(path, 'policies');
-  await cp(join(EXAMPLES, 'policies'), policies, { recursive: true });
+  await cp(join(examples, 'policies'), policies, { recursive: true });
   await mkdir(join(path, 'state'));
   const configFile = join(path, 'edgeward.yaml');
   await writeFile(configFile, await configuration());
@@ -39,7 +39,7 @@ export async function createDemoFolder(): Promise<DemoFolder> {
 
 /** The example configuration, with a state folder beside it and ports that are free on this machine. */
 async function configuration(): Promise<string> {
-  const text = await readFile(join(EXAMPLES, 'edgeward.yaml'), 'utf8');
+  const text = await readFile(join(examples, 'edgeward.yaml'), 'utf8');
   const [push, api] = [await freePort(9180), await freePort(9400)];
   return text
     .replace(/^stateDir: .*$/m, 'stateDir: state')

@@ -1,6 +1,6 @@
+/** One request of the demonstration: who asks for what, from which loopback address. */
 import { request } from 'node:http';
 
-/** One request of the demonstration: who asks for what, from which loopback address. */
 export interface DemoRequest {
   from: string;
   host: string;
@@ -14,7 +14,7 @@ export interface DemoAnswer {
   ref: string | null;
 }
 
-const TIMEOUT_MS = 5000;
+const timeoutMs = 5000;
 
 export function sendRequest(port: number, { from, host, method, path }: DemoRequest): Promise<DemoAnswer> {
   return new Promise((resolve, reject) => {
@@ -26,9 +26,9 @@ export function sendRequest(port: number, { from, host, method, path }: DemoRequ
       path,
       headers: { host },
       agent: false,
-      timeout: TIMEOUT_MS,
+      timeout: timeoutMs,
     });
-    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
+    outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)));
     outgoing.on('error', reject);
     outgoing.on('response', (response) => {
       response.resume();

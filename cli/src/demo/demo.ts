@@ -1,3 +1,7 @@
+/**
+ * The main job on real parts, in a minute: the example policies, a private NGINX, requests from several addresses,
+ * their verdicts, the ledger, an edit that changes the next verdict. Nothing outside its own temporary folder changes.
+ */
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StoredDenial } from '@edgeward/audit-collector';
@@ -12,17 +16,14 @@ import {
 } from '@edgeward/runtime';
 import { loadServiceConfig, type Service, type ServiceConfig, startService } from '@edgeward/sync-service';
 import type { Command, Context } from '../frame/command.ts';
+import { denialLine } from '../service/denial-line.ts';
 import { version } from '../version.ts';
 import { type DemoServer, startDemoEdge, startUpstream } from './demo-edge.ts';
 import { createDemoFolder, type DemoFolder, freePort } from './demo-folder.ts';
 import { destinationFile } from './demo-log.ts';
 import { type DemoAnswer, type DemoRequest, sendRequest } from './demo-requests.ts';
 
-/**
- * The main job on real parts, in a minute: the example policies, a private NGINX, requests from several addresses,
- * their verdicts, the ledger, an edit that changes the next verdict. Nothing outside its own temporary folder changes.
- */
-const SERVERS: readonly DemoServer[] = [
+const servers: readonly DemoServer[] = [
   { host: 'shop.example', bind: 'order-front' },
   { host: 'admin.example', bind: 'admin-front' },
   { host: 'reports.example', bind: 'reports' },
@@ -32,7 +33,7 @@ interface DemoStep extends DemoRequest {
   who: string;
 }
 
-const STEPS: readonly DemoStep[] = [
+const steps: readonly DemoStep[] = [
   { who: 'crm-1, env=prod', from: '127.0.10.4', host: 'shop.example', method: 'GET', path: '/v1/orders/7' },
   { who: 'crm-1, env=prod', from: '127.0.10.4', host: 'shop.example', method: 'DELETE', path: '/v1/orders/7' },
   { who: 'crm-dev-1, env=dev', from: '127.0.10.5', host: 'shop.example', method: 'GET', path: '/v1/orders/7' },
@@ -44,9 +45,9 @@ const STEPS: readonly DemoStep[] = [
   { who: 'nobody we know', from: '127.0.66.6', host: 'reports.example', method: 'GET', path: '/q3.pdf' },
 ];
 
-const WAIT_MS = 20_000;
+const waitMs = 20_000;
 
-export const demoCommand: Command = {
+export const demo: Command = {
   name: 'demo',
   summary: 'Show the main job on a private NGINX with the example policies.',
   help: {
@@ -60,7 +61,7 @@ export const demoCommand: Command = {
     exits: { 0: 'shown', 69: 'no suitable NGINX, and none could be fetched' },
   },
   args: [],
-  options: { once: { type: 'boolean', says: 'end after the demonstration instead of showing denials live' } },
+  options: { once: { type: 'boolean', says: 'End after the demonstration instead of showing denials live.' } },
   async run(context) {
     const folder = await createDemoFolder();
     const logger = createLogger({ level: 'info', destination: destinationFile(join(folder.path, 'edgeward.log')) });
@@ -87,7 +88,7 @@ async function show(context: Context, folder: DemoFolder, lifecycle: Lifecycle, 
   await say(strong('2. Requests from several addresses'));
   const denied = await sendAll(context, port, service);
   await say(`\n${strong('3. Each denial is in the audit ledger')}`);
-  for (const denial of denied) await say(`   ${denialLine(denial, context)}`);
+  for (const denial of denied) await context.out.write(`   ${shownDenial(denial, context)}`);
   await say(`\n${strong('4. Edit one label; the next request is judged by it, without a reload')}`);
   await editLabel(context, folder, port, service);
   if (context.flag('once') || !context.out.isTty) {
@@ -99,7 +100,7 @@ async function show(context: Context, folder: DemoFolder, lifecycle: Lifecycle, 
   await say(`\n${strong('Try it')} while this runs`);
   await say(nextSteps(folder, port, denied[0]));
   await say(strong('Denials as they come, until Ctrl-C'));
-  service.collector.onDenial((denial) => void say(`   ${denialLine(denial, context)}`));
+  service.collector.onDenial((denial) => void context.out.write(`   ${shownDenial(denial, context)}`));
   await lifecycle.ended;
 }
 
@@ -125,7 +126,7 @@ async function startEdge(
     folder: folder.path,
     point,
     port,
-    servers: SERVERS,
+    servers,
     upstreamPort: upstream.port,
   });
   lifecycle.onClose('nginx', () => nginx.stop());
@@ -137,7 +138,7 @@ async function sendAll(context: Context, port: number, service: Service): Promis
   const refs: string[] = [];
   const before = service.collector.denials({ newest: true, limit: 1 })[0]?.id ?? 0;
   let expected = 0;
-  for (const step of STEPS) {
+  for (const step of steps) {
     const answer = await sendRequest(port, step);
     await context.out.write(`   ${requestLine(step, answer, context)}\n`);
     if (answer.ref !== null) refs.push(answer.ref);
@@ -179,11 +180,9 @@ function requestLine(step: DemoStep, answer: DemoAnswer, { paint }: Context): st
   return `${status}  ${step.from.padEnd(12)} ${step.who.padEnd(20)} ${request}`;
 }
 
-function denialLine({ event }: StoredDenial, { paint }: Context): string {
-  const word = event.verdict === 'deny' ? paint.bad('DENY') : paint.warn('WOULD DENY (observe: passes)');
-  const near = event.missed === null ? '' : `; nearest ${event.nearestRule}: ${event.missed}`;
-  const rule = event.rule === null ? '' : ` ${event.rule}`;
-  return `${event.time.slice(11, 19)} ${word} ${event.source} → ${event.object} ${event.method} ${event.path}  ${event.reason}${rule}${near}  ${paint.dim(`ref ${event.ref}`)}`;
+/** As `edgeward denials` shows it; what a client sent is made harmless there. */
+function shownDenial({ event }: StoredDenial, { paint, now }: Context): string {
+  return denialLine({ denial: event, count: event.count, since: null }, now(), paint);
 }
 
 function nextSteps(folder: DemoFolder, port: number, denial: StoredDenial | undefined): string {
@@ -197,10 +196,10 @@ function nextSteps(folder: DemoFolder, port: number, denial: StoredDenial | unde
 }
 
 async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + WAIT_MS;
+  const deadline = Date.now() + waitMs;
   while (!(await holds())) {
     if (Date.now() > deadline) {
-      throw new EdgewardError('EDW_ERR_DEMO', `waiting until ${what}: not within ${WAIT_MS / 1000} s`, {
+      throw new EdgewardError('EDW_ERR_DEMO', `waiting until ${what}: not within ${waitMs / 1000} s`, {
         mend: 'Run it again; if it stays so, report the output and the machine.',
       });
     }

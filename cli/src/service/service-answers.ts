@@ -2,17 +2,8 @@
  * The answers of the status API, as far as they are shown to a person. `--json` passes them on as they came, so what is
  * not listed here is not lost.
  */
+import type { Finding, ObjectLoss } from '@edgeward/policy';
 import * as z from 'zod';
-
-interface ShownFinding {
-  severity: 'error' | 'warning';
-  code: string;
-  file: string;
-  line: number;
-  column: number;
-  message: string;
-  mend: string;
-}
 
 export interface ShownPoint {
   point: string;
@@ -34,7 +25,7 @@ export interface ShownPoint {
 export interface Held {
   revision: number;
   heldAtMs: number;
-  objects: { object: string; lostShare: number }[];
+  objects: ObjectLoss[];
 }
 
 export interface ShownStatus {
@@ -47,7 +38,7 @@ export interface ShownStatus {
     directory: string;
     revision: number;
     changedAtMs: number | null;
-    errors: ShownFinding[];
+    errors: Finding[];
     warnings: number;
     held: Held | null;
     nextChangeAtMs: number | null;
@@ -55,7 +46,7 @@ export interface ShownStatus {
   points: ShownPoint[];
 }
 
-const finding: z.ZodType<ShownFinding> = z.object({
+const finding: z.ZodType<Finding> = z.object({
   severity: z.enum(['error', 'warning']),
   code: z.string(),
   file: z.string(),

@@ -5,11 +5,12 @@
 import { once } from 'node:events';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { EdgewardError, messageOf, readSecret, systemCodeOf } from '@edgeward/runtime';
+import { loadServiceConfig, type ServiceConfig } from '@edgeward/sync-service';
 import type { ZodType } from 'zod';
+import { configOption } from '../config-option.ts';
 import type { Context, Option } from '../frame/command.ts';
 import { parseDurationMs } from '../frame/duration.ts';
 import { usageError } from '../frame/usage-error.ts';
-import { findService, type ServicePlace } from './service-config.ts';
 
 interface Asking<T> {
   method?: 'GET' | 'POST';
@@ -32,7 +33,7 @@ export interface ServiceClient {
 }
 
 export const serviceOptions: Record<string, Option> = {
-  config: { type: 'string', value: 'FILE', says: 'Default: ./edgeward.yaml, then /etc/edgeward/edgeward.yaml.' },
+  config: configOption,
   timeout: { type: 'string', value: 'TIME', says: 'How long to wait for an answer, as in 5s; 10s without it.' },
 };
 
@@ -42,13 +43,16 @@ export const serviceExits = {
   78: 'the configuration, or the token file that it names, is invalid',
 } as const;
 
+/** Where the service listens and what it wants to be shown, from its own configuration. */
+type ServicePlace = ServiceConfig['api'];
+
 const defaultTimeoutMs = 10_000;
 const maxAnswerBytes = 64 << 20;
 
 export async function openService(context: Context, command: string): Promise<ServiceClient> {
   const timeoutMs = durationOption(context, 'timeout', command) ?? defaultTimeoutMs;
   if (timeoutMs === 0) throw usageError('--timeout: no answer comes in no time', command);
-  const place = await findService(context.text('config'), context.env);
+  const { api: place } = await loadServiceConfig({ file: context.text('config'), env: context.env });
   const token = await readToken(place);
   return {
     async ask(asking) {
