@@ -24,10 +24,10 @@ export async function proofs(runs: number): Promise<Proof[]> {
   const again = repeated.filter((file) => !multiplied.includes(file));
   const times = Math.max(1, Math.ceil(runs / 4));
   return [
-    ...multiplied.map((file) => testProof(`${file} × ${runs}`, [file], { EDGEWARD_RUNS: String(runs) })),
+    ...multiplied.map((file) => testProof(`${file}, numbers × ${runs}`, [file], { EDGEWARD_RUNS: String(runs) })),
     ...again.map((file) =>
       testProof(
-        `${file}, ${times} times`,
+        `${file}, ${times} ${times === 1 ? 'run' : 'runs'}`,
         Array.from({ length: times }, () => file),
         {},
       ),
