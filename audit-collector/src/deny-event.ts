@@ -3,8 +3,7 @@
  * outside. The schema here gives the type's checks and `docs/deny-event.schema.json`; `denyEvent` makes one from a line
  * of a point's deny log and the labels that held at that revision. A query string never enters an event.
  */
-import { isIPv6, SocketAddress } from 'node:net';
-import type { Reason } from '@edgeward/policy';
+import { formatAddress, parseAddress, type Reason } from '@edgeward/policy';
 import * as z from 'zod';
 import type { DenyRecord } from './deny-log.ts';
 
@@ -93,7 +92,7 @@ export const denyEventSchema: z.ZodType<DenyEvent> = z
 
 /** What the policy in force said about both ends. Given in by whoever holds the policy. */
 export interface Labels {
-  /** Of several memberships the labels are merged: see `mergeLabels`. */
+  /** Of several memberships the labels are merged: differing values of a key, sorted and joined by a comma. */
   source(address: string, revision: number): SourceLabels;
   /** `bind` is what the point calls the object. null: no such object. */
   object(point: string, bind: string, revision: number): { name: string; labels: Record<string, string> } | null;
@@ -106,13 +105,6 @@ export interface SourceLabels {
   labels: Record<string, string>;
   /** The revision that these labels are of. */
   revision: number | null;
-}
-
-/** One label set for several memberships: a key with differing values becomes their sorted, comma-joined list. */
-export function mergeLabels(sets: readonly Record<string, string>[]): Record<string, string> {
-  const keys = [...new Set(sets.flatMap((set) => Object.keys(set)))].sort();
-  const valuesOf = (key: string): string[] => sets.flatMap((set) => (Object.hasOwn(set, key) ? [set[key] ?? ''] : []));
-  return Object.fromEntries(keys.map((key) => [key, [...new Set(valuesOf(key))].sort().join(',')]));
 }
 
 const maxPathBytes = 1024;
@@ -160,9 +152,8 @@ export function denyEvent(record: DenyRecord, point: string, labels: Labels): De
 /** One spelling for an address, so that a query finds it: IPv6 as RFC 5952, IPv4-mapped as IPv4, a unix socket as nothing. */
 export function canonicalAddress(text: string): string {
   if (text === 'unix:') return '';
-  if (!isIPv6(text) || text.includes('%')) return text;
-  const { address } = new SocketAddress({ address: text, family: 'ipv6' });
-  return /^::ffff:\d+\.\d+\.\d+\.\d+$/.test(address) ? address.slice('::ffff:'.length) : address;
+  const key = parseAddress(text);
+  return key === null ? text : formatAddress(key);
 }
 
 function requestOf(record: DenyRecord): Pick<DenyEvent, 'method' | 'path' | 'truncated' | 'host'> {

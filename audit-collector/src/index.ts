@@ -5,7 +5,6 @@ export {
   type DenyVerdict,
   denyEventSchema,
   type Labels,
-  mergeLabels,
   type SourceLabels,
 } from './deny-event.ts';
 export type { DenyRecord, UnparsedCause } from './deny-log.ts';

@@ -92,7 +92,7 @@ function cursorOf(
 ): FileCursor {
   const { dev, inode, size } = candidate;
   const own = stored.find((cursor) => fileKey(cursor) === fileKey(candidate) && headMatches(cursor, candidate.head));
-  // A file that was done and grew again is read on: a worker of the point may have kept it open for long.
+  // A file that was done and grew again is read on: whatever wrote it may have kept it open for long.
   if (own && held.has(own)) return own.state === 'done' && size > own.offset ? { ...own, state: 'reading' } : own;
   // Cut short but not begun anew: what is left was read.
   if (own && own.state !== 'copy') return { ...own, offset: size, state: 'reading' };

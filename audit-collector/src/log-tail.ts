@@ -41,7 +41,7 @@ export interface LogTailOptions {
   /** Aborted, `changed` settles at once. */
   signal: AbortSignal;
   pollIntervalMs?: number | undefined;
-  /** How long a file that was rotated away must be quiet; workers of NGINX reopen their log when they get to it. */
+  /** How long a file that was rotated away must be quiet: a line may be on its way into it. */
   lingerMs?: number | undefined;
 }
 

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import * as z from 'zod';
-import { type DenyEvent, denyEvent, denyEventSchema, mergeLabels } from '../src/deny-event.ts';
+import { type DenyEvent, denyEvent, denyEventSchema } from '../src/deny-event.ts';
 import { type DenyRecord, parseDenyLine } from '../src/deny-log.ts';
 import { denyLine, labels } from './kit.ts';
 
@@ -78,12 +78,6 @@ t.test('what a record says becomes what an event says', async (t) => {
     t.match(event, expect, name);
     t.ok(denyEventSchema.safeParse(event).success, `${name}: conforms to the schema`);
   }
-});
-
-t.test('labels of several memberships: differing values of a key are sorted and joined', async (t) => {
-  const merged = mergeLabels([{ app: 'shop', env: 'prod' }, { app: 'crm' }, { app: 'shop', __proto__: 'x' }]);
-  t.strictSame(merged, { app: 'crm,shop', env: 'prod' });
-  t.strictSame(mergeLabels([]), {});
 });
 
 t.test('docs/deny-event.schema.json is what the code checks', async (t) => {
