@@ -48,7 +48,8 @@ function kindOf(name: string): FileKind | null {
   return name.endsWith('.ndjson') ? 'ndjson' : null;
 }
 
-function unreadable(name: string, thrown: unknown): Finding {
+/** Never skipped: a rule that is in it would vanish. */
+export function unreadable(name: string, thrown: unknown): Finding {
   const mend = 'Make it readable for this process, or remove it; a name that begins with a dot is skipped.';
   return fileFinding('error', 'EDW_ERR_FILE_UNREADABLE', name, `Cannot be read: ${messageOf(thrown)}`, mend);
 }

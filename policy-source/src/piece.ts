@@ -16,11 +16,6 @@ export interface Position {
 /** `key` points at the key of the last step instead of its value; without such a key both are the same. */
 export type PathPart = 'value' | 'key';
 
-/** A SourceDocument that can also point at a key, for a finding about the key itself. */
-export interface LocatedDocument extends SourceDocument {
-  locate(path: Path, part?: PathPart): Position;
-}
-
 /** What parsing one text gave. A text with problems gives no document: half of one would mislead. */
 export type Parsed = { state: 'value'; value: unknown } | { state: 'empty' } | { state: 'broken'; problems: Problem[] };
 
@@ -29,18 +24,6 @@ export type Locator = (path: Path, part: PathPart) => Position;
 
 /** More documents than any inventory has; a file of millions of tiny ones would take the memory of the service. */
 const maxDocumentsPerFile = 1_000_000;
-
-/** What is left of a cut when the file is refused. */
-export function refuseCut(file: string, what: string, mend: string): Cut {
-  const finding = fileFinding('error', 'EDW_ERR_FILE_TOO_LARGE', file, `The file ${what}`, mend);
-  return { texts: [], lines: [], findings: [finding] };
-}
-
-/** A cut with too many pieces becomes a finding. */
-export function limitCut(cut: Cut, file: string): Cut {
-  if (cut.texts.length <= maxDocumentsPerFile) return cut;
-  return refuseCut(file, `holds more than ${maxDocumentsPerFile} documents`, 'Split it into several files.');
-}
 
 /** How one kind of file is parsed. Both see the text of one piece. */
 export interface Format {
@@ -59,15 +42,27 @@ export interface Piece {
   text: string;
   line: number;
   parsed: Parsed;
-  document: LocatedDocument | null;
+  document: SourceDocument | null;
 }
 
 export interface DocumentsRead {
-  documents: LocatedDocument[];
+  documents: SourceDocument[];
   findings: Finding[];
 }
 
-function documentOf(file: string, text: string, line: number, value: unknown, format: Format): LocatedDocument {
+/** What is left of a cut when the file is refused. */
+export function refuseCut(file: string, what: string, mend: string): Cut {
+  const finding = fileFinding('error', 'EDW_ERR_FILE_TOO_LARGE', file, `The file ${what}`, mend);
+  return { texts: [], lines: [], findings: [finding] };
+}
+
+/** A cut with too many pieces becomes a finding. */
+export function limitCut(cut: Cut, file: string): Cut {
+  if (cut.texts.length <= maxDocumentsPerFile) return cut;
+  return refuseCut(file, `holds more than ${maxDocumentsPerFile} documents`, 'Split it into several files.');
+}
+
+function documentOf(file: string, text: string, line: number, value: unknown, format: Format): SourceDocument {
   let locate: Locator | undefined;
   return {
     file,
@@ -132,7 +127,7 @@ function* findingsOf(file: string, pieces: readonly Piece[], cut: readonly Findi
 }
 
 export function documentsOf(file: string, pieces: readonly Piece[], cut: readonly Finding[]): DocumentsRead {
-  const documents: LocatedDocument[] = [];
+  const documents: SourceDocument[] = [];
   for (const piece of pieces) if (piece.document !== null) documents.push(piece.document);
   const findings: Finding[] = [];
   pushCapped(findings, findingsOf(file, pieces, cut));

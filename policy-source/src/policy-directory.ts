@@ -7,11 +7,9 @@
 import { readFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import type { Finding, SourceDocument } from '@edgeward/policy';
-import { messageOf } from '@edgeward/runtime';
-import { type FileKind, type Tree, type TreeFile, walkTree } from './directory-tree.ts';
+import { type FileKind, type Tree, type TreeFile, unreadable, walkTree } from './directory-tree.ts';
 import { cutNdjsonBytes, maxNdjsonBytes, ndjsonFormat } from './ndjson-documents.ts';
 import { type Cut, type DocumentsRead, documentsOf, type Format, type Piece, pieceSteps, refuseCut } from './piece.ts';
-import { fileFinding } from './problem.ts';
 import { cutYamlBytes, maxYamlBytes, yamlFormat } from './yaml-documents.ts';
 
 export interface DirectoryReading {
@@ -76,15 +74,7 @@ async function cutFile(file: TreeFile): Promise<Cut> {
   try {
     return cut(await readFile(file.path), file.name);
   } catch (thrown) {
-    const mend = 'Make the file readable for this process.';
-    const found = fileFinding(
-      'error',
-      'EDW_ERR_FILE_UNREADABLE',
-      file.name,
-      `Cannot be read: ${messageOf(thrown)}`,
-      mend,
-    );
-    return { texts: [], lines: [], findings: [found] };
+    return { texts: [], lines: [], findings: [unreadable(file.name, thrown)] };
   }
 }
 

@@ -1,14 +1,12 @@
 /** What holds for every document: written out and read back it is equal, and paths lead to where values begin. */
 import { isUtf8 } from 'node:buffer';
+import type { Path, SourceDocument } from '@edgeward/policy';
 import fc from 'fast-check';
 import t from 'tap';
 import { parseAllDocuments, stringify } from 'yaml';
-import type { LocatedDocument } from '../src/index.ts';
 import { ndjsonDocuments, yamlDocuments } from '../src/index.ts';
 import { jsonFault } from '../src/json-fault.ts';
 import { unitsBeforeFault } from '../src/text-encoding.ts';
-
-type Path = (string | number)[];
 
 const printable = fc.string({ unit: 'grapheme' }).filter((text) => !/[^\t\n\x20-\x7e\xa0-\u{10ffff}]/u.test(text));
 const key = fc.oneof(printable, fc.constantFrom('__proto__', 'constructor', 'kind', '<<', 'on', '1', 'null', '~'));
@@ -41,7 +39,7 @@ function at(value: unknown, path: Path): unknown {
   return path.reduce<unknown>((inner, step) => (inner as Record<string | number, unknown>)[step], value);
 }
 
-function textAt(text: string, document: LocatedDocument, path: Path): string {
+function textAt(text: string, document: SourceDocument, path: Path): string {
   const { line, column } = document.locate(path);
   return (text.split('\n')[line - 1] ?? '').slice(column - 1);
 }
