@@ -1,6 +1,8 @@
 import type { AddressKey, Interval } from './address.ts';
 import { predecessor, successor } from './address.ts';
 import type { CompiledObject, CompiledPolicy, CompiledRule, IntervalTable } from './compiled.ts';
+import { findingAt } from './field-reader.ts';
+import type { Finding } from './finding.ts';
 import type { Labelled } from './interval.ts';
 import { union } from './interval.ts';
 import { CLASS_LIMIT, pack } from './interval-table.ts';
@@ -26,6 +28,7 @@ export interface CompileMemo {
   objects: Record<string, { from: unknown[]; compiled: CompiledObject }>;
 }
 
+/** Throws EDW_ERR_TOO_FRAGMENTED; `compileFault` makes a finding of it. */
 export function compilePoint(resolution: Resolution, point: string, options: CompileOptions): CompiledPolicy {
   const objects: CompiledObject[] = [];
   const naming = rulesByObject(resolution);
@@ -36,6 +39,11 @@ export function compilePoint(resolution: Resolution, point: string, options: Com
   });
   const hash = options.digest(objects.map((object) => `${object.name} ${object.hash}\n`).join(''));
   return { format: 1, point, revision: options.revision, hash, objects };
+}
+
+/** What `compilePoint` threw, as a finding at the object that can't be compiled; null where the policy is not at fault. */
+export function compileFault(thrown: unknown): Finding | null {
+  return thrown instanceof Error ? ((thrown as { finding?: Finding }).finding ?? null) : null;
 }
 
 /** Every point that protects something, sorted. */
@@ -95,7 +103,7 @@ function compileFresh(
   management: Interval[],
   digest: Digest,
 ): CompiledObject {
-  const classified = classify(object.name, rules);
+  const classified = classify(object, rules);
   const body = {
     bind: object.bind,
     kind: object.kind,
@@ -108,21 +116,8 @@ function compileFresh(
     classes: classified.classes,
     sources: pack(classified.intervals),
   };
-  const hash = digest(JSON.stringify([object.name, body]));
-  return {
-    name: object.name,
-    hash,
-    bind: body.bind,
-    kind: body.kind,
-    protocol: body.protocol,
-    mode: body.mode,
-    ports: body.ports,
-    trustedProxies: body.trustedProxies,
-    failsafe: body.failsafe,
-    rules: body.rules,
-    classes: body.classes,
-    sources: body.sources,
-  };
+  // Equal content gives equal bytes: keys stand in this order, here and in what is hashed.
+  return Object.assign({ name: object.name, hash: digest(JSON.stringify([object.name, body])) }, body);
 }
 
 function compileRule(rule: ResolvedRule): CompiledRule {
@@ -142,7 +137,7 @@ interface Edge {
 }
 
 /** Sweeps over the edges of all groups; between two edges the set of groups, and so the set of rules, is constant. */
-function classify(object: string, rules: ResolvedRule[]): { intervals: Labelled[]; classes: number[][] } {
+function classify(object: ProtectedObject, rules: ResolvedRule[]): { intervals: Labelled[]; classes: number[][] } {
   const groups: Group[] = [];
   const ruleIndices: number[][] = [];
   rules.forEach((rule, index) => {
@@ -161,7 +156,10 @@ function classify(object: string, rules: ResolvedRule[]): { intervals: Labelled[
   return { intervals, classes: names.classes };
 }
 
-function classNames(object: string, ruleIndices: number[][]): { classes: number[][]; classOf(open: number[]): number } {
+function classNames(
+  object: ProtectedObject,
+  ruleIndices: number[][],
+): { classes: number[][]; classOf(open: number[]): number } {
   const classes: number[][] = [];
   const byGroups: Record<string, number> = Object.create(null);
   const byRules: Record<string, number> = Object.create(null);
@@ -241,7 +239,8 @@ function sameParts(a: unknown[], b: unknown[]): boolean {
   return a.length === b.length && a.every((part, i) => part === b[i]);
 }
 
-function tooFragmented(object: string): Error {
-  const error = new Error(`the rules of '${object}' divide its sources into more than ${CLASS_LIMIT} classes`);
-  return Object.assign(error, { code: 'EDW_ERR_TOO_FRAGMENTED' });
+function tooFragmented(object: ProtectedObject): Error {
+  const code = 'EDW_ERR_TOO_FRAGMENTED';
+  const message = `the rules of '${object.name}' divide its sources into more than ${CLASS_LIMIT} classes`;
+  return Object.assign(new Error(message), { code, finding: findingAt(object.document, ['name'], code, message) });
 }

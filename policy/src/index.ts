@@ -1,6 +1,6 @@
 export { type AddressKey, formatAddress, type Interval, keyFromBytes, parseAddress, parseCidr } from './address.ts';
 export { POLICY_ERRORS, POLICY_WARNINGS, type PolicyCode } from './codes.ts';
-export { type CompileMemo, compilePoint, type Digest, pointsOf } from './compile.ts';
+export { type CompileMemo, compileFault, compilePoint, type Digest, pointsOf } from './compile.ts';
 export type * from './compiled.ts';
 export { viewOf } from './compiled-view.ts';
 export {

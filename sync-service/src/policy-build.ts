@@ -1,6 +1,7 @@
 import {
   type CompiledPolicy,
   type CompileMemo,
+  compileFault,
   compilePoint,
   type Document,
   type DocumentMemo,
@@ -8,7 +9,6 @@ import {
   linkModel,
   lint,
   type ObjectViews,
-  POLICY_ERRORS,
   pointViews,
   type Resolution,
   resolve,
@@ -84,19 +84,12 @@ function compileAll(
     try {
       policies.set(point, compilePoint(resolution, point, { revision: 0, digest: sha256Hex, memo }));
     } catch (thrown) {
-      if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EDW_ERR_TOO_FRAGMENTED')) throw thrown;
-      findings.push(fragmented(resolution, point, thrown.message));
+      const fault = compileFault(thrown);
+      if (fault === null) throw thrown;
+      findings.push(fault);
     }
   }
   return policies.size === points.length ? policies : null;
-}
-
-function fragmented(resolution: Resolution, point: string, message: string): Finding {
-  const objects = resolution.objects.filter((object) => object.point === point);
-  const document = (objects.find(({ name }) => message.includes(`'${name}'`)) ?? objects[0])?.document;
-  const code = 'EDW_ERR_TOO_FRAGMENTED';
-  const place = document?.locate(['name']) ?? { line: 1, column: 1 };
-  return { severity: 'error', code, file: document?.file ?? '', ...place, message, mend: POLICY_ERRORS[code] };
 }
 
 /** Views of what was compiled; objects of a point that is not served here are compiled for their tests alone. */

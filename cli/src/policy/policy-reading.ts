@@ -4,12 +4,12 @@
  */
 import { join } from 'node:path';
 import {
+  compileFault,
   compilePoint,
   type Finding,
   linkModel,
   lint,
   type Model,
-  POLICY_ERRORS,
   pointsOf,
   type Resolution,
   resolve,
@@ -67,18 +67,11 @@ export function findCompileErrors(resolution: Resolution): Finding[] {
       compilePoint(resolution, point, { revision: 0, digest: sha256Hex });
       return [];
     } catch (thrown) {
-      if (!(thrown instanceof Error && 'code' in thrown && thrown.code === 'EDW_ERR_TOO_FRAGMENTED')) throw thrown;
-      return [fragmented(resolution, point, thrown.message)];
+      const fault = compileFault(thrown);
+      if (fault === null) throw thrown;
+      return [fault];
     }
   });
-}
-
-function fragmented(resolution: Resolution, point: string, message: string): Finding {
-  const objects = resolution.objects.filter((it) => it.point === point);
-  const named = objects.find(({ name }) => message.includes(`'${name}'`)) ?? objects[0];
-  const code = 'EDW_ERR_TOO_FRAGMENTED';
-  const place = named?.document.locate(['name']) ?? { line: 1, column: 1 };
-  return { severity: 'error', code, file: named?.document.file ?? '', ...place, message, mend: POLICY_ERRORS[code] };
 }
 
 /** Where a finding stands, as an editor or a terminal can open it. */
