@@ -23,7 +23,7 @@ export const POLICY_ERRORS = {
     'Begin with `/`, write it decoded, without `%`, `?`, `#`, `//`, `.` and `..` segments, `*` only in a final `/*`.',
   EDW_ERR_DUPLICATE_NAME: 'Rename one of the two.',
   EDW_ERR_DUPLICATE_RULE: 'Rename one of the two; every verdict names its rule by this id.',
-  EDW_ERR_DUPLICATE_BIND: 'Give each virtual server at one point a `bind` of its own.',
+  EDW_ERR_DUPLICATE_BIND: 'Give each object at one point a `bind` of its own; that of a workload is its name.',
   EDW_ERR_UNKNOWN_NETWORK: 'Correct the name, or add the Network.',
   EDW_ERR_UNKNOWN_SERVICE: 'Correct the name, or add the Service.',
   EDW_ERR_TO_NOTHING: 'Correct the selector, or label the object that is meant.',

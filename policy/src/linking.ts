@@ -117,22 +117,22 @@ function checkNames(model: Model, findings: Finding[]): void {
   });
 }
 
+/** A workload that is protected has its name for a bind: at one point it must not stand in for a server's. */
 function checkBinds(model: Model, findings: Finding[]): void {
-  const taken: Record<string, Placed<VirtualServer>> = Object.create(null);
+  const taken: Record<string, Placed<Document>> = Object.create(null);
+  const take = (it: Placed<VirtualServer | Workload>, bind: string, key: 'bind' | 'name'): void => {
+    if (bind === '') return;
+    const place = `${it.value.point} ${bind}`;
+    const other = taken[place];
+    if (other === undefined) taken[place] = it;
+    else if (other.value.name !== it.value.name)
+      duplicate(findings, it, other, 'EDW_ERR_DUPLICATE_BIND', [key], `'${bind}' at the point '${it.value.point}'`);
+  };
   model.virtualServers.forEach((server) => {
-    if (server.value.bind === '') return;
-    const key = `${server.value.point} ${server.value.bind}`;
-    const other = taken[key];
-    if (other === undefined) taken[key] = server;
-    else if (other.value.name !== server.value.name)
-      duplicate(
-        findings,
-        server,
-        other,
-        'EDW_ERR_DUPLICATE_BIND',
-        ['bind'],
-        `'${server.value.bind}' at the point '${server.value.point}'`,
-      );
+    take(server, server.value.bind, 'bind');
+  });
+  model.workloads.forEach((workload) => {
+    if (workload.value.point !== null) take(workload, workload.value.name, 'name');
   });
 }
 

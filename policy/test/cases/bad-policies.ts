@@ -257,6 +257,12 @@ const twice: Case[] = [
     documents: [server(), server({ name: 'other' })],
     finds: [['EDW_ERR_DUPLICATE_BIND', '1.bind']],
   },
+  {
+    // It would take the server's place at the point, in observe.
+    name: 'a protected workload that has the bind of a server at its point for a name',
+    documents: [host({ name: 'order-front', point: 'edge-1' }), server({ bind: 'order-front' })],
+    finds: [['EDW_ERR_DUPLICATE_BIND', '0.name']],
+  },
 ];
 
 export const badPolicies: Case[] = [...selectors, ...sources, ...conditions, ...rest, ...tests, ...twice];
