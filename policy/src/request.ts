@@ -54,7 +54,8 @@ export function pathMatches(pattern: string, path: string): boolean {
 /** Lower case, without port and final dot; null where nothing is left. */
 export function plainHost(authority: string): string | null {
   const host = authority
-    .toLowerCase()
+    // ASCII alone, as servers do it: Unicode would make a `k` of the Kelvin sign, and another host of this one.
+    .replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase())
     .replace(/:[0-9]*$/, '')
     .replace(/\.$/, '');
   return host === '' ? null : host;

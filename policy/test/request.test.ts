@@ -87,6 +87,7 @@ t.test('a host is lower case, without port and final dot', async (t) => {
   const table: [string, string | null | undefined][] = [
     ['h', 'h'],
     ['H.Example', 'h.example'],
+    ['AZ.ban\u212a', 'az.ban\u212a'],
     ['h:', 'h'],
     ['h:80', 'h'],
     ['h:9', 'h'],

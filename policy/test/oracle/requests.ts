@@ -69,7 +69,7 @@ const readPath = (rest: string): string | null => {
 
 const plainHost = (host: string): string =>
   host
-    .toLowerCase()
+    .replace(/[A-Z]/g, (capital) => String.fromCharCode(capital.charCodeAt(0) + 32))
     .replace(/:[0-9]*$/, '')
     .replace(/\.$/, '');
 
