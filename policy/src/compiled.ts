@@ -25,7 +25,7 @@ export interface CompiledObject {
   protocol: 'http' | 'tcp';
   mode: Mode;
   ports: PortRange[];
-  /** Interval table (see `intervals`) of the peers whose X-Forwarded-For is believed, or null. */
+  /** Interval table of the peers whose X-Forwarded-For is believed, or null. */
   trustedProxies: IntervalTable | null;
   /** Interval table of the sources that may always reach tcp/22, or null. */
   failsafe: IntervalTable | null;

@@ -2,6 +2,7 @@ import { formatAddress, parseAddress } from './address.ts';
 import type { LoadedPolicy } from './decide.ts';
 import { decideFor, judgedAddress } from './decide.ts';
 import type { Flow, Mode, Verdict } from './flow.ts';
+import { describeTarget } from './flow-text.ts';
 import type { Identities, SourceIdentity } from './identity.ts';
 import { nearestRule } from './nearest-rule.ts';
 import type { Labels } from './selector.ts';
@@ -74,10 +75,8 @@ function inWords(it: Explanation, flow: Flow): string {
     .join(',');
   const names = it.source.workloads.concat(it.source.networks).join(', ');
   const who = `${it.source.address}${names === '' ? '' : ` (${names}${labels === '' ? '' : `; ${labels}`})`}`;
-  const what =
-    flow.method === undefined && flow.path === undefined ? '' : ` ${flow.method ?? 'GET'} ${flow.path ?? '/'}`;
   const word = it.verdict === 'allow' ? 'ALLOW' : it.mode === 'observe' ? 'would DENY (observe: passes)' : 'DENY';
   const rule = it.rule === null ? '' : ` '${it.rule}'`;
   const near = it.nearestRule === null ? '' : `; nearest rule '${it.nearestRule}': ${it.missed}`;
-  return `${word} ${who} → ${it.object} ${flow.port}${what}: ${reasonInWords(it.reason)}${rule}${near}`;
+  return `${word} ${who} → ${it.object} ${describeTarget(flow)}: ${reasonInWords(it.reason)}${rule}${near}`;
 }

@@ -14,6 +14,7 @@ export {
 export { type Explanation, explain, reasonInWords } from './explain.ts';
 export type * from './finding.ts';
 export type * from './flow.ts';
+export { describeFlow } from './flow-text.ts';
 export { type Identities, identitiesOf, type SourceIdentity } from './identity.ts';
 export type { Labelled } from './interval.ts';
 export { lookup, pack, unpack } from './interval-table.ts';
@@ -22,7 +23,7 @@ export { type LintOptions, lint } from './lint.ts';
 export { lostFlows, type ObjectLoss } from './loss.ts';
 export type { Document, Model, ProtectedObject } from './model.ts';
 export { nearestRule } from './nearest-rule.ts';
-export { describeFlow, type ObjectViews, pointViews, runPolicyTests, type TestResult } from './policy-tests.ts';
+export { type ObjectViews, pointViews, runPolicyTests, type TestResult } from './policy-tests.ts';
 export { formatPortRange, parsePort } from './ports.ts';
 export { type Group, nextChangeMs, type Resolution, resolve } from './resolve.ts';
 export { type Labels, type Selector, selects } from './selector.ts';

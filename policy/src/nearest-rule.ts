@@ -5,14 +5,13 @@ import type { Identities } from './identity.ts';
 import { contains } from './interval.ts';
 import type { ProtectedObject, Workload } from './model.ts';
 import { formatPortRange, includesPort, parsePort } from './ports.ts';
+import type { PlainRequest } from './request.ts';
 import { conditionMatches, plainRequest } from './request.ts';
 import type { ResolvedRule } from './resolve.ts';
 import type { LabelCondition, Labels, Selector } from './selector.ts';
 import { formatCondition, holdsFor, selects } from './selector.ts';
 
-/** Why a denied flow was not allowed: the allow rule that came nearest and the one condition that failed. */
-
-/** The allow rule for this object that lacks least, and the first thing that it lacks. */
+/** Why a denied flow was not allowed: the allow rule for this object that lacks least, and the first thing it lacks. */
 export function nearestRule(
   identities: Identities,
   object: ProtectedObject,
@@ -115,10 +114,7 @@ function missedRequest(rule: ResolvedRule, object: ProtectedObject, flow: Flow):
   return best;
 }
 
-function missedConditions(
-  condition: HttpCondition,
-  request: { method: string; path: string; host: string | null },
-): string[] {
+function missedConditions(condition: HttpCondition, request: PlainRequest): string[] {
   const lacks: string[] = [];
   if (condition.methods !== undefined && condition.methods.indexOf(request.method) < 0)
     lacks.push(`method: ${request.method} is not ${condition.methods.join(', ')}`);

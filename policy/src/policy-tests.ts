@@ -6,6 +6,7 @@ import { decide } from './decide.ts';
 import { findingAt } from './field-reader.ts';
 import type { Finding } from './finding.ts';
 import type { Flow, Verdict } from './flow.ts';
+import { describeFlow } from './flow-text.ts';
 import type { Resolution } from './resolve.ts';
 
 /** The tests that a policy brings along: flows and what must become of them. */
@@ -19,19 +20,17 @@ export interface TestResult {
   line: number;
 }
 
-/** Judges every test; `views` spares a second compile where the points are compiled already. */
+/** Judges every test. Where only the inventory moved, one that fails is a warning. */
 export function runPolicyTests(
   resolution: Resolution,
-  digest: Digest,
+  views: ObjectViews,
   inventoryOnly: boolean,
-  views?: ObjectViews,
 ): { results: TestResult[]; findings: Finding[] } {
   const results: TestResult[] = [];
   const findings: Finding[] = [];
-  const judged = views ?? pointViews(resolution, digest);
   resolution.model.policies.forEach((policy) => {
     policy.value.tests.forEach((test, i) => {
-      const got = decide(judged.forObject(test.flow.to), test.flow);
+      const got = decide(views.forObject(test.flow.to), test.flow);
       const place = policy.document.locate(['tests', i]);
       const passed = got.verdict === test.expect;
       results.push({
@@ -64,7 +63,7 @@ export interface ObjectViews {
 }
 
 /** Views of the points that are asked for, each compiled once. */
-export function pointViews(resolution: Resolution, digest: Digest): { forObject(name: string): LoadedPolicy } {
+export function pointViews(resolution: Resolution, digest: Digest): ObjectViews {
   const points: Record<string, string> = Object.create(null);
   resolution.objects.forEach((object) => {
     points[object.name] = object.point;
@@ -81,10 +80,4 @@ export function pointViews(resolution: Resolution, digest: Digest): { forObject(
       return view;
     },
   };
-}
-
-export function describeFlow(flow: Flow): string {
-  const request =
-    flow.method === undefined && flow.path === undefined ? '' : ` ${flow.method ?? 'GET'} ${flow.path ?? '/'}`;
-  return `${flow.from} → ${flow.to} ${flow.port}${request}`;
 }

@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import {
-  compilePoint,
   decide,
   type Finding,
   type Flow,
@@ -36,5 +35,3 @@ export function compileDocuments(documents: unknown[], now: string): Compiled {
   const views = pointViews(resolution, digest);
   return { resolution, findings, decide: (flow) => decide(views.forObject(flow.to), flow) };
 }
-
-export { compilePoint };

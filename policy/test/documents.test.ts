@@ -8,6 +8,7 @@ import {
   POLICY_ERRORS,
   POLICY_WARNINGS,
   pointsOf,
+  pointViews,
   resolve,
   runPolicyTests,
 } from '@edgeward/policy';
@@ -43,7 +44,7 @@ function read({
     const resolution = resolve(model, Date.parse(now));
     findings.push(...lint(resolution, { inventoryOnly }));
     for (const point of pointsOf(resolution)) compilePoint(resolution, point, { revision: 0, digest });
-    findings.push(...runPolicyTests(resolution, digest, inventoryOnly).findings);
+    findings.push(...runPolicyTests(resolution, pointViews(resolution, digest), inventoryOnly).findings);
   }
   const found = findings.map(({ code, column }): Found => [code, places[column - 1] ?? 'nowhere']);
   return { findings, found: found.sort() };

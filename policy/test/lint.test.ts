@@ -1,6 +1,6 @@
 /** What findings about the meaning of a policy say, and what becomes of a rule that they let through. */
 import type { Finding } from '@edgeward/policy';
-import { runPolicyTests } from '@edgeward/policy';
+import { pointViews, runPolicyTests } from '@edgeward/policy';
 import t from 'tap';
 import { host, NOW, network, policy, rule, server, shop, workload } from './cases/case.ts';
 import { compileDocuments, digest } from './compiled.ts';
@@ -161,7 +161,8 @@ t.test('tests say what they expected, what they got and by which rule', async (t
       ],
     },
   ];
-  const { results, findings } = runPolicyTests(compileDocuments(documents, NOW).resolution, digest, false);
+  const { resolution } = compileDocuments(documents, NOW);
+  const { results, findings } = runPolicyTests(resolution, pointViews(resolution, digest), false);
   t.match(results, [
     { policy: 'p', passed: true, expect: 'allow', got: { verdict: 'allow', rule: 'yes' }, file: 'test.yaml' },
     { passed: false, got: { verdict: 'deny', reason: 'denied-by-rule', rule: 'no' } },

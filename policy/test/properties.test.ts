@@ -9,6 +9,7 @@ import {
   linkModel,
   lint,
   pointsOf,
+  pointViews,
   type Resolution,
   resolve,
   runPolicyTests,
@@ -56,7 +57,7 @@ function compile({ documents, nowMs }: Omit<Directory, 'stock'>, reuse?: Reuse):
   const policies = pointsOf(resolution).map((point) =>
     compilePoint(resolution, point, { revision: 0, digest, ...memo }),
   );
-  const tests = runPolicyTests(resolution, digest, true).results;
+  const tests = runPolicyTests(resolution, pointViews(resolution, digest), true).results;
   const groups = Object.values(resolution.groups).sort((a, b) => (a.term < b.term ? -1 : 1));
   return { findings, policies: JSON.stringify(policies), beside: JSON.stringify([groups, tests]), resolution };
 }

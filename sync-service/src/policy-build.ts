@@ -63,7 +63,7 @@ export function createBuilder(points: readonly string[]): Builder {
       before = resolution;
       const policies = compileAll(resolution, points, compileMemo, findings);
       if (policies === null) return { state: 'refused', findings };
-      const tests = runPolicyTests(resolution, sha256Hex, inventoryOnly, viewsOf(resolution, policies));
+      const tests = runPolicyTests(resolution, viewsOf(resolution, policies), inventoryOnly);
       findings.push(...tests.findings);
       if (hasErrors(findings)) return { state: 'refused', findings };
       const hash = sha256Hex([...policies].map(([point, policy]) => `${point} ${policy.hash}\n`).join(''));

@@ -44,7 +44,7 @@ function check(blocks: readonly Block[]): Checked {
 t.test('the examples are one directory without errors and without warnings, whose tests pass', async (t) => {
   const { findings, resolution } = check(good);
   t.strictSame(findings, []);
-  const { results } = runPolicyTests(resolution, sha256Hex, false);
+  const { results } = runPolicyTests(resolution, pointViews(resolution, sha256Hex), false);
   t.ok(results.length >= 8, 'there are tests');
   t.strictSame(
     results.filter(({ passed }) => !passed).map(({ flow, got }) => ({ flow, got })),

@@ -2,7 +2,9 @@
 import {
   describeFlow,
   explain,
+  type Flow,
   identitiesOf,
+  type ObjectViews,
   POLICY_ERRORS,
   pointViews,
   runPolicyTests,
@@ -35,11 +37,12 @@ export const test: Command = {
 async function runTests(context: Context): Promise<ExitCode> {
   const reading = await readSoundPolicy(context, context.args[0] ?? '');
   if (reading === null) return 3;
-  const { results } = runPolicyTests(reading.resolution, sha256Hex, false);
+  const views = pointViews(reading.resolution, sha256Hex);
+  const { results } = runPolicyTests(reading.resolution, views, false);
   const passed = results.filter((result) => result.passed).length;
   const failed = results.length - passed;
   if (context.json) await context.printJson({ passed, failed, results });
-  else await printResults(context, reading, results, failed);
+  else await printResults(context, reading, results, wordsFor(reading, views));
   return failed > 0 ? 3 : 0;
 }
 
@@ -47,14 +50,15 @@ async function printResults(
   { out, err, paint }: Context,
   reading: PolicyReading,
   results: TestResult[],
-  failed: number,
+  words: (flow: Flow) => string,
 ): Promise<void> {
+  const failed = results.filter((result) => !result.passed).length;
   const lines = results.map((result) => {
     const place = placeOf(reading.directory, result);
     const flow = describeFlow(result.flow);
     if (result.passed) return `${paint.good('ok  ')}  ${printable(`${place}  ${flow}: ${result.expect}`)}\n`;
     const said = printable(`${place}  ${flow}: expected ${result.expect}, got ${result.got.verdict}`);
-    return `${paint.bad('FAIL')}  ${said}\n      ${printable(wordsOf(reading, result))}\n`;
+    return `${paint.bad('FAIL')}  ${said}\n      ${printable(words(result.flow))}\n`;
   });
   const tally = `${results.length - failed} passed, ${failed} failed`;
   const mend = failed > 0 ? `${POLICY_ERRORS.EDW_ERR_TEST_FAILED}\n` : '';
@@ -62,6 +66,7 @@ async function printResults(
   if (results.length === 0) await err.write('No policy has `tests:`; add some, they guard every later edit.\n');
 }
 
-function wordsOf({ resolution }: PolicyReading, { flow }: TestResult): string {
-  return explain(identitiesOf(resolution), pointViews(resolution, sha256Hex).forObject(flow.to), flow).words;
+function wordsFor({ resolution }: PolicyReading, views: ObjectViews): (flow: Flow) => string {
+  const identities = identitiesOf(resolution);
+  return (flow) => explain(identities, views.forObject(flow.to), flow).words;
 }
