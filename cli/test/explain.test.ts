@@ -1,5 +1,6 @@
 /** `edgeward explain` of one flow, and `edgeward compile`. */
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { lstatSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { examplePolicies, run } from './fixtures/run.ts';
@@ -114,6 +115,18 @@ t.test('compile writes the same bytes for the same policy, to a file or to stdou
   const json = JSON.parse((await compile('--point', 'edge-1', '--out', file, '--json')).out) as { bytes: number };
   t.equal(json.bytes, statSync(file).size);
   t.equal(readFileSync(file, 'utf8'), text);
+});
+
+t.test('compile writes through a link, and replaces no pipe or device', async (t) => {
+  const dir = t.testdir({ 'edge-1.json': '', link: t.fixture('symlink', 'edge-1.json') });
+  execFileSync('mkfifo', [join(dir, 'pipe')]);
+  t.equal((await compile('--point', 'edge-1', '--out', join(dir, 'link'))).code, 0);
+  t.ok(lstatSync(join(dir, 'link')).isSymbolicLink());
+  t.match(JSON.parse(readFileSync(join(dir, 'edge-1.json'), 'utf8')), { format: 1 });
+  const { code, err } = await compile('--point', 'edge-1', '--out', join(dir, 'pipe'));
+  t.equal(code, 2);
+  t.match(err, /EDW_ERR_OUT_FILE: .*no regular file/);
+  t.ok(statSync(join(dir, 'pipe')).isFIFO());
 });
 
 t.test('compile --dry-run writes nothing', async (t) => {

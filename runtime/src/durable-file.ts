@@ -3,7 +3,7 @@
  * or the new one, never half of either. Nothing here knows what the content means.
  */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { EdgewardError, messageOf } from './errors.ts';
 
@@ -36,7 +36,8 @@ export function systemCodeOf(thrown: unknown): string | null {
 
 /**
  * Replaces `path` whole: temporary file in the same folder, fsync, rename, fsync of the folder. An iterable is written
- * piece by piece and never held whole. `mode` defaults to 0600 and is set whatever the umask says.
+ * piece by piece and never held whole. `mode` defaults to 0600 and is set whatever the umask says. What stands there and
+ * is no regular file is left alone: root could rename a file over /dev/null, for every program of the machine.
  */
 export async function writeDurably(
   path: string,
@@ -44,6 +45,7 @@ export async function writeDurably(
   options: { mode?: number } = {},
 ): Promise<void> {
   try {
+    await refuseSpecial(path);
     const unfinished = await writeUnfinished(path, data, options.mode ?? 0o600);
     await withCleanup(unfinished, () => rename(unfinished, path));
     await syncFolder(dirname(path));
@@ -53,6 +55,15 @@ export async function writeDurably(
       ? stateWriteError(path, thrown)
       : thrown;
   }
+}
+
+async function refuseSpecial(path: string): Promise<void> {
+  // Through links, as /dev/stdout is one. What can't be looked at is not there, or is told by the write itself.
+  const found = await stat(path).catch(() => null);
+  if (found === null || found.isFile()) return;
+  throw new EdgewardError('EDW_ERR_STATE_WRITE', `writing ${path}: it is no regular file`, {
+    mend: 'Name a file. A device, a pipe or a folder can not be replaced by one.',
+  });
 }
 
 /** The bytes on disk under a temporary name beside `path`; the caller renames or links it. */

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
@@ -45,6 +46,17 @@ t.test('a write that fails keeps the old content and leaves nothing behind', asy
   await t.rejects(writeDurably(join(dir, 'state'), broken()), { message: 'the source broke' });
   t.equal(readFileSync(join(dir, 'state'), 'utf8'), 'old');
   t.strictSame(readdirSync(dir), ['state']);
+});
+
+t.test('what is no regular file is never replaced', async (t) => {
+  const dir = t.testdir({ folder: {}, link: t.fixture('symlink', 'pipe') });
+  execFileSync('mkfifo', [join(dir, 'pipe')]);
+  for (const name of ['folder', 'pipe', 'link']) {
+    const refused = { code: 'EDW_ERR_STATE_WRITE', message: /it is no regular file/ };
+    await t.rejects(writeDurably(join(dir, name), 'new'), refused, name);
+  }
+  t.ok(statSync(join(dir, 'pipe')).isFIFO());
+  t.strictSame(readdirSync(dir).sort(), ['folder', 'link', 'pipe']);
 });
 
 t.test('a folder that cannot be written gives a coded error whose mend fits', async (t) => {

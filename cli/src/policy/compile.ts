@@ -1,4 +1,5 @@
 /** `edgeward compile DIR --point NAME --out FILE`: what one point would receive, to look at or to compare. */
+import { realpath } from 'node:fs/promises';
 import { type CompiledPolicy, compilePoint, pointsOf } from '@edgeward/policy';
 import { EdgewardError, messageOf, sha256Hex, systemCodeOf, writeDurably } from '@edgeward/runtime';
 import type { Command, Context } from '../frame/command.ts';
@@ -51,7 +52,9 @@ async function runCompile(context: Context): Promise<ExitCode> {
 
 async function writePolicy(context: Context, policy: CompiledPolicy, text: string, file: string): Promise<void> {
   const dry = context.flag('dry-run');
-  if (!dry) await writeDurably(file, text, { mode: 0o644 }).catch((thrown: unknown) => throwOutFile(thrown));
+  // A link stays one: replaced itself, /dev/stdout would be gone for every program of the machine.
+  const target = await realpath(file).catch(() => file);
+  if (!dry) await writeDurably(target, text, { mode: 0o644 }).catch((thrown: unknown) => throwOutFile(thrown));
   const { point, revision, hash, objects } = policy;
   const bytes = Buffer.byteLength(text);
   if (context.json) {
