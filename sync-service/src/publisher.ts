@@ -78,8 +78,8 @@ interface Held {
 
 /** A greater share of an object's flows is not taken away without a person. */
 const HOLD_ABOVE = 0.5;
-/** setTimeout takes no longer delay. */
-const LONGEST_DELAY_MS = 2_147_483_647;
+/** A timer knows nothing of a clock that was set, or of a machine that slept: the time of day is looked at this often. */
+const LONGEST_DELAY_MS = 60_000;
 
 export function createPublisher(options: PublisherOptions): Publisher {
   const { cache, clock, logger } = options;
@@ -206,6 +206,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     if (next === null) return;
     const delayMs = Math.min(Math.max(0, next - clock.now()), LONGEST_DELAY_MS);
     cancelTimer = clock.after(delayMs, () => {
+      if (clock.now() < next) return schedule();
       oneAtATime(tick).catch((cause: unknown) =>
         logger.error({ event: 'recompile_failed', err: cause }, messageOf(cause)),
       );

@@ -94,6 +94,16 @@ t.test('what time ends takes effect at that instant and is never held', async (t
     await it.publisher.tick();
     t.equal(it.verdict('10.30.1.1'), 'unknown-source');
   });
+  t.test('within a minute after the clock was set forward, or the machine slept', async (t) => {
+    let forwardMs = 0;
+    const it = await stage(t, { setForwardMs: () => forwardMs });
+    await it.offer(changed(site, { policy: until(24 * 60) }));
+    forwardMs = 24 * 60 * minuteMs;
+    await it.clock.advance(minuteMs);
+    await it.close();
+    t.equal(it.verdict('10.30.1.1'), 'unknown-source');
+    t.strictSame(it.published, [1, 2]);
+  });
   t.test('a delay longer than a timer takes is waited for in pieces', async (t) => {
     const days = 60;
     const it = await stage(t);
