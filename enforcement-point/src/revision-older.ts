@@ -7,7 +7,7 @@ export function revisionOlder(point: string, offered: number, held: number): Edg
     'EDW_ERR_REVISION_OLDER',
     `applying revision ${offered} to ${point}: it holds revision ${held}`,
     {
-      mend: 'Publish the policy again: the new revision counts from the highest one found. If two services write this point, stop one.',
+      mend: 'Let one sync service with one state folder push to this point.',
     },
   );
 }

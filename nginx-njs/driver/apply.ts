@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Applied } from '@edgeward/enforcement-point';
+import { type Applied, revisionOlder } from '@edgeward/enforcement-point';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
 import { formatActive } from '../src/layout.ts';
@@ -25,7 +25,8 @@ export async function applyPolicy(to: Application, desired: CompiledPolicy): Pro
   const { client, known, lastKnownFile } = to;
   const layout = layOut(desired);
   const state = await client.state();
-  refuseOlder(state, desired, to.point);
+  const held = state.active?.revision ?? 0;
+  if (held > desired.revision) throw revisionOlder(to.point, desired.revision, held);
   recognise(known, state);
   const missing = await missingEntries(client, known, state, layout);
   const written = await write(to, state, layout, missing);
@@ -51,17 +52,6 @@ async function write(
   if (switches) await withRoom(to, layout, () => client.switchTo(known, active));
   const sent = switches ? [...pieces, active] : pieces;
   return { writes: sent.length, bytes: sent.reduce((bytes, piece) => bytes + piece.length, 0) };
-}
-
-function refuseOlder(state: PointState, desired: CompiledPolicy, point: string): void {
-  if (state.active === null || state.active.revision <= desired.revision) return;
-  throw new EdgewardError(
-    'EDW_ERR_REVISION_OLDER',
-    `${point} holds revision ${state.active.revision}; ${desired.revision} is older`,
-    {
-      mend: 'Let one sync service with one state folder push to this point.',
-    },
-  );
 }
 
 /** Headers come last, so that none ever points to a table that is not there. */

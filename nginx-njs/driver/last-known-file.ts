@@ -5,8 +5,8 @@ import type { Active } from '../src/layout.ts';
 import { type Entry, entriesOf, type Layout } from './entries.ts';
 
 /**
- * The file that NGINX loads after a start: the modes of all objects, and the policy itself up to `limitBytes`. NGINX
- * reads it in the worker, about 4 ms a megabyte on the first request, so there is a limit; beyond it objects in
+ * The file that NGINX loads after a start: the modes of all objects, and the policy itself up to a limit. NGINX
+ * reads it in the worker, about 4 ms a megabyte on the first request, so there is one; beyond it objects in
  * enforce are denied `no-policy` for the second until the sync service pushes.
  */
 const LAST_KNOWN_LIMIT_BYTES: number = 8 * 1024 * 1024;

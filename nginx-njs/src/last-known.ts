@@ -1,7 +1,7 @@
 import crypto from 'crypto';
 import fs from 'fs';
 import { ACTIVE, formatActive, modeKey, NO_LAST_KNOWN } from './layout.ts';
-import type { Zone } from './zone.ts';
+import type { Zone } from './zone-life.ts';
 import { reserve } from './zone-life.ts';
 
 /**

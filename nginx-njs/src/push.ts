@@ -1,7 +1,7 @@
 import crypto from 'crypto';
 import fs from 'fs';
 import { ACTIVE, BOOT_ID, formatActive, KEY_PATTERN, parseActive, WRITER } from './layout.ts';
-import type { Zone } from './zone.ts';
+import type { Zone } from './zone-life.ts';
 import { bootId, writerOf } from './zone-life.ts';
 
 /**
@@ -10,6 +10,7 @@ import { bootId, writerOf } from './zone-life.ts';
  * began with. A push begins by naming who wrote last and who writes now: of two services that share this NGINX the
  * later one is refused until it has looked again. Nothing here knows what a policy means.
  */
+
 /** No bind can be empty, so no total has this key. */
 const EPOCH = '\t\tepoch';
 

@@ -1,4 +1,4 @@
-import type { AddressKey, Flow, LoadedPolicy, Mode, PolicyView, Verdict } from '@edgeward/policy';
+import type { AddressKey, Flow, Mode, PolicyView, Verdict } from '@edgeward/policy';
 import { decideFor, formatAddress, judgedAddress, keyFromBytes } from '@edgeward/policy/dialect';
 import { count, recordDenial } from './deny-log.ts';
 import { flowOf } from './request-flow.ts';
@@ -53,6 +53,6 @@ function modeOf(policy: PolicyView, bind: string): Mode | null {
 
 function sourceOf(policy: PolicyView, peer: AddressKey | null, flow: Flow): string | null {
   if (peer === null) return null;
-  const object = policy.loaded ? (policy as LoadedPolicy).object(flow.to) : null;
+  const object = policy.loaded ? policy.object(flow.to) : null;
   return formatAddress(object === null ? peer : judgedAddress(object, peer, flow));
 }

@@ -1,7 +1,7 @@
 import { BOOT_ID, NO_LAST_KNOWN, WRITER } from './layout.ts';
-import type { Zone } from './zone.ts';
 
-/** What names one life of the zone and who wrote in it. */
+/** The shared dictionary that holds the policy: what names one life of it, and who wrote in it. */
+export type Zone = NgxSharedDict<string>;
 
 const NOBODY = '0000000000000000';
 

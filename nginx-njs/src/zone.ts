@@ -3,13 +3,12 @@ import { holds, lookup } from '@edgeward/policy/dialect';
 import { loadLastKnown } from './last-known.ts';
 import type { Header } from './layout.ts';
 import { ACTIVE, classKey, headerKey, modeKey, parseActive } from './layout.ts';
-
-/** The policy in the shared dictionary, as `decide` reads it: three or four reads a verdict, whatever its size. */
-export type Zone = NgxSharedDict<string>;
+import type { Zone } from './zone-life.ts';
 
 /**
- * The policy in force. `active` is read once a request, so one verdict sees one revision. An empty zone (NGINX was
- * restarted, or the zone resized) is filled from the file of what was last known before anything is judged.
+ * The policy in force, as `decide` reads it: three or four reads a verdict, whatever its size. `active` is read once a
+ * request, so one verdict sees one revision. An empty zone (NGINX was restarted, or the zone resized) is filled from
+ * the file of what was last known before anything is judged.
  */
 export function openPolicy(zone: Zone, lastKnownFile: string): PolicyView {
   let text = zone.get(ACTIVE);

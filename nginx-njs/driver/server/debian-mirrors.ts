@@ -2,8 +2,8 @@
  * Where to fetch Debian's packages from: the mirror that this machine uses already, so that a network which allows only
  * that one works, then Debian's own.
  */
-import type { SystemKind } from './debian-packages.ts';
 import { runProgram } from './program-run.ts';
+import type { SystemKind } from './system-kind.ts';
 
 const debianOwn = 'http://deb.debian.org/debian/';
 /** Releases whose mirrors hold Debian 13 too. */

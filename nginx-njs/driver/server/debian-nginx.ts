@@ -5,8 +5,9 @@
 import { access, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf, systemCodeOf } from '@edgeward/runtime';
-import { fetchError, fetchPackages, missingTool, suite, systemKind } from './debian-packages.ts';
+import { fetchError, fetchPackages, missingTool, suite } from './debian-packages.ts';
 import type { NginxCandidate } from './nginx-binary.ts';
+import { systemKind } from './system-kind.ts';
 
 interface Architecture {
   readonly debian: string;

@@ -3,12 +3,13 @@
  * checks the signatures against Debian's keyring; nothing unsigned is accepted, nothing is installed, and no hook of the
  * system's apt configuration runs.
  */
-import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EdgewardError } from '@edgeward/runtime';
 import { aptConfiguration, aptFolders } from './apt-configuration.ts';
 import { debianMirrors } from './debian-mirrors.ts';
 import { lastWords, runProgram } from './program-run.ts';
+import type { SystemKind } from './system-kind.ts';
 
 /** The first Debian release with njs 0.8 (0.8.9, with NGINX 1.26.3). */
 export const suite = 'trixie';
@@ -16,19 +17,6 @@ const packages = ['nginx', 'libnginx-mod-http-js'];
 const keyrings = ['/usr/share/keyrings/debian-archive-keyring.gpg', '/usr/share/keyrings/debian-archive-keyring.pgp'];
 const downloadTimeoutMs = 300_000;
 const unpackTimeoutMs = 60_000;
-
-export type SystemKind = { readonly kind: 'debian' | 'ubuntu' | 'other'; readonly name: string };
-
-export async function systemKind(): Promise<SystemKind> {
-  const text = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  const field = (key: string): string => new RegExp(`^${key}="?([^"\\n]*)"?$`, 'm').exec(text)?.[1] ?? '';
-  const family = [field('ID'), ...field('ID_LIKE').split(' ')];
-  const name = field('PRETTY_NAME') || process.platform;
-  if (process.platform !== 'linux') return { kind: 'other', name };
-  // Ubuntu says that it is like Debian, so it is asked first: its own mirrors hold no Debian suite.
-  if (family.includes('ubuntu')) return { kind: 'ubuntu', name };
-  return { kind: family.includes('debian') ? 'debian' : 'other', name };
-}
 
 /** What is missing to fetch packages, with its mend, or null. */
 export async function missingTool(): Promise<{ what: string; mend: string } | null> {
