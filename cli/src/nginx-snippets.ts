@@ -1,10 +1,11 @@
 /** `edgeward nginx snippets`: the files that an existing NGINX includes, with the paths of this installation. */
 import { execFile } from 'node:child_process';
-import { chown, mkdir, open } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { writeSnippets } from '@edgeward/nginx-njs';
-import { EdgewardError, ensureSecret, messageOf } from '@edgeward/runtime';
+import { EdgewardError, ensureSecret, messageOf, stateWriteError } from '@edgeward/runtime';
 import { loadServiceConfig, type PointConfig } from '@edgeward/sync-service';
 import { configOption } from './config-option.ts';
 import type { Command } from './frame/command.ts';
@@ -80,11 +81,28 @@ async function prepareFiles(point: PointConfig, user: string | undefined): Promi
   const owner = user === undefined ? null : await idsOf(user);
   await mkdir(dirname(point.tokenFile), { recursive: true });
   await ensureSecret(point.tokenFile, { mode: 0o640 });
-  await (await open(point.denyLog, 'a', 0o640)).close();
-  if (owner === null) return;
   // The worker reads the token as a member of the group, and owns the log that it appends to.
-  await chown(point.tokenFile, process.getuid?.() ?? 0, owner.gid);
-  await chown(point.denyLog, owner.uid, owner.gid);
+  await ownRegularFile(point.denyLog, constants.O_APPEND | constants.O_WRONLY | constants.O_CREAT, owner);
+  const group = owner === null ? null : { uid: process.getuid?.() ?? 0, gid: owner.gid };
+  await ownRegularFile(point.tokenFile, constants.O_RDONLY, group);
+}
+
+/**
+ * Through the open file and no link: root runs this in a folder of the service's user, who must not have /etc/shadow
+ * handed over by a link of that name.
+ */
+async function ownRegularFile(path: string, flags: number, owner: { uid: number; gid: number } | null): Promise<void> {
+  const file = await open(path, flags | constants.O_NOFOLLOW | constants.O_NONBLOCK, 0o640).catch((cause: unknown) => {
+    throw stateWriteError(path, cause);
+  });
+  try {
+    const found = await file.stat();
+    if (!found.isFile() || found.nlink > 1)
+      throw stateWriteError(path, new Error('it is no regular file with one name'));
+    if (owner !== null) await file.chown(owner.uid, owner.gid);
+  } finally {
+    await file.close();
+  }
 }
 
 async function idsOf(user: string): Promise<{ uid: number; gid: number }> {
