@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
-import { EdgewardError, messageOf } from '@edgeward/runtime';
+import { EdgewardError, messageOf, readSecret, systemCodeOf } from '@edgeward/runtime';
 import type { Active } from '../src/layout.ts';
 
 /** The calls of the push endpoint in `src/push.ts`, one at a time over one kept connection, each bounded in time. */
@@ -70,14 +69,16 @@ export function createPushClient(options: ClientOptions): PushClient {
   };
 }
 
-/** Read at every call, so that a token can be changed without a restart of either side. */
+/** Read at every call, so that a token can be changed without a restart of either side. One that is open to all is none. */
 async function readToken(options: ClientOptions): Promise<string> {
   try {
-    return (await readFile(options.tokenFile, 'utf8')).trim();
-  } catch (cause) {
-    throw new EdgewardError('EDW_ERR_SECRET_FILE', `reading the push token of ${options.point}: ${messageOf(cause)}`, {
-      mend: `Create ${options.tokenFile} with \`edgeward nginx snippets\`, or correct \`tokenFile\` in edgeward.yaml.`,
-      cause,
+    return (await readSecret(options.tokenFile)).trim();
+  } catch (thrown) {
+    const isMissing = thrown instanceof EdgewardError && systemCodeOf(thrown.cause) === 'ENOENT';
+    const create = `Create ${options.tokenFile} with \`edgeward nginx snippets\`, or correct \`tokenFile\` in edgeward.yaml.`;
+    throw new EdgewardError('EDW_ERR_SECRET_FILE', `as the push token of ${options.point}: ${messageOf(thrown)}`, {
+      mend: thrown instanceof EdgewardError && !isMissing ? thrown.mend : create,
+      cause: thrown,
     });
   }
 }

@@ -1,5 +1,5 @@
 /** What goes wrong between the driver and a real NGINX: the old policy stays in force, and the error says the mend. */
-import { rm, writeFile } from 'node:fs/promises';
+import { chmod, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createTcpServer } from 'node:net';
 import { join } from 'node:path';
@@ -74,17 +74,23 @@ t.test('the token must be right, long enough and readable, and may change while 
   const point = edge.point();
   const own = join(edge.paths.folder, 'own-token');
   const refused = { code: 'EDW_ERR_POINT_TOKEN', mend: /tokenFile/ };
-  await writeFile(own, 'x'.repeat(48));
+  await writeFile(own, 'x'.repeat(48), { mode: 0o600 });
   await t.rejects(edge.point({ tokenFile: own }).inspect(), refused, 'a wrong one');
-  for (const [name, token] of Object.entries({ short: 'only-15-letters', empty: '', blank: ' \n' })) {
+  await chmod(own, 0o644);
+  const open = { code: 'EDW_ERR_SECRET_FILE', message: /open to every user/, mend: /chmod 600/ };
+  await t.rejects(edge.point({ tokenFile: own }).inspect(), open, 'one that every user of the machine may push with');
+  await chmod(own, 0o640);
+  for (const [name, token] of Object.entries({ short: 'only-15-letters', blank: ' \n' })) {
     await writeFile(edge.paths.tokenFile, token);
     await t.rejects(point.inspect(), refused, name);
   }
+  await writeFile(edge.paths.tokenFile, '');
+  await t.rejects(point.inspect(), { code: 'EDW_ERR_SECRET_FILE' }, 'empty');
   t.strictSame((await edge.push({ call: 'state', token: '' })).status, 401, 'an empty token file admits nobody');
   await rm(edge.paths.tokenFile);
   await t.rejects(point.inspect(), { code: 'EDW_ERR_SECRET_FILE' }, 'no file for the driver');
   await t.rejects(edge.point({ tokenFile: own }).inspect(), refused, 'no file for NGINX');
-  await writeFile(edge.paths.tokenFile, 'a-new-token-for-both-sides\n');
+  await writeFile(edge.paths.tokenFile, 'a-new-token-for-both-sides\n', { mode: 0o600 });
   t.strictSame(await point.inspect(), { state: 'empty' }, 'a new one is taken without a restart');
 });
 
