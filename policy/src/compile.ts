@@ -3,11 +3,13 @@ import { predecessor, successor } from './address.ts';
 import type { CompiledObject, CompiledPolicy, CompiledRule, IntervalTable } from './compiled.ts';
 import { findingAt } from './field-reader.ts';
 import type { Finding } from './finding.ts';
+import type { Group } from './groups.ts';
 import type { Labelled } from './interval.ts';
 import { union } from './interval.ts';
 import { CLASS_LIMIT, pack } from './interval-table.ts';
 import type { ProtectedObject } from './model.ts';
-import type { Group, Resolution, ResolvedRule } from './resolve.ts';
+import type { Resolution, ResolvedRule } from './resolve.ts';
+import { compareText } from './text-order.ts';
 
 /**
  * What one point receives. For each object the sources become classes: disjoint intervals, each with the set of rules
@@ -199,7 +201,7 @@ function sweep(groups: Group[], width: number, classOf: (open: number[]) => numb
       if (end !== null) edges.push({ at: end, group: index, opens: false });
     });
   });
-  edges.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
+  edges.sort((a, b) => compareText(a.at, b.at));
   const open: number[] = [];
   let at = 0;
   while (at < edges.length) {

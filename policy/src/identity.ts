@@ -1,6 +1,7 @@
 import type { AddressKey } from './address.ts';
 import { formatAddress, parseAddress } from './address.ts';
 import { rulesByObject } from './compile.ts';
+import { isOver } from './endings.ts';
 import { contains } from './interval.ts';
 import type { Network, ProtectedObject, Workload } from './model.ts';
 import type { Resolution, ResolvedRule } from './resolve.ts';
@@ -89,7 +90,7 @@ function identify(
 }
 
 function isIn(network: Network, key: AddressKey, nowMs: number): boolean {
-  if (network.expiresMs !== null && network.expiresMs <= nowMs) return false;
+  if (isOver(network.expiresMs, nowMs)) return false;
   const among = (list: Network['cidrs']): boolean => list.some((it) => contains([it], key));
   return among(network.cidrs) && !among(network.except);
 }

@@ -11,6 +11,7 @@ export {
   type ObjectView,
   type PolicyView,
 } from './decide.ts';
+export { nextChangeMs } from './endings.ts';
 export { type Explanation, explain, reasonInWords } from './explain.ts';
 export type * from './finding.ts';
 export type * from './flow.ts';
@@ -25,5 +26,5 @@ export type { Document, Model, ProtectedObject } from './model.ts';
 export { nearestRule } from './nearest-rule.ts';
 export { type ObjectViews, pointViews, runPolicyTests, type TestResult } from './policy-tests.ts';
 export { formatPortRange, parsePort } from './ports.ts';
-export { type Group, nextChangeMs, type Resolution, resolve } from './resolve.ts';
+export { type Resolution, resolve } from './resolve.ts';
 export { type Labels, type Selector, selects } from './selector.ts';

@@ -1,5 +1,6 @@
 import type { AddressKey, Interval } from './address.ts';
 import { predecessor, successor } from './address.ts';
+import { compareText } from './text-order.ts';
 
 /**
  * Sets of addresses as sorted disjoint intervals. IPv4 sorts before IPv6 and the two never meet, because keys of
@@ -14,9 +15,7 @@ export interface Labelled {
 }
 
 export function compareKeys(a: AddressKey, b: AddressKey): number {
-  if (a.length !== b.length) return a.length - b.length;
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+  return a.length === b.length ? compareText(a, b) : a.length - b.length;
 }
 
 /** The union: sorted, disjoint, with neighbours joined. */

@@ -1,4 +1,5 @@
 import type { AddressKey } from './address.ts';
+import { compareKeys } from './interval.ts';
 import type { Workload } from './model.ts';
 import type { LabelCondition, Selector } from './selector.ts';
 
@@ -121,11 +122,7 @@ export function orderAddresses(workloads: Workload[]): AddressOrder {
     starts[i + 1] = flat.length;
   });
   const order = flat.map((_, i) => i);
-  order.sort((a, b) => {
-    const left = flat[a] as string;
-    const right = flat[b] as string;
-    return left.length - right.length || (left < right ? -1 : left > right ? 1 : 0);
-  });
+  order.sort((a, b) => compareKeys(flat[a] as AddressKey, flat[b] as AddressKey));
   const ranks = new Uint32Array(flat.length);
   const addresses = order.map((from, rank) => {
     ranks[from] = rank;

@@ -14,6 +14,7 @@ import type {
   VirtualServer,
   Workload,
 } from './model.ts';
+import { compareText } from './text-order.ts';
 
 /**
  * All documents of a directory as one model: each read, names unique, references resolved. What depends on labels,
@@ -76,8 +77,7 @@ function ofKind<T extends Document>(read: ByKind, kind: T['kind']): Placed<T>[] 
   const out = (read[kind] ?? []) as Placed<T>[];
   // Workloads stay in the order of their files: nothing depends on it, and sorting 100,000 at every edit would tell.
   if (kind === 'Workload') return out;
-  // Plain comparison of ASCII names; localeCompare would make the order depend on the machine.
-  return out.sort((a, b) => (a.value.name < b.value.name ? -1 : a.value.name > b.value.name ? 1 : 0));
+  return out.sort((a, b) => compareText(a.value.name, b.value.name));
 }
 
 function checkNames(model: Model, findings: Finding[]): void {

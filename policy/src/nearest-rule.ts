@@ -1,5 +1,6 @@
 import { parseAddress } from './address.ts';
 import type { HttpCondition } from './compiled.ts';
+import { isOver } from './endings.ts';
 import type { Flow } from './flow.ts';
 import type { Identities } from './identity.ts';
 import { contains } from './interval.ts';
@@ -63,7 +64,7 @@ function missedNetwork(identities: Identities, rule: ResolvedRule, key: string |
     resolution.model.networks.forEach((network) => {
       const it = network.value;
       if (it.name !== term.name || !it.cidrs.some((cidr) => contains([cidr], key))) return;
-      const expired = it.expiresMs !== null && it.expiresMs <= resolution.nowMs;
+      const expired = isOver(it.expiresMs, resolution.nowMs);
       missed = [
         `source: ${expired ? `the network '${it.name}' has expired` : `it is an exception of the network '${it.name}'`}`,
       ];

@@ -1,3 +1,5 @@
+import { compareText } from './text-order.ts';
+
 /**
  * Label selectors. Both spellings (the boolean string and the Kubernetes object) become one normal form: a list of
  * alternatives, each a list of conditions on single labels. Equal selectors have equal normal forms in the cases that
@@ -137,7 +139,7 @@ function joinOnKey(key: string, conditions: LabelCondition[]): LabelCondition[] 
 function tidy(selector: Selector): Selector {
   if (selector.some((conditions) => conditions.length === 0)) return [[]];
   const keyed = selector.map((conditions) => ({ text: conditions.map(formatCondition).join(' && '), conditions }));
-  keyed.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+  keyed.sort((a, b) => compareText(a.text, b.text));
   return keyed
     .filter((it, i) => i === 0 || it.text !== (keyed[i - 1] as { text: string }).text)
     .map((it) => it.conditions);
