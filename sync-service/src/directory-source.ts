@@ -33,6 +33,8 @@ export function createDirectorySource(directory: string, publisher: Publisher, l
   function readNext(): Promise<void> {
     reading = reading.then(read).catch((cause: unknown) => {
       logger.error({ event: 'source_failed', err: cause }, messageOf(cause));
+      // What is in the directory is not in force: the status must not call it current.
+      publisher.sourceAway(unexpected(cause));
     });
     return reading;
   }
@@ -47,4 +49,11 @@ export function createDirectorySource(directory: string, publisher: Publisher, l
       await reading;
     },
   };
+}
+
+function unexpected(cause: unknown): EdgewardError {
+  return new EdgewardError('EDW_ERR_INTERNAL', `taking over the policy: ${messageOf(cause)}`, {
+    mend: 'This is a bug: report it with the log around event source_failed. What was in force stays.',
+    cause,
+  });
 }

@@ -45,7 +45,8 @@ export async function readPolicy(context: Context, directory: string): Promise<P
     const model = linkModel(reading.documents, findings);
     const complete = syntaxErrors === 0 && documentsIn(model) === reading.documents.length;
     const resolution = resolve(model, context.now());
-    findings.push(...newsIn(findings, lint(resolution, { inventoryOnly: false })));
+    // One by one: a large inventory has more warnings than a call can have arguments.
+    for (const found of newsIn(findings, lint(resolution, { inventoryOnly: false }))) findings.push(found);
     const kept = findings.filter(({ code }) => complete || !consequences.has(code)).sort(byPlace);
     const errors = errorsIn(kept);
     return {
