@@ -64,10 +64,9 @@ async function missingEntries(
   // Somebody wrote this zone before us, or it claims to hold exactly this: look instead of believing.
   const verify = state.active !== null && (known.layout === null || state.active.hash === layout.active.hash);
   if (verify) return differingEntries(client, [...entriesOf(layout)]);
-  const missing: Entry[] = [];
-  for (const [content, entries] of layout.contents) if (!known.contents.has(content)) missing.push(...entries);
-  if (known.layout?.active.generation !== layout.active.generation) missing.push(...layout.headers);
-  return missing;
+  const fresh = [...layout.contents].filter(([content]) => !known.contents.has(content)).map(([, entries]) => entries);
+  if (known.layout?.active.generation !== layout.active.generation) fresh.push(layout.headers);
+  return fresh.flat();
 }
 
 /** The zone may be full of what older revisions left: what may go is deleted, at last after waiting for its grace. */
