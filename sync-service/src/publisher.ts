@@ -9,9 +9,9 @@ import type { LoadedSnapshot, PolicyCache } from '@edgeward/policy-cache';
 import { documentsFromLines } from '@edgeward/policy-source';
 import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
 import { lossesOf } from './edit-losses.ts';
-import { type Builder, createBuilder, hashOfPolicy, jsonOf, type ReadyBuild } from './policy-build.ts';
+import { type Builder, createBuilder, hashOfPolicy, type ReadyBuild } from './policy-build.ts';
 import { type KnownIdentities, recentIdentities } from './recent-identities.ts';
-import { createSnapshotSaving } from './snapshot-saving.ts';
+import { createSnapshotSaving, type Published } from './snapshot-saving.ts';
 
 /**
  * Decides which policy is in force. A reading of the source becomes a new revision, or is refused, or held for a person
@@ -32,8 +32,8 @@ export interface Publisher {
   /** A point holds a revision that was not ours: number from there on. */
   foundRevision(revision: number): Promise<void>;
   status(): PolicyStatus;
-  /** The policy whose labels fit an event of this revision best, and its revision. */
-  identities(revision: number): KnownIdentities | null;
+  /** The policy whose labels fit an event of this revision best, and its revision; without one, the newest. */
+  identities(revision?: number): KnownIdentities | null;
   /** Waits for what is being written. */
   close(): Promise<void>;
 }
@@ -62,12 +62,6 @@ export interface PublisherOptions {
   publish(policies: Map<string, CompiledPolicy>): void;
 }
 
-interface Published {
-  build: ReadyBuild;
-  revision: number;
-  changedAtMs: number;
-}
-
 interface Held {
   build: ReadyBuild;
   /** Given to this content alone, so that a person accepts what they looked at. */
@@ -94,7 +88,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   let stateWriteFailures = 0;
   let cancelTimer = (): void => {};
   let queue: Promise<unknown> = Promise.resolve();
-  const saving = createSnapshotSaving(clock, (gather) => keepingOn(() => cache.saveSnapshot(gather())));
+  const saving = createSnapshotSaving(clock, (snapshot) => keepingOn(() => cache.saveSnapshot(snapshot)));
 
   function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
     const next = queue.then(work);
@@ -122,11 +116,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       { event: 'policy_published', revision, hash: build.hash, warnings: build.findings.length },
       'published',
     );
-    save(current);
-  }
-
-  function save(published: Published): void {
-    saving.save({ documents: published.build.documents.length, gather: () => snapshotOf(published) });
+    saving.save(current);
   }
 
   /** State that can't be written must not keep a revocation from the points. */
@@ -176,7 +166,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const changed = current.build.documents !== build.documents;
     current = { ...current, build };
     recent.remember(current.revision, build.resolution);
-    if (changed) save(current);
+    if (changed) saving.save(current);
   }
 
   function refuse(errors: Finding[]): void {
@@ -286,16 +276,6 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
 function stamped(build: ReadyBuild, revision: number): Map<string, CompiledPolicy> {
   return new Map([...build.policies].map(([point, policy]) => [point, { ...policy, revision }]));
-}
-
-function snapshotOf(published: Published): Parameters<PolicyCache['saveSnapshot']>[0] {
-  const { build, revision, changedAtMs } = published;
-  return {
-    revision,
-    contentHash: build.hash,
-    takenAtMs: changedAtMs,
-    documents: build.documents.map(({ value }) => jsonOf(value)),
-  };
 }
 
 function awayFinding(error: EdgewardError): Finding {

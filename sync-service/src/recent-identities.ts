@@ -7,7 +7,7 @@ import { type Identities, identitiesOf, type Resolution } from '@edgeward/policy
 export interface RecentIdentities {
   remember(revision: number, resolution: Resolution): void;
   /** Of this revision, or else of the newest; null before there is any. */
-  at(revision: number): KnownIdentities | null;
+  at(revision?: number): KnownIdentities | null;
 }
 
 export interface KnownIdentities {

@@ -179,7 +179,7 @@ function followCounts(
   const ask = async (it: Served): Promise<void> => {
     const { epoch, counts } = await it.point.counts();
     const nameOf = (bind: string): string =>
-      publisher.identities(Number.MAX_SAFE_INTEGER)?.identities.objectAt(it.config.name, bind)?.name ?? bind;
+      publisher.identities()?.identities.objectAt(it.config.name, bind)?.name ?? bind;
     const denied = counts.filter((count) => count.verdict === 'deny' || count.verdict === 'would-deny');
     collector.setEnforcedCounts(it.config.name, summed(denied, nameOf), epoch);
     metrics.lostAtPoint(
@@ -222,7 +222,7 @@ function report(
 ): ServiceStatus {
   const { warnings, stateWriteFailures: _, ...policy } = publisher.status();
   const logs = new Map(collector.status().map((log) => [log.point, log]));
-  const objects = publisher.identities(Number.MAX_SAFE_INTEGER)?.identities.resolution.objects ?? [];
+  const objects = publisher.identities()?.identities.resolution.objects ?? [];
   const points = served.map((it): PointReport => {
     const modes: Record<Mode, number> = { enforce: 0, observe: 0, off: 0 };
     for (const object of objects) if (object.point === it.config.name) modes[object.mode] += 1;

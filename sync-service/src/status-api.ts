@@ -137,7 +137,7 @@ function why(options: ApiOptions, ref: string): HttpAnswer {
     );
   }
   const { event } = denial;
-  const known = options.publisher.identities(Number.MAX_SAFE_INTEGER);
+  const known = options.publisher.identities();
   const now =
     known === null
       ? null
