@@ -63,7 +63,11 @@ const recordSchema: z.ZodType<DenyRecord> = z.object({
   source: address.nullable(),
   peer: address.nullable(),
   peerPort: z.int().min(0).max(65535).nullable(),
-  port: z.string().regex(/^(?:tcp|udp)\/\d{1,5}$/),
+  // A wrong `$edgeward_port`, or a unix socket's none, is why it was denied: no reason to lose it.
+  port: z
+    .string()
+    .regex(/^(?:tcp|udp)\/.{0,64}$/s)
+    .transform(wellFormed),
   method: text.nullable(),
   path: text.nullable(),
   truncated: z.boolean(),

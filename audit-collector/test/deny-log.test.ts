@@ -13,6 +13,11 @@ t.test('a line that NGINX wrote gives its record', async (t) => {
   t.strictSame(parseDenyLine(Buffer.from(changed({ later: 1 }))).records, [denyRecord()], 'unknown keys are left out');
 });
 
+t.test('a port that is none was the reason of a denial, and is kept', async (t) => {
+  for (const port of ['tcp/', 'tcp/https', 'tcp/0443'])
+    t.equal(parseDenyLine(Buffer.from(changed({ port }))).records[0]?.port, port);
+});
+
 t.test('whatever is no record is counted by its cause and breaks nothing', async (t) => {
   const bomb = (open: string): string => open.repeat(60_000 / open.length);
   const table: [name: string, line: string, cause: string][] = [
