@@ -96,10 +96,6 @@ t.test('a directory becomes the verdicts of a running NGINX, and each denial is 
   });
 
   t.test('denials are paged oldest first, and filtered', async (t) => {
-    const lines = (await edge.denials()).length;
-    const storedNow = async (): Promise<number> =>
-      (await it.get('/v1/denials?sinceMs=0&limit=10000')).json.denials.length;
-    await until('every denial is stored', async () => (await storedNow()) >= lines);
     // One that is on its way would come between two pages.
     const denied = (await edge.denials()).length;
     const stored = async (): Promise<boolean> => sumOf(await it.metrics(), 'edgeward_ledger_denials') === denied;
