@@ -10,7 +10,7 @@ import { type CollectorMetrics, collectorMetrics } from './collector-metrics.ts'
 import { denyEvent, type Labels } from './deny-event.ts';
 import { parseDenyLine, type UnparsedCause } from './deny-log.ts';
 import { openLedger } from './ledger.ts';
-import type { EnforcedCount } from './ledger-counters.ts';
+import type { EnforcedCount, EnforcedTotal } from './ledger-counters.ts';
 import type { DenialQuery, StoredDenial } from './ledger-rows.ts';
 import type { FileCursor, LossCause } from './log-cursor.ts';
 import { createLogTail, type LogBatch, type LogTail } from './log-tail.ts';
@@ -58,7 +58,7 @@ export interface Collector {
   onDenial(listener: (denial: StoredDenial) => void): () => void;
   status(): LogStatus[];
   /**
-   * The point's own counters as read now, with the same names of objects as the events. `epoch` names the point's life (of
+   * The point's own counters as read now, objects as the point calls them. `epoch` names the point's life (of
    * NGINX, the start of its master): with it, a restart is never mistaken.
    */
   setEnforcedCounts(point: string, counts: readonly EnforcedCount[], epoch?: string | null): void;
@@ -85,14 +85,20 @@ export function createCollector(options: CollectorOptions): Collector {
     // Cursors are kept by path: one spelling, whatever folder the process was started in.
     return { point, file: resolve(file), tail: null, error: null };
   });
-  const metrics = collectorMetrics(options.registry, ledger, () =>
-    followers.map(({ point, tail }) => ({ point, lagBytes: tail?.lagBytes() ?? 0 })),
-  );
   const listeners = new Set<(denial: StoredDenial) => void>();
   const ending = new AbortController();
   const seldom = oncePerWhile(now);
   const labels = guardedLabels(options.labels, (thrown) =>
     seldom('labels', () => logger.error({ event: 'labels_failed', err: thrown }, messageOf(thrown))),
+  );
+  /** With the names that the events of now have, so that both can be compared by object too. */
+  const enforced = (): EnforcedTotal[] =>
+    ledger.enforced().map((total) => ({
+      ...total,
+      object: labels.object(total.point, total.object, Number.MAX_SAFE_INTEGER)?.name ?? total.object,
+    }));
+  const metrics = collectorMetrics(options.registry, { totals: ledger.totals, enforced }, () =>
+    followers.map(({ point, tail }) => ({ point, lagBytes: tail?.lagBytes() ?? 0 })),
   );
   let running: Promise<unknown> | null = null;
 

@@ -6,7 +6,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 
 export interface EnforcedCount {
-  /** Name of the object, as in the events; what the point calls it where the policy has none by that name. */
+  /** What the point calls it. Not its name: under a new name the same running total would be added once more. */
   object: string;
   reason: string;
   /** Denials since the point's counters began, `would-deny` included. */

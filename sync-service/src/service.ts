@@ -104,7 +104,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   await source.start();
   // Not before the first policy: what was denied meanwhile would be stored for ever without a name for either end.
   await collector.start();
-  lifecycle.onClose('counters', followCounts(served, publisher, collector, metrics, logger));
+  lifecycle.onClose('counters', followCounts(served, collector, metrics, logger));
   logger.info(
     { event: 'service_started', api: server.url, points: served.length, revision: publisher.status().revision },
     'started',
@@ -169,19 +169,11 @@ async function restore(publisher: Publisher, cache: Awaited<ReturnType<typeof op
 }
 
 /** Hands NGINX's own exact totals to the collector, so that what was enforced and what is in the ledger can be compared. */
-function followCounts(
-  served: Served[],
-  publisher: Publisher,
-  collector: Collector,
-  metrics: ServiceMetrics,
-  logger: Logger,
-): () => void {
+function followCounts(served: Served[], collector: Collector, metrics: ServiceMetrics, logger: Logger): () => void {
   const ask = async (it: Served): Promise<void> => {
     const { epoch, counts } = await it.point.counts();
-    const nameOf = (bind: string): string =>
-      publisher.identities()?.identities.objectAt(it.config.name, bind)?.name ?? bind;
     const denied = counts.filter((count) => count.verdict === 'deny' || count.verdict === 'would-deny');
-    collector.setEnforcedCounts(it.config.name, summed(denied, nameOf), epoch);
+    collector.setEnforcedCounts(it.config.name, summed(denied), epoch);
     metrics.lostAtPoint(
       it.config.name,
       counts.filter((count) => count.verdict === 'lost').reduce((sum, count) => sum + count.total, 0),
@@ -198,15 +190,12 @@ function followCounts(
   return () => clearInterval(timer);
 }
 
-function summed(
-  counts: VerdictCounts['counts'],
-  nameOf: (bind: string) => string,
-): { object: string; reason: string; count: number }[] {
+/** By bind, which NGINX counts by: a name may change while its total goes on. */
+function summed(counts: VerdictCounts['counts']): { object: string; reason: string; count: number }[] {
   const sums = new Map<string, { object: string; reason: string; count: number }>();
   for (const { bind, reason, total } of counts) {
-    const object = nameOf(bind);
-    const key = `${object}\t${reason}`;
-    const sum = sums.get(key) ?? { object, reason, count: 0 };
+    const key = `${bind}\t${reason}`;
+    const sum = sums.get(key) ?? { object: bind, reason, count: 0 };
     sum.count += total;
     sums.set(key, sum);
   }
