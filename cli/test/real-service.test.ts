@@ -1,8 +1,8 @@
 /** The commands and a real sync service: the shapes that one gives and the other reads are the same. */
 import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
 import { documentsIn, examplePolicies, run, start } from './fixtures/run.ts';
 
@@ -34,14 +34,6 @@ async function startService(t: Test): Promise<Started> {
   });
   await eventually(async () => (await run(['status', '--config', config])).code === 0);
   return { config, denyLog };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 async function eventually(holds: () => Promise<boolean>): Promise<void> {

@@ -6,8 +6,9 @@ import type { CompiledPolicy } from '@edgeward/policy';
 import { compileDocuments, requireNginx } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
 import { compileDocuments as judgeInNode } from '../../policy/test/compiled.ts';
+import { type Vector, vectorFiles, vectorsOf } from '../../policy/test/vector-files.ts';
 import { type JudgingEdge, startJudgingEdge } from './judging-edge.ts';
-import { carriersOf, groupsOf, pointOf, type Vector, vectorFiles, vectorsOf } from './vector-files.ts';
+import { carriersOf, groupsOf, pointOf } from './vector-carriers.ts';
 
 await requireNginx(t);
 const judging = await startJudgingEdge(t);

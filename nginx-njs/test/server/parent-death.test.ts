@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '@edgeward/test/kit';
 import t from 'tap';
-import { answers, eventually, freePort, nginxBinary, runs, writeConfig } from './real-nginx.ts';
+import { answers, eventually, nginxBinary, runs, writeConfig } from './real-nginx.ts';
 
 const binary = await nginxBinary(t);
 const program = fileURLToPath(new URL('orphan-parent.ts', import.meta.url));

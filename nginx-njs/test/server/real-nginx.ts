@@ -2,7 +2,6 @@
  * What the tests of this folder share: one NGINX for all of them, a free port, a configuration, and a look at processes.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { messageOf } from '@edgeward/runtime';
 import type { TAP, Test } from 'tap';
@@ -23,17 +22,6 @@ export async function nginxBinary(t: TAP): Promise<NginxBinary> {
     t.plan(0, messageOf(error));
     process.exit(0);
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
 
 /** A server that answers `body` on `port`, in `folder`. Gives the path of its configuration. */

@@ -2,10 +2,11 @@ import { rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { EdgewardError } from '@edgeward/runtime';
+import { freePort } from '@edgeward/test/kit';
 import t from 'tap';
 import { startNginx, testConfig } from '../../driver/server/index.ts';
 import { workersOf } from '../../driver/server/workers.ts';
-import { answers, body, eventually, freePort, nginxBinary, runs, started, writeConfig } from './real-nginx.ts';
+import { answers, body, eventually, nginxBinary, runs, started, writeConfig } from './real-nginx.ts';
 
 const binary = await nginxBinary(t);
 

@@ -2,27 +2,13 @@
  * The vectors against the oracle. Both were written by hand from the specification; where they differ one of them is
  * wrong, and the specification says which.
  */
-import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
-import type { Flow } from '../../src/flow.ts';
+import { vectorFiles, vectorsOf } from '../vector-files.ts';
 import { type Address, readAddress, readCidr, writeAddress } from './addresses.ts';
-import { type Answer, oracle } from './oracle.ts';
+import { oracle } from './oracle.ts';
 import { selects } from './selectors.ts';
 
-interface Vector {
-  name: string;
-  policy: unknown[];
-  now: string;
-  connection: Flow;
-  expect: Answer;
-  refusedByServer?: true;
-}
-
-const folder = new URL('../../vectors/', import.meta.url);
-const files = readdirSync(folder).filter((name) => name.endsWith('.json'));
-const vectorsOf = (file: string): Vector[] => JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Vector[];
-
-for (const file of files) {
+for (const file of vectorFiles) {
   t.test(`the oracle agrees with the vectors of ${file}`, async (t) => {
     for (const { name, policy, now, connection, expect } of vectorsOf(file)) {
       t.strictSame(oracle(policy, now, connection), expect, name);
@@ -33,7 +19,7 @@ for (const file of files) {
 t.test(
   'every vector has a name of its own, and every reason that decide can give for a policy has a vector',
   async (t) => {
-    const vectors = files.flatMap(vectorsOf);
+    const vectors = vectorFiles.flatMap(vectorsOf);
     const names = vectors.map(({ name }) => name);
     t.same(
       names.filter((name, index) => names.indexOf(name) !== index),

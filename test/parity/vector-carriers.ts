@@ -1,15 +1,5 @@
-/** The vectors of policy/, and which kinds of point can carry each: computed from its object, never written by hand. */
-import { readdirSync, readFileSync } from 'node:fs';
-import type { Flow, Verdict } from '@edgeward/policy';
-
-export interface Vector {
-  name: string;
-  policy: unknown[];
-  now: string;
-  connection: Flow;
-  expect: Omit<Verdict, 'revision'>;
-  refusedByServer?: true;
-}
+/** Which kinds of point can carry a vector: computed from its object, never written by hand. */
+import type { Vector } from '../../policy/test/vector-files.ts';
 
 export interface VectorGroup {
   policy: unknown[];
@@ -25,13 +15,6 @@ interface Loose {
 }
 
 export type Carrier = 'nginx' | 'nginx stream' | 'BIG-IP' | 'host' | 'node';
-
-const folder = new URL('../../policy/vectors/', import.meta.url);
-
-export const vectorFiles: string[] = readdirSync(folder).filter((name) => name.endsWith('.json'));
-
-export const vectorsOf = (file: string): Vector[] =>
-  JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Vector[];
 
 /** Every kind of point at which this vector's object can stand. An object that is nowhere is unknown everywhere. */
 export function carriersOf(vector: Vector): Carrier[] {
