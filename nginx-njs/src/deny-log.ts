@@ -26,7 +26,8 @@ export function count(bind: string, verdict: Verdict, observed: boolean): void {
 export function recordDenial(r: NginxHTTPRequest, flow: Flow, verdict: Verdict, denial: Denial): string {
   const variables = r.variables;
   const ref = (variables.request_id as string).slice(0, 16);
-  const path = pathOf(variables.request_uri || '');
+  // As it was judged: bytes that are no UTF-8 as escapes, an absolute target with its host. `why` judges it again.
+  const path = pathOf(flow.path || variables.request_uri || '');
   const line = JSON.stringify({
     v: 1,
     t: Date.now(),

@@ -138,8 +138,9 @@ function why(options: ApiOptions, ref: string): HttpAnswer {
   }
   const { event } = denial;
   const known = options.publisher.identities();
+  // What was cut off may have been what was wrong with it: half a request is not judged.
   const now =
-    known === null
+    known === null || event.truncated
       ? null
       : explain(
           known.identities,

@@ -161,7 +161,7 @@ export interface Why {
   missed: string | null;
   /** The revision that denied it. */
   judgedAt: number;
-  /** How the same flow would be judged now; null where no policy is loaded. */
+  /** How the same flow would be judged now; null where no policy is loaded, or not all of the request was kept. */
   now: { verdict: 'allow' | 'deny'; revision: number; words: string } | null;
 }
 

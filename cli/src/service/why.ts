@@ -42,7 +42,12 @@ function whyText({ event, nearestRule, missed, judgedAt, now }: Why, { paint, no
     ['missed', missed],
     ['host', event.host],
     ['peer', event.peer],
-    ['now', now === null ? 'unknown: no policy is loaded' : `${now.words} (revision ${now.revision})`],
+    [
+      'now',
+      now === null
+        ? 'unknown: no policy is loaded, or the request was too long to be kept whole'
+        : `${now.words} (revision ${now.revision})`,
+    ],
   ];
   const details = rows.flatMap(([name, value]) =>
     value === null ? [] : [`  ${name.padEnd(8)} ${printable(value)}\n`],
