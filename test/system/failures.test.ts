@@ -72,6 +72,8 @@ t.test('a restart with a broken directory, or none, enforces the last-known-good
   const second = await startAt(t, first.place);
   await until('crm-1 passes', async () => (await ask(edge.port, crm)).status === 200);
   t.equal((await ask(edge.port, stranger)).status, 403);
+  // The request is judged by the push; that the push succeeded is known a moment later.
+  await until('it is known to be in force', async () => (await second.status()).points[0]?.state === 'current');
   const { policy, headline } = await second.status();
   t.match(policy, { state: 'last-known-good', revision: 1 });
   t.ok(
