@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Collector, createCollector } from '@edgeward/audit-collector';
+import { type Collector, createCollector, type LogStatus } from '@edgeward/audit-collector';
 import { createReconciler, type PointStatus, type Reconciler } from '@edgeward/enforcement-point';
 import { createNginxPoint, type NginxPoint, type VerdictCounts } from '@edgeward/nginx-njs';
 import type { CompiledPolicy, Mode } from '@edgeward/policy';
@@ -210,7 +210,7 @@ function report(
   collector: Collector,
 ): ServiceStatus {
   const { warnings, stateWriteFailures: _, ...policy } = publisher.status();
-  const logs = new Map(collector.status().map((log) => [log.point, log]));
+  const { logs, ledgerError } = logsOf(collector);
   const objects = publisher.identities()?.identities.resolution.objects ?? [];
   const points = served.map((it): PointReport => {
     const modes: Record<Mode, number> = { enforce: 0, observe: 0, off: 0 };
@@ -221,7 +221,7 @@ function report(
       kind: 'nginx',
       objects: modes,
       denials: { stored: log?.stored ?? 0, counted: log?.enforced ?? 0 },
-      logError: log?.error ?? null,
+      logError: log?.error ?? ledgerError,
     };
   });
   return {
@@ -232,6 +232,17 @@ function report(
     policy: { ...policy, directory: options.config.policies, warnings: warnings.length },
     points,
   };
+}
+
+/** A ledger that can't be read must not take the rest of the status away: then most of all somebody asks for it. */
+function logsOf(collector: Collector): { logs: Map<string, LogStatus>; ledgerError: PointReport['logError'] } {
+  try {
+    return { logs: new Map(collector.status().map((log) => [log.point, log])), ledgerError: null };
+  } catch (thrown) {
+    if (!(thrown instanceof EdgewardError)) throw thrown;
+    const { code, message, mend } = thrown;
+    return { logs: new Map(), ledgerError: { code, message, mend } };
+  }
 }
 
 async function makeFolders(config: ServiceConfig): Promise<void> {
