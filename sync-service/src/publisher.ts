@@ -130,6 +130,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 
   async function offer(documents: SourceDocument[], syntax: Finding[]): Promise<void> {
+    // A folder that is not mounted or not filled yet must not empty the points; where something is in force, it is held.
+    if (current === null && documents.length === 0 && syntax.length === 0) return refuse([awayFinding(nothingThere())]);
     const nowMs = clock.now();
     const build = builder.build(documents, syntax, nowMs, current?.build.policyHash ?? null);
     logger.debug({ event: 'policy_built', state: build.state, tookMs: clock.now() - nowMs }, 'built');
@@ -276,6 +278,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
 function stamped(build: ReadyBuild, revision: number): Map<string, CompiledPolicy> {
   return new Map([...build.policies].map(([point, policy]) => [point, { ...policy, revision }]));
+}
+
+function nothingThere(): EdgewardError {
+  return new EdgewardError('EDW_ERR_POLICY_DIR', 'there is no document in the policy directory', {
+    mend: 'Check that it is the directory that holds your policies, and that it is mounted and filled.',
+  });
 }
 
 function awayFinding(error: EdgewardError): Finding {

@@ -15,6 +15,17 @@ t.test('before anything was read there is no policy; the first reading is revisi
   t.strictSame([it.verdict('10.30.1.1'), it.verdict('10.9.9.9')], [allowed, 'unknown-source']);
 });
 
+t.test('an empty directory is no first policy: the points keep what they hold', async (t) => {
+  const it = await stage(t);
+  await it.offer({});
+  t.match(it.publisher.status(), { state: 'none', revision: 0, errors: [{ code: 'EDW_ERR_POLICY_DIR' }] });
+  t.strictSame(it.published, []);
+  await it.offer(site);
+  t.match(it.publisher.status(), { state: 'current', revision: 1, errors: [] });
+  await it.offer({});
+  t.match(it.publisher.status(), { state: 'current', revision: 1, held: { objects: [{ lostShare: 1 }] } });
+});
+
 t.test('equal content keeps its revision, also when it was written down in another order', async (t) => {
   const it = await stage(t);
   await it.offer(site);
