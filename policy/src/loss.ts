@@ -40,18 +40,33 @@ export function lostFlows(
   changed: (workload: string) => boolean,
 ): ObjectLoss[] {
   const after: Record<string, CompiledObject> = Object.create(null);
+  // By bind: that is what the point asks for, and under another one nothing of the object is found.
   afterObjects.forEach((object) => {
-    after[object.name] = object;
+    after[object.bind] = object;
   });
   const losses: ObjectLoss[] = [];
   beforeObjects.forEach((object) => {
-    const now = after[object.name] ?? null;
+    const now = after[object.bind] ?? null;
     if (now !== null && now.hash === object.hash) return;
     if (now === null && object.kind === 'workload') return;
-    const lostShare = objectLoss(sourcesOf(before, object), object, now, changed);
+    // Behind a proxy that is no longer believed every client is the proxy, which as a rule may nothing.
+    const same = now !== null && believesAll(now, object) ? now : null;
+    const lostShare = objectLoss(sourcesOf(before, object), object, same, changed);
     if (lostShare > 0) losses.push({ object: object.name, lostShare });
   });
   return losses;
+}
+
+/** Whether every proxy that was believed still is. */
+function believesAll(now: CompiledObject, before: CompiledObject): boolean {
+  const believed = now.trustedProxies === null ? [] : unpack(now.trustedProxies);
+  return unpack(before.trustedProxies ?? {}).every((proxies) => {
+    let covered = 0;
+    eachOverlap(proxies, believed, (lo, hi) => {
+      covered += intervalSize({ lo, hi });
+    });
+    return covered >= intervalSize(proxies);
+  });
 }
 
 function objectLoss(

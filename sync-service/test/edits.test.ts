@@ -30,6 +30,30 @@ const relabelled = (...names: string[]): Site =>
 
 const edits: Edit[] = [
   {
+    name: 'another bind, which NGINX does not say',
+    before: site,
+    after: changed(site, { front: { ...front, bind: 'order-frnt' } }),
+    share: 1,
+  },
+  {
+    name: 'another name under the same bind',
+    before: site,
+    after: changed(site, { front: { ...front, name: 'orders' } }),
+    share: null,
+  },
+  {
+    name: 'a proxy that is no longer believed, so that it is judged instead of its clients',
+    before: changed(site, { front: { ...front, trustedProxies: ['198.51.100.0/28'] } }),
+    after: changed(site, { front: { ...front, trustedProxies: ['198.51.100.0/29'] } }),
+    share: 1,
+  },
+  {
+    name: 'one more proxy that is believed',
+    before: changed(site, { front: { ...front, trustedProxies: ['198.51.100.0/29'] } }),
+    after: changed(site, { front: { ...front, trustedProxies: ['198.51.100.0/28'] } }),
+    share: null,
+  },
+  {
     name: 'a /8 that becomes a /9',
     before: from({ cidr: '10.0.0.0/8' }),
     after: from({ cidr: '10.0.0.0/9' }),
