@@ -1,5 +1,6 @@
 /** Reading a directory: what is found in which order, what is refused, and what stays the same object. */
-import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SourceDocument } from '@edgeward/policy';
 import t from 'tap';
@@ -83,7 +84,11 @@ t.test('what is there and cannot be read is an error, never skipped', async (t) 
 });
 
 t.test('a file without permission is an error until it has it', async (t) => {
-  const dir = t.testdir({ 'a.yaml': 'name: a\n' });
+  // Not below this checkout, which may itself be closed to everybody but root.
+  const dir = mkdtempSync(join(tmpdir(), 'edgeward-unreadable-'));
+  t.teardown(() => rmSync(dir, { recursive: true }));
+  chmodSync(dir, 0o755);
+  writeFileSync(join(dir, 'a.yaml'), 'name: a\n');
   settle(join(dir, 'a.yaml'));
   chmodSync(join(dir, 'a.yaml'), 0);
   const reader = createDirectoryReader(dir);
