@@ -6,7 +6,7 @@ export function flowOf(r: NginxHTTPRequest): Flow {
   const flow: Flow = {
     from: '',
     to: variables.edgeward_server || '',
-    port: `tcp/${variables.edgeward_port || variables.server_port}`,
+    port: portOf(r),
     method: r.method as string,
     path: targetOf(r),
   };
@@ -15,6 +15,11 @@ export function flowOf(r: NginxHTTPRequest): Flow {
   const forwardedFor = variables.http_x_forwarded_for;
   if (forwardedFor !== undefined) flow.forwardedFor = forwardedFor;
   return flow;
+}
+
+/** The port that clients connect to, where the user says so; else the listener's. */
+export function portOf(r: NginxHTTPRequest): string {
+  return `tcp/${r.variables.edgeward_port || r.variables.server_port}`;
 }
 
 /**

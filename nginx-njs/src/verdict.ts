@@ -1,7 +1,7 @@
 import type { AddressKey, Flow, Mode, PolicyView, Verdict } from '@edgeward/policy';
 import { decideFor, formatAddress, judgedAddress, keyFromBytes } from '@edgeward/policy/dialect';
 import { count, recordDenial } from './deny-log.ts';
-import { flowOf } from './request-flow.ts';
+import { flowOf, portOf } from './request-flow.ts';
 import { openPolicy } from './zone.ts';
 
 /**
@@ -40,7 +40,7 @@ function refuse(r: NginxHTTPRequest, ref: string): string {
 function failClosed(r: NginxHTTPRequest, problem: Error): string {
   r.error(`edgeward: the verdict failed, and denies: ${problem.stack || problem.message}`);
   const verdict: Verdict = { verdict: 'deny', reason: 'internal-error', rule: null, revision: 0 };
-  const flow: Flow = { from: '', to: r.variables.edgeward_server || '', port: `tcp/${r.variables.server_port}` };
+  const flow: Flow = { from: '', to: r.variables.edgeward_server || '', port: portOf(r) };
   count(flow.to, verdict, false);
   return refuse(r, recordDenial(r, flow, verdict, { observed: false, peer: null, source: null }));
 }

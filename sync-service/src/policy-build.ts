@@ -32,6 +32,8 @@ export interface ReadyBuild {
   resolution: Resolution;
   /** By point, with revision 0. */
   policies: Map<string, CompiledPolicy>;
+  /** The same, ready to be judged by. */
+  views: ObjectViews;
   /** Over all points: unchanged means that no point would receive anything new. */
   hash: string;
   /** Over the documents that people edit; unchanged means that at most the inventory moved. */
@@ -63,11 +65,12 @@ export function createBuilder(points: readonly string[]): Builder {
       before = resolution;
       const policies = compileAll(resolution, points, compileMemo, findings);
       if (policies === null) return { state: 'refused', findings };
-      const tests = runPolicyTests(resolution, viewsOf(resolution, policies), inventoryOnly);
+      const views = viewsOf(resolution, policies);
+      const tests = runPolicyTests(resolution, views, inventoryOnly);
       addAll(findings, tests.findings);
       if (hasErrors(findings)) return { state: 'refused', findings };
       const hash = sha256Hex([...policies].map(([point, policy]) => `${point} ${policy.hash}\n`).join(''));
-      return { state: 'ready', documents, findings, resolution, policies, hash, policyHash };
+      return { state: 'ready', documents, findings, resolution, policies, views, hash, policyHash };
     },
   };
 }

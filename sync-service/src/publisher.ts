@@ -1,6 +1,9 @@
 import {
   type CompiledPolicy,
+  type Explanation,
+  explain,
   type Finding,
+  type Flow,
   nextChangeMs,
   type ObjectLoss,
   type SourceDocument,
@@ -32,6 +35,8 @@ export interface Publisher {
   /** A point holds a revision that was not ours: number from there on. */
   foundRevision(revision: number): Promise<void>;
   status(): PolicyStatus;
+  /** How a flow is judged by what is in force now; null before there is anything. */
+  explain(flow: Flow): Explanation | null;
   /** The policy whose labels fit an event of this revision best, and its revision; without one, the newest. */
   identities(revision?: number): KnownIdentities | null;
   /** Waits for what is being written. */
@@ -100,8 +105,10 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return Math.max(cache.floor(), current?.revision ?? 0, shown) + 1;
   }
 
-  function showNext(): number {
+  /** A number that a person saw stands for that content alone, also after a restart; skipped numbers harm nobody. */
+  async function showNext(): Promise<number> {
     shown = nextRevision();
+    await keepingOn(() => cache.raiseFloor(shown));
     return shown;
   }
 
@@ -109,7 +116,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     await keepingOn(() => cache.raiseFloor(revision));
     current = { build, revision, changedAtMs: clock.now() };
     // What came between is newer than the held revision would be under its old number.
-    if (held !== null && held.revision <= revision) held = { ...held, revision: showNext() };
+    if (held !== null && held.revision <= revision) held = { ...held, revision: await showNext() };
     recent.remember(revision, build.resolution);
     options.publish(stamped(build, revision));
     logger.info(
@@ -146,17 +153,17 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const losses =
       current === null || build.hash === current.build.hash ? [] : lossesOf(current.build, build, builder, clock.now());
     const heavy = losses.filter((loss) => loss.lostShare > HOLD_ABOVE);
-    if (heavy.length > 0) hold(build, heavy);
+    if (heavy.length > 0) await hold(build, heavy);
     else await take(build, nextRevision());
     schedule();
   }
 
-  function hold(build: ReadyBuild, losses: ObjectLoss[]): void {
+  async function hold(build: ReadyBuild, losses: ObjectLoss[]): Promise<void> {
     if (held !== null && held.build.hash === build.hash) {
       held = { ...held, build, losses };
       return;
     }
-    held = { build, revision: showNext(), heldAtMs: clock.now(), losses };
+    held = { build, revision: await showNext(), heldAtMs: clock.now(), losses };
     const objects = losses.map((loss) => loss.object);
     logger.warn({ event: 'policy_held', revision: held.revision, objects }, 'held until it is accepted');
   }
@@ -199,9 +206,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const delayMs = Math.min(Math.max(0, next - clock.now()), LONGEST_DELAY_MS);
     cancelTimer = clock.after(delayMs, () => {
       if (clock.now() < next) return schedule();
-      oneAtATime(tick).catch((cause: unknown) =>
-        logger.error({ event: 'recompile_failed', err: cause }, messageOf(cause)),
-      );
+      oneAtATime(tick).catch((cause: unknown) => {
+        logger.error({ event: 'recompile_failed', err: cause }, messageOf(cause));
+        // What ends later must still end.
+        cancelTimer = clock.after(LONGEST_DELAY_MS, schedule);
+      });
     });
   }
 
@@ -267,6 +276,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
       nextChangeAtMs: current === null ? null : nextChangeMs(current.build.resolution.model, clock.now()),
       stateWriteFailures,
     }),
+    explain: (flow) => {
+      const known = recent.at();
+      if (current === null || known === null) return null;
+      return { ...explain(known.identities, current.build.views.forObject(flow.to), flow), revision: current.revision };
+    },
     identities: recent.at,
     close: async () => {
       cancelTimer();

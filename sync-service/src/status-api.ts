@@ -1,15 +1,7 @@
 import type { Collector, StoredDenial } from '@edgeward/audit-collector';
 import type { PointStatus } from '@edgeward/enforcement-point';
 import type { Finding, Mode, ObjectLoss } from '@edgeward/policy';
-import { explain, pointViews } from '@edgeward/policy';
-import {
-  EdgewardError,
-  type HttpAnswer,
-  type HttpRequest,
-  type HttpRoute,
-  type Registry,
-  sha256Hex,
-} from '@edgeward/runtime';
+import { EdgewardError, type HttpAnswer, type HttpRequest, type HttpRoute, type Registry } from '@edgeward/runtime';
 import { flowOf } from './event-labels.ts';
 import type { Publisher } from './publisher.ts';
 
@@ -137,23 +129,15 @@ function why(options: ApiOptions, ref: string): HttpAnswer {
     );
   }
   const { event } = denial;
-  const known = options.publisher.identities();
   // What was cut off may have been what was wrong with it: half a request is not judged.
-  const now =
-    known === null || event.truncated
-      ? null
-      : explain(
-          known.identities,
-          pointViews(known.identities.resolution, sha256Hex).forObject(event.object),
-          flowOf(event),
-        );
+  const now = event.truncated ? null : options.publisher.explain(flowOf(event));
   return {
     json: {
       event: flat(denial),
       nearestRule: event.nearestRule,
       missed: event.missed,
       judgedAt: event.revision,
-      now: now === null || known === null ? null : { ...now, revision: known.revision },
+      now,
     },
   };
 }

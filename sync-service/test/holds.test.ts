@@ -63,6 +63,17 @@ t.test('a number stands for one content: what replaces a held revision has anoth
   t.equal(it.publisher.status().revision, it.published.at(-1));
 });
 
+t.test('a number that was shown before a restart stands for nothing else after it', async (t) => {
+  const it = await stage(t);
+  await it.offer(site);
+  await it.offer(cut);
+  const looked = it.publisher.status().held?.revision ?? 0;
+  const next = await it.restart();
+  await next.offer(otherCut);
+  await t.rejects(next.publisher.accept(looked), { code: 'EDW_ERR_HELD_OTHER' }, 'not what the person looked at');
+  await next.close();
+});
+
 t.test('a smaller edit on top is published, and takes the place of what was held', async (t) => {
   const it = await stage(t);
   await it.offer(site);
