@@ -22,8 +22,13 @@ export const WRITER = 'writer';
 export const NO_LAST_KNOWN = 'no-last-known';
 
 const ID_DIGITS = 12;
-export const KEY_PATTERN: RegExp =
-  /^([0-9a-f]{12}(\*[46]|#[0-9a-f]{1,4}|([0-9a-f]{2}){2,15})|@[0-9a-f]{12}\/\/?[A-Za-z0-9][A-Za-z0-9._/-]{0,254})$/;
+
+/** Whether a push may write or delete this key. A function, because njs would make a pattern anew for every request. */
+export function isKey(text: string): boolean {
+  return /^([0-9a-f]{12}(\*[46]|#[0-9a-f]{1,4}|([0-9a-f]{2}){2,15})|@[0-9a-f]{12}\/\/?[A-Za-z0-9][A-Za-z0-9._/-]{0,254})$/.test(
+    text,
+  );
+}
 
 export interface Active {
   generation: string;

@@ -1,6 +1,6 @@
 import crypto from 'crypto';
 import fs from 'fs';
-import { ACTIVE, BOOT_ID, formatActive, KEY_PATTERN, parseActive, WRITER } from './layout.ts';
+import { ACTIVE, BOOT_ID, formatActive, isKey, parseActive, WRITER } from './layout.ts';
 import type { Zone } from './zone-life.ts';
 import { bootId, writerOf } from './zone-life.ts';
 
@@ -33,7 +33,7 @@ function handle(r: NginxHTTPRequest): Answer {
   try {
     if (call === 'GET state') return ok(state(zone));
     if (call === 'GET counts') return ok(counts(ngx.shared.edgeward_counts as NgxSharedDict<number>));
-    if (call === 'GET keys') return ok(zone.keys(10000000).filter((key) => KEY_PATTERN.test(key)));
+    if (call === 'GET keys') return ok(zone.keys(10000000).filter((key) => isKey(key)));
     if (call === 'POST digest') return ok(digest(zone, body(r)));
     if (r.variables.http_edgeward_boot_id !== bootId(zone))
       return refused(409, 'EDW_ERR_POINT_RESTARTED', 'the zone is not the one that this push began with');
@@ -88,7 +88,7 @@ function set(zone: Zone, text: string): Answer {
     const tab = line.indexOf('\t');
     const key = line.slice(0, tab);
     const value = line.slice(tab + 1);
-    if (tab < 0 || !KEY_PATTERN.test(key) || !isValue(key, value))
+    if (tab < 0 || !isKey(key) || !isValue(key, value))
       return refused(400, 'EDW_ERR_POINT_REFUSED', `line ${i + 1} is no entry`);
     keys.push(key);
     values.push(value);
@@ -125,7 +125,7 @@ function switchTo(zone: Zone, text: string): Answer {
 function remove(zone: Zone, text: string): Answer {
   const active = parseActive(zone.get(ACTIVE) || '');
   const kept = active === null ? '@' : `@${active.generation}/`;
-  const keys = text.split('\n').filter((key) => KEY_PATTERN.test(key) && key.slice(0, kept.length) !== kept);
+  const keys = text.split('\n').filter((key) => isKey(key) && key.slice(0, kept.length) !== kept);
   keys.forEach((key) => {
     zone.delete(key);
   });

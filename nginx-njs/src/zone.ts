@@ -19,13 +19,19 @@ export function openPolicy(zone: Zone, lastKnownFile: string): PolicyView {
   const active = text === undefined ? null : parseActive(text);
   if (active === null)
     return { loaded: false, lastKnownMode: (bind) => (zone.get(modeKey(bind)) as Mode | undefined) ?? null };
-  return {
-    loaded: true,
-    revision: active.revision,
-    object: (bind) => {
-      const header = zone.get(headerKey(active.generation, bind));
-      return header === undefined ? null : viewOf(zone, JSON.parse(header) as Header);
-    },
+  return { loaded: true, revision: active.revision, object: objectReader(zone, active.generation) };
+}
+
+/** A request asks for one object, and for a denial more than once; its header is read and parsed the first time. */
+function objectReader(zone: Zone, generation: string): (bind: string) => ObjectView | null {
+  let asked: string | null = null;
+  let object: ObjectView | null = null;
+  return (bind) => {
+    if (asked === bind) return object;
+    const header = zone.get(headerKey(generation, bind));
+    object = header === undefined ? null : viewOf(zone, JSON.parse(header) as Header);
+    asked = bind;
+    return object;
   };
 }
 
