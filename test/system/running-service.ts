@@ -5,6 +5,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { DenyEvent } from '@edgeward/audit-collector';
 import { createLifecycle, createLogger } from '@edgeward/runtime';
 import { loadServiceConfig, type Service, type ServiceStatus, startService } from '@edgeward/sync-service';
 import type { Edge, Teardown } from '@edgeward/test/kit';
@@ -33,6 +34,8 @@ export interface RunningService {
   service: Service;
   status(): Promise<ServiceStatus>;
   get(path: string, token?: string | null): Promise<ApiAnswer>;
+  /** `/v1/denials` with this query. */
+  denials(query?: string): Promise<DenialsPage>;
   post(path: string, body: unknown): Promise<ApiAnswer>;
   metrics(): Promise<Sample[]>;
   write(file: string, text: string): Promise<void>;
@@ -40,12 +43,15 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
+export interface DenialsPage {
+  denials: (DenyEvent & { id: number })[];
+  after: number;
+}
+
 export interface ApiAnswer {
   status: number;
   text: string;
-  // Each test knows the shape that it asked for, and compares all of it.
-  // biome-ignore lint/suspicious/noExplicitAny: as JSON.parse.
-  json: any;
+  json: unknown;
 }
 
 export async function preparePlace(t: Teardown, options: PlaceOptions): Promise<ServicePlace> {
@@ -106,6 +112,7 @@ function runningOf(place: ServicePlace, service: Service, ownToken: string, stop
     service,
     get,
     stop,
+    denials: async (query = '') => (await get(`/v1/denials?${query}`)).json as DenialsPage,
     status: async () => (await get('/v1/status')).json as ServiceStatus,
     post: (path, body) => call(path, { method: 'POST', headers: bearer(ownToken), body: JSON.stringify(body) }),
     metrics: async () => samplesIn((await get('/metrics', null)).text),

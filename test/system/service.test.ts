@@ -39,7 +39,7 @@ t.test('a directory becomes the verdicts of a running NGINX, and each denial is 
   t.test('a denial is in the ledger with both ends, its reason, and the rule that came nearest', async (t) => {
     const { ref } = await ask(edge.port, dev, '/v1/orders?secret=1');
     const denial = await eventually('the denial is stored', async () => {
-      const { denials } = (await it.get('/v1/denials?limit=1')).json;
+      const { denials } = await it.denials('limit=1');
       return denials[0]?.ref === ref ? denials[0] : null;
     });
     t.match(denial, {
@@ -100,19 +100,19 @@ t.test('a directory becomes the verdicts of a running NGINX, and each denial is 
     const denied = (await edge.denials()).length;
     const stored = async (): Promise<boolean> => sumOf(await it.metrics(), 'edgeward_ledger_denials') === denied;
     await eventually('every denial is in the ledger', async () => ((await stored()) ? true : null));
-    const first = (await it.get('/v1/denials?sinceMs=0&limit=2')).json;
+    const first = await it.denials('sinceMs=0&limit=2');
     t.equal(first.denials.length, 2);
-    const next = (await it.get(`/v1/denials?after=${first.after}&limit=10000`)).json;
+    const next = await it.denials(`after=${first.after}&limit=10000`);
     const ids = [...first.denials, ...next.denials].map(({ id }: { id: number }) => id);
     t.strictSame(
       ids,
       ids.toSorted((one, other) => one - other),
     );
     t.equal(new Set(ids).size, ids.length);
-    t.strictSame((await it.get(`/v1/denials?after=${next.after}`)).json, { denials: [], after: next.after });
-    const strangers = (await it.get(`/v1/denials?source=${stranger}`)).json.denials;
+    t.strictSame(await it.denials(`after=${next.after}`), { denials: [], after: next.after });
+    const strangers = (await it.denials(`source=${stranger}`)).denials;
     t.ok(strangers.length > 0 && strangers.every(({ source }: { source: string }) => source === stranger));
-    t.strictSame((await it.get('/v1/denials?point=edge-9')).json.denials, []);
+    t.strictSame((await it.denials('point=edge-9')).denials, []);
     for (const query of ['limit=x', 'after=-1', 'sinceMs=1.5'])
       t.match(await it.get(`/v1/denials?${query}`), { status: 400, json: { error: { code: 'EDW_ERR_QUERY' } } }, query);
   });
@@ -186,8 +186,8 @@ t.test('two points are kept, each with its own objects and denials', async (t) =
   await until('both are current', async () => (await it.status()).points.every(({ state }) => state === 'current'));
   t.equal((await it.status()).headline, 'ENFORCING 1 object, OBSERVING 1 object');
   t.strictSame([(await ask(one.port, stranger)).status, (await ask(two.port, stranger)).status], [403, 200]);
-  await until('both denials are stored', async () => (await it.get('/v1/denials')).json.denials.length === 2);
-  const denials = (await it.get('/v1/denials?point=edge-2')).json.denials;
+  await until('both denials are stored', async () => (await it.denials()).denials.length === 2);
+  const denials = (await it.denials('point=edge-2')).denials;
   t.match(denials, [{ point: 'edge-2', object: 'billing', verdict: 'would-deny', source: stranger }]);
   await one.kill();
   await it.write('crm-2.yaml', workload('crm-2', dev, 'prod'));
