@@ -5,7 +5,7 @@ import { EdgewardError } from '@edgeward/runtime';
 import { freePort } from '@edgeward/test/kit';
 import t from 'tap';
 import { startNginx, testConfig } from '../../driver/server/index.ts';
-import { workersOf } from '../../driver/server/workers.ts';
+import { bothWorkers } from './both-workers.ts';
 import { answers, body, eventually, nginxBinary, runs, started, writeConfig } from './real-nginx.ts';
 
 const binary = await nginxBinary(t);
@@ -20,7 +20,7 @@ t.test('a started nginx answers, and after stop nothing of it is left', async (t
     configFile: await writeConfig(prefix, { binary, port, body: 'one' }),
   });
   t.equal(await body(port), 'one');
-  const workers = await workersOf(nginx.pid);
+  const workers = await bothWorkers(nginx.pid);
   t.equal(workers.length, 2, 'two workers');
   await nginx.stop();
   await nginx.stop();
@@ -44,7 +44,7 @@ t.test('stop ends an nginx whose client does not let go', async (t) => {
     () => 'whole',
     () => 'cut',
   );
-  t.ok(await eventually(async () => (await workersOf(nginx.pid)).length === 2));
+  t.equal((await bothWorkers(nginx.pid)).length, 2);
   await nginx.stop();
   t.notOk(await answers(port));
   t.match(await outcome, /whole|cut/);
@@ -111,7 +111,7 @@ t.test('kill leaves no worker, and a killed master alone leaves none either', as
       prefix,
       configFile: await writeConfig(prefix, { binary, port, body: how }),
     });
-    const workers = await workersOf(nginx.pid);
+    const workers = await bothWorkers(nginx.pid);
     if (how === 'kill') await nginx.kill();
     else process.kill(nginx.pid, 'SIGKILL');
     t.match(await nginx.exited, { code: null, signal: 'SIGKILL' }, how);
