@@ -6,7 +6,7 @@ import { freePort } from '@edgeward/test/kit';
 import t from 'tap';
 import { startNginx, testConfig } from '../../driver/server/index.ts';
 import { bothWorkers } from './both-workers.ts';
-import { answers, body, eventually, nginxBinary, runs, started, writeConfig } from './real-nginx.ts';
+import { answers, body, nginxBinary, runs, started, writeConfig } from './real-nginx.ts';
 
 const binary = await nginxBinary(t);
 
