@@ -22,10 +22,14 @@ const RULES: Record<string, Rule> = {
   // njs has `fs` and `crypto` of its own, under these names.
   'nginx-njs/src': { packages: ['policy'], node: false },
   'nginx-njs/driver': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
+  'f5-irules/driver': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
+  'f5-irules/export': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
+  'test/kit/bigip-simulator/src': { packages: ['runtime'], node: true },
   'sync-service/src': {
     packages: [
       'audit-collector',
       'enforcement-point',
+      'f5-irules',
       'nginx-njs',
       'policy',
       'policy-cache',
@@ -35,7 +39,17 @@ const RULES: Record<string, Rule> = {
     node: true,
   },
   'cli/src': {
-    packages: ['audit-collector', 'nginx-njs', 'policy', 'policy-source', 'runtime', 'sync-service'],
+    packages: [
+      'audit-collector',
+      'bigip-simulator',
+      'enforcement-point',
+      'f5-irules',
+      'nginx-njs',
+      'policy',
+      'policy-source',
+      'runtime',
+      'sync-service',
+    ],
     node: true,
   },
 };
@@ -78,15 +92,16 @@ function isAllowed(name: string, file: string, folder: string, rule: Rule, libra
   );
 }
 
-/** The driver and the module share the layout of the dictionary, and nothing else. */
+/** The driver and the module share the layout of the dictionary, and nothing else; an export is what the driver would do. */
 function isInside(target: string, folder: string): boolean {
   const path = relative(root, target);
   if (folder === 'nginx-njs/driver' && path === join('nginx-njs', 'src', 'layout.ts')) return true;
+  if (folder === 'f5-irules/export' && path.startsWith(join('f5-irules', 'driver') + sep)) return true;
   return path.startsWith(folder + sep);
 }
 
 function packageOf(folder: string): { dependencies?: Record<string, string> } {
-  const name = folder.split('/')[0] ?? '';
+  const name = folder.slice(0, folder.lastIndexOf('/'));
   return JSON.parse(readFileSync(join(root, name, 'package.json'), 'utf8')) as {
     dependencies?: Record<string, string>;
   };
