@@ -1,4 +1,13 @@
-export { type AddressKey, formatAddress, type Interval, keyFromBytes, parseAddress, parseCidr } from './address.ts';
+export {
+  type AddressKey,
+  formatAddress,
+  type Interval,
+  keyFromBytes,
+  parseAddress,
+  parseCidr,
+  predecessor,
+  successor,
+} from './address.ts';
 export { POLICY_ERRORS, POLICY_WARNINGS, type PolicyCode } from './codes.ts';
 export { type CompileMemo, compileFault, compilePoint, type Digest, pointsOf } from './compile.ts';
 export type * from './compiled.ts';
@@ -17,7 +26,7 @@ export type * from './finding.ts';
 export type * from './flow.ts';
 export { describeFlow } from './flow-text.ts';
 export { type Identities, identitiesOf, type SourceIdentity } from './identity.ts';
-export type { Labelled } from './interval.ts';
+export { compareKeys, type Labelled } from './interval.ts';
 export { lookup, pack, unpack } from './interval-table.ts';
 export { type DocumentMemo, linkModel } from './linking.ts';
 export { type LintOptions, lint } from './lint.ts';
@@ -28,3 +37,4 @@ export { type ObjectViews, pointViews, runPolicyTests, type TestResult } from '.
 export { formatPortRange, parsePort } from './ports.ts';
 export { type Resolution, resolve } from './resolve.ts';
 export { type Labels, type Selector, selects } from './selector.ts';
+export { compareText } from './text-order.ts';

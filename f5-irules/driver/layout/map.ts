@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import { compareText, type Mode } from '@edgeward/policy';
+import { type DataRecord, MAP_HEAD } from './layout.ts';
+
+/** The map: which groups judge a virtual server, and by which revision. Its records are all that a switch writes. */
+export interface MapEntry {
+  revision: number;
+  mode: Mode;
+  protocol: 'http' | 'tcp';
+  /** Name of the ip group; null: nobody. */
+  sources: string | null;
+  /** Name of the request group; null: no rule looks at requests. */
+  requests: string | null;
+  routeDomain: number;
+  /** Peers of the sources group may be trusted proxies. */
+  proxies: boolean;
+  /** Nobody judges requests here: what needs that is denied. */
+  blind: boolean;
+}
+
+export interface MapHead {
+  revision: number;
+  policyHash: string;
+  mapHash: string;
+}
+
+export interface PolicyMap {
+  head: MapHead;
+  /** By virtual server. */
+  entries: Map<string, MapEntry>;
+}
+
+export function entryText(entry: MapEntry): string {
+  const flags = [entry.proxies ? 'proxies' : '', entry.blind ? 'blind' : ''].filter((flag) => flag !== '');
+  const words = [entry.revision, entry.mode, entry.protocol, entry.sources ?? '-', entry.requests ?? '-'];
+  return [...words, entry.routeDomain, flags.join(',') || '-'].join(' ');
+}
+
+/** Every record of the map, its head included, sorted. */
+export function mapRecords(entries: ReadonlyMap<string, MapEntry>, revision: number, policyHash: string): DataRecord[] {
+  const records = [...entries].map(([name, entry]) => ({ name, data: entryText(entry) }));
+  const head = ['1', revision, policyHash, mapHashOf(records)].join(' ');
+  return [...records, { name: MAP_HEAD, data: head }].sort((a, b) => compareText(a.name, b.name));
+}
+
+/** Hex SHA-256 of the records without the head, whatever their order. */
+export function mapHashOf(records: readonly DataRecord[]): string {
+  const digest = createHash('sha256');
+  for (const { name, data } of [...records].sort((a, b) => compareText(a.name, b.name))) {
+    if (name !== MAP_HEAD) digest.update(`${JSON.stringify([name, data])}\n`);
+  }
+  return digest.digest('hex');
+}
+
+/**
+ * What a map that was read says. null: no policy, as the iRules see it. Entries that nobody of us can have written are
+ * left out; the head's hash tells that something is wrong.
+ */
+export function readMap(records: readonly DataRecord[]): PolicyMap | null {
+  const head = readHead(records.find(({ name }) => name === MAP_HEAD)?.data);
+  if (head === null) return null;
+  const entries = new Map<string, MapEntry>();
+  for (const { name, data } of records) {
+    const entry = name === MAP_HEAD ? null : readEntry(data);
+    if (entry !== null) entries.set(name, entry);
+  }
+  return { head, entries };
+}
+
+function readHead(data: string | undefined): MapHead | null {
+  const match = /^1 (\d{1,15}) ([0-9a-f]{64}) ([0-9a-f]{64})$/.exec(data ?? '');
+  if (match === null) return null;
+  return { revision: Number(match[1]), policyHash: match[2] ?? '', mapHash: match[3] ?? '' };
+}
+
+const ENTRY =
+  /^(\d{1,15}) (enforce|observe|off) (http|tcp) (-|eg_s_[0-9a-f]{20}) (-|eg_r_[0-9a-f]{20}) (\d{1,5}) (-|[a-z,]+)$/;
+
+function readEntry(data: string): MapEntry | null {
+  const match = ENTRY.exec(data);
+  if (match === null) return null;
+  const [, revision, mode, protocol, sources = '-', requests = '-', routeDomain, flags = '-'] = match;
+  return {
+    revision: Number(revision),
+    mode: mode as Mode,
+    protocol: protocol as 'http' | 'tcp',
+    sources: sources === '-' ? null : sources,
+    requests: requests === '-' ? null : requests,
+    routeDomain: Number(routeDomain),
+    proxies: flags.split(',').includes('proxies'),
+    blind: flags.split(',').includes('blind'),
+  };
+}
