@@ -1,0 +1,113 @@
+
+# What follows stands in both rules: each can be attached, read and replaced without the other.
+
+when RULE_INIT {
+    # Saving a rule runs this again: numbers go on, so that no gap is seen where there is none.
+    if { ![info exists static::eg_epoch] } {
+        set static::eg_epoch [format %08x [expr { int(rand() * 2147483647) ^ ([clock clicks] & 2147483647) }]]
+        set static::eg_secret "$static::eg_epoch [clock clicks] [expr { rand() }] [TMM::cmp_unit]"
+        set static::eg_sequence 0
+        set static::eg_denials 0
+        set static::eg_suppressed 0
+        set static::eg_second 0
+        set static::eg_left 0
+        set static::eg_rules_chars 0
+    }
+    set static::eg_escapes [list]
+    for { set eg_code 32 } { $eg_code < 127 } { incr eg_code } {
+        set eg_char [format %c $eg_code]
+        if { ![regexp -- {[A-Za-z0-9._~/-]} $eg_char] } {
+            lappend static::eg_escapes $eg_char [format %%%02X $eg_code]
+        }
+    }
+}
+
+# Lines 3 to 5 of the verdict: what is known of a source on this port, as a list of reason and rule. `requests` means
+# that a request must be seen first; its second word then is the key of what to compare with.
+proc eg_outcome { who transport port } {
+    if { [lindex $who 0] eq "trusted" } {
+        set who [lrange $who 1 end]
+    }
+    if { $who eq "" } {
+        return [list unknown-source ""]
+    }
+    if { $who eq "no-port" } {
+        return [list port-not-allowed ""]
+    }
+    foreach { protocol low high outcome argument } $who {
+        if { $protocol eq $transport && $low <= $port && $port <= $high } {
+            switch -exact -- $outcome {
+                allow { return [list allowed-by-rule $argument] }
+                deny { return [list denied-by-rule $argument] }
+                requests { return [list requests $argument] }
+                default { return [list request-not-allowed ""] }
+            }
+        }
+    }
+    return [list port-not-allowed ""]
+}
+
+# Sends a denial to the collector, and answers its reference. Traffic never waits for it, and what was not sent is counted:
+# at most 200 a second and TMM, so that a flood costs the collector no more than that.
+proc eg_record { verdict reason rule revision object source peer peer_port port method target host } {
+    incr static::eg_denials
+    binary scan [md5 "$static::eg_secret $static::eg_denials"] H16 ref
+    set now [clock seconds]
+    if { $now != $static::eg_second } {
+        set static::eg_second $now
+        set static::eg_left 200
+    }
+    if { $static::eg_left <= 0 } {
+        incr static::eg_suppressed
+        return $ref
+    }
+    incr static::eg_left -1
+    incr static::eg_sequence
+    # A query may hold secrets and never decides anything.
+    set query [string first ? $target]
+    if { $query >= 0 } {
+        set target [string range $target 0 [expr { $query - 1 }]]
+    }
+    set truncated false
+    if { [string length $target] > 1024 } {
+        set truncated true
+    }
+    set source [lindex [split $source %] 0]
+    set peer [lindex [split $peer %] 0]
+    set event [format {{"v":1,"t":%s000,"ref":"%s","object":%s,"source":%s,"peer":%s,"peerPort":%s,"port":"%s","method":%s,"path":%s,"truncated":%s,"host":%s,"verdict":"%s","reason":"%s","rule":%s,"revision":%s}} \
+        $now $ref [call eg_quoted $object 1024] [call eg_quoted $source 64] [call eg_quoted $peer 64] [call eg_number $peer_port] $port \
+        [call eg_quoted $method 64] [call eg_quoted $target 1024] $truncated [call eg_quoted $host 256] \
+        $verdict $reason [call eg_quoted $rule 64] [call eg_number $revision]]
+    set line "<134>1 - - edgeward - deny \[edgeward@32473 tmm=\"[TMM::cmp_unit]\" epoch=\"$static::eg_epoch\" seq=\"$static::eg_sequence\" suppressed=\"$static::eg_suppressed\"\] $event\n"
+    # A publisher that is missing, or a pool that is down, is a gap in the numbers and never a denied client.
+    catch { HSL::send [HSL::open -publisher /Edgeward/eg_audit] $line }
+    return $ref
+}
+
+proc eg_number { text } {
+    if { [regexp -- {^(0|[1-9][0-9]{0,14})$} $text] } {
+        return $text
+    }
+    return null
+}
+
+# As a JSON string, or null. What a client chose stands in it as %XX where it is no plain character.
+proc eg_quoted { text limit } {
+    if { $text eq "" } {
+        return null
+    }
+    set text [string range $text 0 [expr { $limit - 1 }]]
+    if { [regexp -- {[^ !#-\[\]-~]} $text] } {
+        set out ""
+        foreach char [split $text ""] {
+            if { [regexp -- {[ !#-\[\]-~]} $char] } {
+                append out $char
+            } else {
+                scan $char %c code
+                append out [format %%%02x $code]
+            }
+        }
+        set text $out
+    }
+    return "\"$text\""
+}

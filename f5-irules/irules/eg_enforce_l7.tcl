@@ -1,0 +1,347 @@
+# Edgeward, layer 7: every line of the verdict, for each request.
+#
+# A connection may live longer than a policy, and a proxy's requests come from many sources, so each request looks up the
+# map; what layer 4 found is used as long as entry and source are the same. What fails denies.
+
+when HTTP_REQUEST priority 10 {
+    set eg_reason internal-error
+    set eg_rule ""
+    set eg_revision 0
+    set eg_mode enforce
+    set eg_port 0
+    set eg_peer ""
+    set eg_client ""
+    set eg_peer_port ""
+    set eg_before ""
+    if { [info exists eg_entry] } {
+        set eg_before $eg_entry
+    }
+    if { [catch {
+        set eg_peer [IP::client_addr]
+        set eg_client $eg_peer
+        set eg_port [TCP::local_port]
+        set eg_peer_port [TCP::client_port]
+        set eg_entry [class match -value -- [virtual name] equals /Edgeward/eg_map]
+        if { $eg_entry eq "" } {
+            set eg_head [class match -value -- edgeward equals /Edgeward/eg_map]
+            if { $eg_head eq "" } {
+                set eg_reason no-policy
+            } else {
+                set eg_revision [lindex $eg_head 1]
+                set eg_reason unknown-object
+            }
+        } else {
+            foreach { eg_revision eg_mode eg_protocol eg_sources eg_requests eg_domain eg_flags } $eg_entry { break }
+            if { $eg_mode eq "off" } {
+                set eg_reason mode-off
+            } elseif { $eg_protocol eq "tcp" && [info exists eg_accepted] } {
+                # Layer 4 judged the connection, and of this object nothing else is judged.
+                set eg_reason connection
+            } else {
+                if { $eg_entry ne $eg_before || $eg_client ne $eg_source } {
+                    set eg_source $eg_client
+                    set eg_who ""
+                    if { $eg_sources ne "-" } {
+                        set eg_who [class match -value -- $eg_source equals /Edgeward/$eg_sources]
+                    }
+                }
+                if { [string match *proxies* $eg_flags] && [lindex $eg_who 0] eq "trusted" } {
+                    # From the right: what stands left of an entry that is not trusted, or not readable, nobody vouches for.
+                    set eg_chain [split [join [HTTP::header values X-Forwarded-For] ,] ,]
+                    for { set eg_at [expr { [llength $eg_chain] - 1 }] } { $eg_at >= 0 } { incr eg_at -1 } {
+                        set eg_address [call eg_address [lindex $eg_chain $eg_at]]
+                        if { $eg_address eq "" } {
+                            break
+                        }
+                        if { $eg_domain ne "0" } {
+                            append eg_address %$eg_domain
+                        }
+                        set eg_source $eg_address
+                        set eg_who [class match -value -- $eg_source equals /Edgeward/$eg_sources]
+                        if { [lindex $eg_who 0] ne "trusted" } {
+                            break
+                        }
+                    }
+                }
+                foreach { eg_reason eg_rule } [call eg_outcome $eg_who tcp $eg_port] { break }
+                if { $eg_reason eq "requests" } {
+                    set eg_key $eg_rule
+                    set eg_reason bad-request
+                    set eg_rule ""
+                    set eg_request [call eg_request [HTTP::method] [HTTP::uri] [HTTP::header values Host]]
+                    if { $eg_request ne "" } {
+                        # A request group never changes under its name, so what was read of it stays true.
+                        set eg_cached $eg_requests/$eg_key
+                        if { [info exists static::eg_rules($eg_cached)] } {
+                            set eg_alternatives $static::eg_rules($eg_cached)
+                        } else {
+                            set eg_alternatives [class match -value -- $eg_key equals /Edgeward/$eg_requests]
+                            for { set eg_at 1 } { [string range $eg_alternatives end-1 end] eq " +" } { incr eg_at } {
+                                set eg_more [class match -value -- $eg_key.$eg_at equals /Edgeward/$eg_requests]
+                                set eg_alternatives [string range $eg_alternatives 0 end-1]$eg_more
+                            }
+                            if { $eg_alternatives eq "" } {
+                                error "the request group $eg_requests lacks $eg_key"
+                            }
+                            incr static::eg_rules_chars [string length $eg_alternatives]
+                            if { $static::eg_rules_chars > 2000000 } {
+                                unset static::eg_rules
+                                set static::eg_rules_chars [string length $eg_alternatives]
+                            }
+                            set static::eg_rules($eg_cached) $eg_alternatives
+                        }
+                        foreach { eg_reason eg_rule } [call eg_matching $eg_alternatives [HTTP::method] [lindex $eg_request 0] [lindex $eg_request 1]] { break }
+                    }
+                }
+            }
+        }
+    } eg_problem] } {
+        set eg_reason internal-error
+        set eg_rule ""
+        # Nothing that was read by half may be used by the next request.
+        set eg_entry ""
+        log local0.err "edgeward: the verdict failed, and denies: $eg_problem"
+    }
+    if { $eg_reason eq "allowed-by-rule" || $eg_reason eq "mode-off" || $eg_reason eq "connection" } {
+        return
+    }
+    if { $eg_mode eq "observe" && $eg_reason ne "internal-error" } {
+        set eg_verdict would-deny
+        if { [info exists eg_told] && $eg_told eq "$eg_entry $eg_source" } {
+            return
+        }
+    } else {
+        set eg_verdict deny
+    }
+    set eg_ref ""
+    catch {
+        set eg_judged $eg_client
+        if { [info exists eg_source] && $eg_source ne "" } {
+            set eg_judged $eg_source
+        }
+        set eg_ref [call eg_record $eg_verdict $eg_reason $eg_rule $eg_revision [virtual name] $eg_judged $eg_peer $eg_peer_port tcp/$eg_port [HTTP::method] [HTTP::uri] [lindex [HTTP::header values Host] 0]]
+    }
+    if { $eg_verdict eq "deny" } {
+        HTTP::respond 403 content "denied $eg_ref\n" noserver Content-Type text/plain Edgeward-Ref $eg_ref Cache-Control no-store
+    }
+}
+
+# A request in the one form that rules are compared with: a list of path and host, or "" when it can't be brought into it
+# without guessing. The path is decoded once and written with %XX for every byte beyond A-Z a-z 0-9 . _ ~ / -
+proc eg_request { method target hosts } {
+    if { $method eq "CONNECT" } {
+        return ""
+    }
+    if { $target eq "" } {
+        set target /
+    }
+    if { [regexp -- {^[A-Za-z][A-Za-z0-9+.-]*://([^/?#]*)(.*)$} $target all authority rest] } {
+        if { $authority eq "" || [string first @ $authority] >= 0 } {
+            return ""
+        }
+        set hosts [linsert $hosts 0 $authority]
+        set target $rest
+        if { $target eq "" || [string index $target 0] eq "?" } {
+            set target /$target
+        }
+    }
+    set host ""
+    set first 1
+    foreach named $hosts {
+        set named [call eg_host $named]
+        if { !$first && $named ne $host } {
+            return ""
+        }
+        set host $named
+        set first 0
+    }
+    set path [call eg_path $target]
+    if { $path eq "" } {
+        return ""
+    }
+    return [list $path $host]
+}
+
+# Lower case (of ASCII alone), without port and final dot.
+proc eg_host { host } {
+    set host [string map { A a B b C c D d E e F f G g H h I i J j K k L l M m N n O o P p Q q R r S s T t U u V v W w X x Y y Z z } [string trim $host " \t\r\n"]]
+    regsub -- {:[0-9]*$} $host "" host
+    regsub -- {\.$} $host "" host
+    return $host
+}
+
+proc eg_path { target } {
+    set query [string first ? $target]
+    if { $query >= 0 } {
+        set target [string range $target 0 [expr { $query - 1 }]]
+    }
+    if { [string index $target 0] ne "/" || [regexp -- {[\x00-\x1f\x7f\\#]} $target] } {
+        return ""
+    }
+    if { ![regexp -- {^[A-Za-z0-9._~/-]*$} $target] } {
+        set target [call eg_decoded [call eg_ascii $target]]
+    }
+    set kept [list]
+    set slash 0
+    foreach segment [lrange [split $target /] 1 end] {
+        set slash 1
+        if { $segment eq "" || $segment eq "." } {
+            continue
+        }
+        if { $segment eq ".." } {
+            if { [llength $kept] == 0 } {
+                return ""
+            }
+            set kept [lrange $kept 0 end-1]
+            continue
+        }
+        if { [regexp -- {^\.\.?%3B} $segment] } {
+            return ""
+        }
+        set slash 0
+        lappend kept $segment
+    }
+    if { $target eq "" } {
+        return ""
+    }
+    set path /[join $kept /]
+    if { $slash && [llength $kept] > 0 } {
+        append path /
+    }
+    return $path
+}
+
+# Bytes beyond ASCII as escapes.
+proc eg_ascii { text } {
+    if { ![regexp -- {[^\x00-\x7f]} $text] } {
+        return $text
+    }
+    set out ""
+    foreach char [split $text ""] {
+        scan $char %c code
+        if { $code > 127 } {
+            append out [format %%%02X $code]
+        } else {
+            append out $char
+        }
+    }
+    return $out
+}
+
+# Decoded once and escaped again in one way only; "" when it is unsafe: an encoded slash, backslash or control character, a
+# malformed escape, an escape that decodes to another, bytes that are no UTF-8.
+proc eg_decoded { text } {
+    if { [regexp -nocase -- {%(2f|5c|[01][0-9a-f]|7f)} $text] || [regexp -- {%(?![0-9A-Fa-f][0-9A-Fa-f])} $text] } {
+        return ""
+    }
+    set parts [split $text %]
+    set out [string map $static::eg_escapes [lindex $parts 0]]
+    foreach part [lrange $parts 1 end] {
+        scan [string range $part 0 1] %x code
+        if { $code > 127 } {
+            append out [format %%%02X $code]
+        } else {
+            append out [string map $static::eg_escapes [format %c $code]]
+        }
+        append out [string map $static::eg_escapes [string range $part 2 end]]
+    }
+    if { [regexp -- {%25[0-9A-Fa-f][0-9A-Fa-f]} $out] } {
+        return ""
+    }
+    # RFC 3629: what is left after every well-formed character was taken away has no byte beyond ASCII.
+    regsub -all -- {%(C[2-9A-F]|D[0-9A-F])%[89AB][0-9A-F]|%E0%[AB][0-9A-F]%[89AB][0-9A-F]|%E[1-9A-CEF](%[89AB][0-9A-F]){2}|%ED%[89][0-9A-F]%[89AB][0-9A-F]|%F0%[9AB][0-9A-F](%[89AB][0-9A-F]){2}|%F[1-3](%[89AB][0-9A-F]){3}|%F4%8[0-9A-F](%[89AB][0-9A-F]){2}} $out "" rest
+    if { [regexp -- {%[89A-F]} $rest] } {
+        return ""
+    }
+    return $out
+}
+
+# The first alternative that matches: those that deny come first, then those that allow, each by id.
+proc eg_matching { alternatives method path host } {
+    foreach { action rule methods pattern hosts } $alternatives {
+        if { $methods ne "*" && [lsearch -exact [split $methods ,] $method] < 0 } {
+            continue
+        }
+        if { $hosts ne "*" && ($host eq "" || [lsearch -exact [split $hosts ,] $host] < 0) } {
+            continue
+        }
+        if { $pattern ne "*" && $pattern ne $path } {
+            if { [string range $pattern end-1 end] ne "/*" } {
+                continue
+            }
+            set base [string range $pattern 0 end-2]
+            if { $path ne $base && [string first $base/ $path] != 0 } {
+                continue
+            }
+        }
+        if { $action eq "allow" } {
+            return [list allowed-by-rule $rule]
+        }
+        return [list denied-by-rule $rule]
+    }
+    return [list request-not-allowed ""]
+}
+
+# An entry of X-Forwarded-For as an address that a data group can be asked for, or "" when it is none.
+proc eg_address { text } {
+    set text [string tolower [string trim $text " \t\r\n"]]
+    if { [string first : $text] < 0 } {
+        return [call eg_ipv4 $text]
+    }
+    if { [string first . $text] >= 0 } {
+        set colon [string last : $text]
+        set embedded [call eg_ipv4 [string range $text [expr { $colon + 1 }] end]]
+        if { $embedded eq "" } {
+            return ""
+        }
+        foreach { a b c d } [split $embedded .] { break }
+        set text [string range $text 0 $colon][format %x%02x:%x%02x $a $b $c $d]
+    }
+    set gap [string first :: $text]
+    if { $gap < 0 } {
+        set groups [split $text :]
+        if { [llength $groups] != 8 } {
+            return ""
+        }
+    } else {
+        set head [split [string range $text 0 [expr { $gap - 1 }]] :]
+        set tail [split [string range $text [expr { $gap + 2 }] end] :]
+        set missing [expr { 8 - [llength $head] - [llength $tail] }]
+        if { $missing < 1 } {
+            return ""
+        }
+        set groups $head
+        for { set i 0 } { $i < $missing } { incr i } {
+            lappend groups 0
+        }
+        foreach group $tail {
+            lappend groups $group
+        }
+    }
+    set out [list]
+    foreach group $groups {
+        if { ![regexp -- {^[0-9a-f]{1,4}$} $group] } {
+            return ""
+        }
+        scan $group %x number
+        lappend out [format %x $number]
+    }
+    # IPv4-mapped IPv6 is the IPv4 address (RFC 4291, 2.5.5.2).
+    set out [join $out :]
+    if { [string match 0:0:0:0:0:ffff:* $out] } {
+        scan $out 0:0:0:0:0:ffff:%x:%x high low
+        return [expr { $high >> 8 }].[expr { $high & 255 }].[expr { $low >> 8 }].[expr { $low & 255 }]
+    }
+    return $out
+}
+
+proc eg_ipv4 { text } {
+    set octet {(0|[1-9][0-9]{0,2})}
+    if { ![regexp -- "^$octet\\.$octet\\.$octet\\.$octet\$" $text all a b c d] } {
+        return ""
+    }
+    if { $a > 255 || $b > 255 || $c > 255 || $d > 255 } {
+        return ""
+    }
+    return $text
+}
