@@ -8,7 +8,7 @@ import {
   successor,
   unpack,
 } from '@edgeward/policy';
-import { cidrsOf, fileName, recordName } from './cidrs.ts';
+import { type Cidr, cidrsOf, fileName, recordName } from './cidrs.ts';
 import type { DataRecord } from './layout.ts';
 
 /** Who a source is: disjoint intervals in order, each with the data of its records. */
@@ -24,16 +24,23 @@ export function* sourceRecords(
   classes: readonly string[],
   domain: number,
 ): Generator<DataRecord> {
-  for (const { lo, hi, data } of sourcesOf(object, classes)) {
-    for (const cidr of cidrsOf(lo, hi)) yield { name: recordName(cidr, domain), data };
-  }
+  for (const { cidr, data } of blocksOf(object, classes)) yield { name: recordName(cidr, domain), data };
 }
 
 /** The same as lines of an external group's file. */
 export function* sourceLines(object: CompiledObject, classes: readonly string[], domain: number): Generator<string> {
+  for (const { cidr, data } of blocksOf(object, classes)) yield `${fileName(cidr, domain)} := "${data}",\n`;
+}
+
+function* blocksOf(object: CompiledObject, classes: readonly string[]): Generator<{ cidr: Cidr; data: string }> {
   for (const { lo, hi, data } of sourcesOf(object, classes)) {
-    for (const cidr of cidrsOf(lo, hi)) yield `${fileName(cidr, domain)} := "${data}",\n`;
+    for (const cidr of cidrsOf(lo, hi)) if (!isMapped(cidr)) yield { cidr, data };
   }
+}
+
+/** Within `::ffff:0:0/96`, where nobody is: such an address is judged as the IPv4 one. */
+function isMapped({ lo, prefix }: Cidr): boolean {
+  return prefix >= 96 && lo.length === 32 && lo.startsWith('00000000000000000000ffff');
 }
 
 function* sourcesOf(object: CompiledObject, classes: readonly string[]): Generator<Sources> {
