@@ -1,3 +1,5 @@
+import type { OnDrift } from './reconciler-plan.ts';
+
 /** How a point stands, as `edgeward status`, `/readyz` and the metrics read it. All times are milliseconds. */
 
 /**
@@ -29,7 +31,7 @@ export interface PointStatus {
   drift: {
     /** How often something was found changed behind our back since the start. */
     count: number;
-    last: { at: number; changes: string[]; action: 'repair' | 'report' } | null;
+    last: { at: number; changes: string[]; action: OnDrift } | null;
   };
   /** How often the point was found empty after it had held a policy: mostly restarts. */
   refills: number;

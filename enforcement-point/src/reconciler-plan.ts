@@ -34,9 +34,12 @@ export type Step =
   | { do: 'probe' }
   | { do: 'wait'; untilMs: number };
 
+/** `freeze`: nothing at all is written any more, new policies included, until the point is again as it was left. */
+export type OnDrift = 'repair' | 'report' | 'freeze';
+
 export interface PlanRules {
   /** What is done about changes made by hand; an empty point is filled either way. */
-  onDrift: 'repair' | 'report';
+  onDrift: OnDrift;
   /** Infinity for a point that cannot be probed. */
   probeIntervalMs: number;
   driftCheckIntervalMs: number;
@@ -76,8 +79,16 @@ export function nextStep(known: Readonly<Knowledge>, rules: PlanRules, nowMs: nu
 
 export function mustPush(known: Knowledge, desired: CompiledPolicy, rules: PlanRules): boolean {
   // An empty point denies everyone: it is filled even where drift is only reported.
-  if (known.held === null || known.settled !== desired) return true;
+  if (known.held === null) return true;
+  if (isFrozen(known, rules)) return false;
+  if (known.settled !== desired) return true;
   return rules.onDrift === 'repair' && !isWhole(known, desired);
+}
+
+/** Whether somebody's changes stand at a point that is then to be left alone. What our own push left half is no such change. */
+export function isFrozen(known: Knowledge, rules: PlanRules): boolean {
+  if (rules.onDrift !== 'freeze' || known.interrupted || known.held === null) return false;
+  return known.changes.length > 0 || (known.settled !== null && known.held.hash !== known.settled.hash);
 }
 
 /** Whether the point holds what is desired, and nothing of it was changed. */

@@ -3,7 +3,7 @@ import type { CompiledPolicy } from '@edgeward/policy';
 import { type Backoff, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
 import type { Actual, EnforcementPoint } from './enforcement-point.ts';
 import type { PointRecord } from './point-record.ts';
-import { isWhole, type Knowledge, mustPush, type PlanRules, type Step } from './reconciler-plan.ts';
+import { isFrozen, isWhole, type Knowledge, mustPush, type PlanRules, type Step } from './reconciler-plan.ts';
 import { revisionOlder } from './revision-older.ts';
 
 export interface StepsOptions {
@@ -66,7 +66,8 @@ export function createSteps(options: StepsOptions): Steps {
       known.settled = desired;
       known.interrupted = false;
     }
-    if (!mustPush(known, desired, rules)) succeed();
+    if (isFrozen(known, rules)) record.failed(frozen(point.name, known.changes), false);
+    else if (!mustPush(known, desired, rules)) succeed();
   }
 
   /** What differs from the policy that was once seen true here: nothing, everything lost, or something changed. */
@@ -87,7 +88,7 @@ export function createSteps(options: StepsOptions): Steps {
     record.drifted(changes, rules.onDrift);
     const fields = { event: 'drift_found', point: point.name, changes, action: rules.onDrift };
     logger.warn(fields, 'the point was changed behind our back');
-    if (rules.onDrift === 'report' || settled !== desired) return;
+    if (rules.onDrift !== 'repair' || settled !== desired) return;
     // Whoever else writes this point will write again: the first repair is made at once, the next ones back off.
     if (known.repairing) known.retryAtMs = now() + Math.max(1, repairs.nextMs());
     known.repairing = true;
@@ -147,6 +148,13 @@ export function createSteps(options: StepsOptions): Steps {
   }
 
   return { probe, look, push, fail };
+}
+
+function frozen(point: string, changes: readonly string[]): EdgewardError {
+  const found = changes[0] ?? 'it holds another policy';
+  return new EdgewardError('EDW_ERR_POINT_FROZEN', `leaving ${point} alone: somebody changed it (${found})`, {
+    mend: 'Undo the change at the point, or set `onDrift: repair` for it and restart the service: then it is undone.',
+  });
 }
 
 function codedError(point: string, step: Step, thrown: unknown): EdgewardError {

@@ -8,7 +8,7 @@ import { backoff, EdgewardError, type Logger, systemClock } from '@edgeward/runt
 import type { EnforcementPoint } from './enforcement-point.ts';
 import { createPointRecord } from './point-record.ts';
 import type { PointStatus } from './point-status.ts';
-import { initialKnowledge, nextStep, type PlanRules, type Step } from './reconciler-plan.ts';
+import { initialKnowledge, nextStep, type OnDrift, type PlanRules, type Step } from './reconciler-plan.ts';
 import { createSteps } from './reconciler-steps.ts';
 import { revisionOlder } from './revision-older.ts';
 
@@ -20,7 +20,7 @@ export interface ReconcilerOptions {
   /** How often a point that has `probe` is probed: 500 ms, so that a restart is noticed within a second. */
   probeIntervalMs?: number;
   /** What is done about changes made by hand: `repair`. An empty point is filled either way. */
-  onDrift?: 'repair' | 'report';
+  onDrift?: OnDrift;
   /** Back-off after a failure: 0.5 s to 30 s, full jitter. */
   retryBaseMs?: number;
   retryMaxMs?: number;
@@ -117,6 +117,8 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       known.desired = policy;
       failures.reset();
       tryAtOnce();
+      // What was changed since the last look must not be written over.
+      if (rules.onDrift === 'freeze') known.certainty = 'unknown';
       record.desired();
       tell();
       void run();

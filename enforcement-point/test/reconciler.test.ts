@@ -266,6 +266,40 @@ t.test('where drift is only reported, nothing is written, and the point says tha
   t.match(reconciler.status(), { state: 'current', appliedRevision: 2 }, 'the next revision is pushed all the same');
 });
 
+t.test('a frozen point is left alone, a new policy included, until the change is undone', async (t) => {
+  const { reconciler, clock, point, calls } = set(t, { onDrift: 'freeze', canProbe: false });
+  reconciler.setDesired(policy(1));
+  await clock.advance(1_000);
+  calls();
+  const whole = point.actual;
+  point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['object a'] };
+  reconciler.setDesired(policy(2));
+  await clock.advance(40_000);
+  t.notOk(
+    calls().some((call) => call.startsWith('push')),
+    'a change that was not seen before the new policy came is seen before it is written over',
+  );
+  t.match(reconciler.status(), {
+    state: 'behind',
+    appliedRevision: 1,
+    lastError: { code: 'EDW_ERR_POINT_FROZEN' },
+    drift: { last: { changes: ['object a'], action: 'freeze' } },
+  });
+  point.actual = whole;
+  await clock.advance(40_000);
+  t.match(reconciler.status(), { state: 'current', appliedRevision: 2, lastError: null }, 'undone, it goes on');
+});
+
+t.test('a frozen point that lost its policy is filled', async (t) => {
+  const { reconciler, clock, point, calls } = set(t, { onDrift: 'freeze' });
+  reconciler.setDesired(policy(1));
+  await clock.advance(1_000);
+  calls();
+  point.actual = { state: 'empty' };
+  await reconciler.kick();
+  t.ok(calls().includes('push 1'));
+});
+
 t.test('two who write the same point do not fight at full speed', async (t) => {
   const { reconciler, clock, point } = set(t, { probeIntervalMs: 100 });
   reconciler.setDesired(policy(1));
