@@ -13,20 +13,23 @@ export interface Icontrol {
   get(path: string, query?: Record<string, string>): Promise<Json | null>;
   /** Every item of a collection, over all its pages; absent is empty. */
   list(path: string, query?: Record<string, string>): Promise<Json[]>;
-  /** POST. An object that exists already is EDW_ERR_BIGIP_EXISTS. */
+  /** POST to a collection. An object that exists already is EDW_ERR_BIGIP_EXISTS. */
   create(path: string, body: Json): Promise<Json>;
-  /** PATCH. */
+  /** PATCH. Arrays are replaced whole. An object that is not there is EDW_ERR_BIGIP_NOT_FOUND. */
   modify(path: string, body: Json): Promise<Json>;
   /** DELETE. False when there was nothing; EDW_ERR_BIGIP_IN_USE when something refers to it. */
   remove(path: string): Promise<boolean>;
-  /** A file for `sourcePath`, in pieces of 512 KiB. Returns that path. */
+  /**
+   * A file for `sourcePath`, in chunks of 512 KiB. Returns what that takes: `file:/var/config/rest/downloads/FILE`.
+   * `pieces` is read from its start again when a connection breaks; a generator that runs once can't be.
+   */
   upload(file: string, totalBytes: number, pieces: Iterable<Uint8Array>): Promise<string>;
   /** Whether the box would take this change, by a validate-only transaction; throws what it says when not. */
   validate(change: { method: 'PATCH' | 'POST'; path: string; body: Json }): Promise<void>;
-  /** POST of a command (`tm/sys/config`, `tm/cm`). */
+  /** POST of a command (`tm/sys/config`, `tm/cm`). One without clear answer is not read back: there is nothing to read. */
   run(path: string, body: Json): Promise<Json>;
-  /** What was sent since the client was made. */
+  /** Writes sent since the client was made, repeats included, logins and tokens not, and the bytes of their bodies. */
   sent(): { writes: number; bytes: number };
-  /** Gives the token back. */
+  /** Gives the token back. Never rejects; whatever is called afterwards is EDW_ERR_POINT_UNREACHABLE. */
   close(): Promise<void>;
 }
