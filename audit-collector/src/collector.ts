@@ -1,23 +1,30 @@
 /**
- * The audit collector: follows the deny log of every point and brings each line into the ledger once. Whatever fails, the
- * lines wait in the log: the tail is thrown away and begun anew from the stored cursors. It never holds traffic up, and
- * everything that it could not read or may have missed has a counter.
+ * The audit collector: follows the deny log of every point, or listens for its denials, and brings each into the ledger
+ * once. Whatever fails, the lines wait in the log: the tail is thrown away and begun anew from the stored cursors. It never
+ * holds traffic up, and everything that it could not read or may have missed has a counter.
  */
 import { resolve } from 'node:path';
 import { setImmediate, setInterval, setTimeout } from 'node:timers/promises';
-import { type Backoff, backoff, EdgewardError, type Logger, messageOf, type Registry } from '@edgeward/runtime';
+import { type Backoff, backoff, type Logger, messageOf, type Registry } from '@edgeward/runtime';
 import { type CollectorMetrics, collectorMetrics } from './collector-metrics.ts';
+import { byCause, type ListenerStatus, type LogStatus, lastEventOf, statusError } from './collector-status.ts';
 import { denyEvent, type Labels } from './deny-event.ts';
+import { createDenyListener } from './deny-listener.ts';
 import { parseDenyLine, type UnparsedCause } from './deny-log.ts';
+import { guardedLabels } from './guarded-labels.ts';
 import { openLedger } from './ledger.ts';
 import type { EnforcedCount, EnforcedTotal } from './ledger-counters.ts';
 import type { DenialQuery, StoredDenial } from './ledger-rows.ts';
-import type { FileCursor, LossCause } from './log-cursor.ts';
+import type { LossCause } from './log-cursor.ts';
 import { createLogTail, type LogBatch, type LogTail } from './log-tail.ts';
+import { syslogMetrics } from './syslog-metrics.ts';
+import { checkListeners, type SyslogListener } from './syslog-options.ts';
 
 export interface CollectorOptions {
   ledgerFile: string;
   logs: readonly { point: string; file: string }[];
+  /** One for each point that sends its denials instead of writing them. */
+  listeners?: readonly SyslogListener[] | undefined;
   labels: Labels;
   logger: Logger;
   registry: Registry;
@@ -30,33 +37,17 @@ export interface CollectorOptions {
   lingerMs?: number | undefined;
 }
 
-export interface LogStatus {
-  point: string;
-  file: string;
-  /** Denials of this point ever stored. */
-  stored: number;
-  /** Denials that the point itself counted, over all its lives. */
-  enforced: number;
-  unparsed: Partial<Record<UnparsedCause, number>>;
-  losses: Partial<Record<LossCause, number>>;
-  lagBytes: number;
-  /** How far the newest file was read. */
-  cursor: FileCursor | null;
-  /** ISO time of the last event stored, by the clock of the point. */
-  lastEventAt: string | null;
-  /** Why nothing is read now. */
-  error: { code: string; message: string; mend: string } | null;
-}
-
 export interface Collector {
+  /** Listening when it resolves; where that failed, `listeners` says why, and it is tried again. */
   start(): Promise<void>;
-  /** Ends after the batch in hand; what is not read yet waits in the log. */
+  /** Ends after the batch in hand; what is not read yet waits in the log, or is missing by its number. */
   close(): Promise<void>;
   denials(query: DenialQuery): StoredDenial[];
   byRef(ref: string): StoredDenial | null;
   /** Called after the commit, in order. The answer ends it. */
   onDenial(listener: (denial: StoredDenial) => void): () => void;
   status(): LogStatus[];
+  listeners(): ListenerStatus[];
   /**
    * The point's own counters as read now, objects as the point calls them. `epoch` names the point's life (of
    * NGINX, the start of its master): with it, a restart is never mistaken.
@@ -76,8 +67,9 @@ interface Follower {
   error: LogStatus['error'];
 }
 
-/** Opens the ledger: throws EDW_ERR_LEDGER_… */
+/** Opens the ledger: throws EDW_ERR_LEDGER_…, and EDW_ERR_SYSLOG_LISTENER, EDW_ERR_SYSLOG_CLEAR_TEXT. */
 export function createCollector(options: CollectorOptions): Collector {
+  checkListeners(options.listeners ?? []);
   const { logger } = options;
   const now = options.now ?? Date.now;
   const ledger = openLedger({ file: options.ledgerFile, synchronous: options.synchronous });
@@ -85,7 +77,7 @@ export function createCollector(options: CollectorOptions): Collector {
     // Cursors are kept by path: one spelling, whatever folder the process was started in.
     return { point, file: resolve(file), tail: null, error: null };
   });
-  const listeners = new Set<(denial: StoredDenial) => void>();
+  const viewers = new Set<(denial: StoredDenial) => void>();
   const ending = new AbortController();
   const seldom = oncePerWhile(now);
   const labels = guardedLabels(options.labels, (thrown) =>
@@ -100,6 +92,14 @@ export function createCollector(options: CollectorOptions): Collector {
   const metrics = collectorMetrics(options.registry, { totals: ledger.totals, enforced }, () =>
     followers.map(({ point, tail }) => ({ point, lagBytes: tail?.lagBytes() ?? 0 })),
   );
+  const numbered = syslogMetrics(options.registry, {
+    sequences: ledger.sequences,
+    listeners: () => listeners.map((listener) => listener.load()),
+  });
+  const listeners = (options.listeners ?? []).map((listener) => {
+    const shared = { ledger, labels, now, logger, seldom, metrics, syslogMetrics: numbered, onStored: tellAll };
+    return createDenyListener({ listener, ...shared });
+  });
   let running: Promise<unknown> | null = null;
 
   function store({ point, file }: Follower, batch: LogBatch): void {
@@ -116,12 +116,16 @@ export function createCollector(options: CollectorOptions): Collector {
         logger.warn({ event: 'deny_line_unparsed', point, file, cause, sample }, 'kept'),
       );
     }
-    for (const denial of stored) for (const listener of listeners) tell(listener, denial);
+    tellAll(stored);
   }
 
-  function tell(listener: (denial: StoredDenial) => void, denial: StoredDenial): void {
+  function tellAll(stored: readonly StoredDenial[]): void {
+    for (const denial of stored) for (const viewer of viewers) tell(viewer, denial);
+  }
+
+  function tell(viewer: (denial: StoredDenial) => void, denial: StoredDenial): void {
     try {
-      listener(denial);
+      viewer(denial);
     } catch (thrown) {
       // It is stored: what a view does with it must not stop the next one.
       seldom('listener', () => logger.error({ event: 'denial_listener_failed', err: thrown }, messageOf(thrown)));
@@ -134,7 +138,7 @@ export function createCollector(options: CollectorOptions): Collector {
       try {
         await drain(follower, retry);
       } catch (thrown) {
-        follower.error = describe(thrown);
+        follower.error = statusError(thrown);
         logger.error({ event: 'deny_log_failed', point: follower.point, err: thrown }, messageOf(thrown));
       }
       await pause(retry.nextMs(), ending.signal);
@@ -180,20 +184,23 @@ export function createCollector(options: CollectorOptions): Collector {
 
   return {
     async start() {
-      running ??= Promise.all([...followers.map(follow), pruneForEver()]);
+      if (running !== null || ending.signal.aborted) return;
+      running = Promise.all([...followers.map(follow), pruneForEver()]);
+      await Promise.all(listeners.map((listener) => listener.start()));
     },
     async close() {
       if (ending.signal.aborted) return;
       ending.abort();
-      await running;
+      await Promise.all([running, ...listeners.map((listener) => listener.close())]);
       metrics.close();
+      numbered.close();
       ledger.close();
     },
     denials: (query) => ledger.denials(query),
     byRef: (ref) => ledger.byRef(ref),
     onDenial(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
+      viewers.add(listener);
+      return () => viewers.delete(listener);
     },
     status() {
       const counts = { totals: ledger.totals(), unparsed: ledger.unparsed(), losses: ledger.losses() };
@@ -201,7 +208,6 @@ export function createCollector(options: CollectorOptions): Collector {
       return followers.map((follower) => {
         const { point, file, tail, error } = follower;
         const totals = counts.totals.filter((total) => total.point === point);
-        const lastMs = Math.max(-1, ...totals.map((total) => total.lastMs));
         return {
           point,
           file,
@@ -211,10 +217,14 @@ export function createCollector(options: CollectorOptions): Collector {
           losses: byCause(counts.losses, point),
           lagBytes: tail?.lagBytes() ?? 0,
           cursor: ledger.cursors(point, file).find((cursor) => cursor.state === 'reading') ?? null,
-          lastEventAt: lastMs < 0 ? null : new Date(lastMs).toISOString(),
+          lastEventAt: lastEventOf(totals, point),
           error,
         };
       });
+    },
+    listeners() {
+      const counts = { totals: ledger.totals(), unparsed: ledger.unparsed(), sequences: ledger.sequences() };
+      return listeners.map((listener) => listener.status(counts));
     },
     setEnforcedCounts: (point, counts, epoch = null) => ledger.observeEnforced(point, counts, epoch),
   };
@@ -229,38 +239,6 @@ function count(
   for (const { event } of batch.stored) metrics.stored(event, nowMs);
   for (const { cause } of batch.unparsed) metrics.unparsed(point, cause);
   for (const { cause } of batch.losses) metrics.lost(point, cause);
-}
-
-/** A denial is stored also when nothing is known about its ends. */
-function guardedLabels(labels: Labels, report: (thrown: unknown) => void): Labels {
-  const orElse = <Answer>(ask: () => Answer, fallback: Answer): Answer => {
-    try {
-      return ask();
-    } catch (thrown) {
-      report(thrown);
-      return fallback;
-    }
-  };
-  const nobody = { workloads: [], networks: [], labels: {}, revision: null };
-  return {
-    source: (address, revision) => orElse(() => labels.source(address, revision), nobody),
-    object: (point, bind, revision) => orElse(() => labels.object(point, bind, revision), null),
-    nearest: (event) => orElse(() => labels.nearest(event), { nearestRule: null, missed: null }),
-  };
-}
-
-function byCause<Cause extends string>(
-  counts: readonly { point: string; cause: Cause; count: number }[],
-  point: string,
-): Partial<Record<Cause, number>> {
-  const own = counts.filter((entry) => entry.point === point);
-  return Object.fromEntries(own.map((entry) => [entry.cause, entry.count])) as Partial<Record<Cause, number>>;
-}
-
-function describe(thrown: unknown): { code: string; message: string; mend: string } {
-  const { code, mend } =
-    thrown instanceof EdgewardError ? thrown : { code: 'EDW_ERR_INTERNAL', mend: 'This is a bug: please report it.' };
-  return { code, message: messageOf(thrown), mend };
 }
 
 function oncePerWhile(now: () => number): (key: string, run: () => void) => void {

@@ -1,7 +1,7 @@
 /**
- * One line of the deny log that NGINX writes: one JSON object a line, by our njs module. What a client sent stands in it
- * escaped, yet nothing is believed before it was checked: a line gives a record, or the cause why not with a sample of
- * it, or both where a line was torn and a whole record follows in it.
+ * One line of the deny log that NGINX writes: one JSON object a line, by our njs module; BIG-IP sends the same object by
+ * syslog. What a client sent stands in it escaped, yet nothing is believed before it was checked: a line gives a record,
+ * or the cause why not with a sample of it, or both where a line was torn and a whole record follows in it.
  */
 import { isIP } from 'node:net';
 import * as z from 'zod';
@@ -28,7 +28,17 @@ export interface DenyRecord {
   revision: number;
 }
 
-export type UnparsedCause = 'empty' | 'too-long' | 'not-json' | 'torn' | 'wrong-version' | 'wrong-shape';
+export type UnparsedCause =
+  | 'empty'
+  | 'too-long'
+  | 'not-json'
+  | 'torn'
+  | 'wrong-version'
+  | 'wrong-shape'
+  /** The rest is of messages to a listener: no syslog; syslog, but not ours; ours, but without a usable number. */
+  | 'not-syslog'
+  | 'foreign'
+  | 'bad-sequence';
 
 export interface Unparsed {
   cause: UnparsedCause;
@@ -112,7 +122,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-const sampleOf = (line: string): string => wellFormed(line.slice(0, sampleChars));
+export const sampleOf = (line: string): string => wellFormed(line.slice(0, sampleChars));
 const refused = (cause: UnparsedCause, text: string): ParsedLine => ({
   records: [],
   unparsed: { cause, sample: sampleOf(text) },

@@ -1,4 +1,5 @@
-export { type Collector, type CollectorOptions, createCollector, type LogStatus } from './collector.ts';
+export { type Collector, type CollectorOptions, createCollector } from './collector.ts';
+export type { ListenerStatus, LogStatus } from './collector-status.ts';
 export {
   type DenyEvent,
   type DenyReason,
@@ -11,3 +12,4 @@ export type { DenyRecord, UnparsedCause } from './deny-log.ts';
 export type { EnforcedCount } from './ledger-counters.ts';
 export type { DenialQuery, StoredDenial } from './ledger-rows.ts';
 export type { FileCursor, LossCause } from './log-cursor.ts';
+export type { SyslogListener, SyslogTls } from './syslog-options.ts';

@@ -56,4 +56,26 @@ export const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE point_epochs (point TEXT PRIMARY KEY, epoch TEXT NOT NULL) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Points that number their denials, per TMM and life of it: highest = stored + missing, always.
+  CREATE TABLE sequences (
+    point TEXT NOT NULL, tmm INTEGER NOT NULL, epoch TEXT NOT NULL,
+    highest INTEGER NOT NULL, stored INTEGER NOT NULL, suppressed INTEGER NOT NULL, heard_ms INTEGER NOT NULL,
+    PRIMARY KEY (point, tmm, epoch)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sequences_heard ON sequences (point, heard_ms);
+
+  -- Numbers up to the highest of which no event is stored; a late one takes its own out. Retention deletes old ones.
+  CREATE TABLE gaps (
+    point TEXT NOT NULL, tmm INTEGER NOT NULL, epoch TEXT NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL, seen_ms INTEGER NOT NULL,
+    PRIMARY KEY (point, tmm, epoch, first)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX gaps_seen ON gaps (seen_ms);
+
+  -- The sums of sequences that ended so long ago that they are no longer kept one by one.
+  CREATE TABLE ended_sequences (
+    point TEXT PRIMARY KEY, stored INTEGER NOT NULL, missing INTEGER NOT NULL, suppressed INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

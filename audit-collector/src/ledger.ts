@@ -9,7 +9,8 @@ import { DatabaseSync } from 'node:sqlite';
 import type { DenyEvent } from './deny-event.ts';
 import type { Unparsed, UnparsedCause } from './deny-log.ts';
 import { type EnforcedCount, type EnforcedTotal, ledgerCounters } from './ledger-counters.ts';
-import { contendedLedger, ledgerError, newerLedger } from './ledger-error.ts';
+import { ledgerCursors } from './ledger-cursors.ts';
+import { ledgerError, newerLedger } from './ledger-error.ts';
 import {
   type DenialQuery,
   denialOf,
@@ -20,6 +21,7 @@ import {
   type StoredDenial,
 } from './ledger-rows.ts';
 import { migrations } from './ledger-schema.ts';
+import { type Gap, ledgerSequences, type NumberToTake, type SequenceTotal, type Taken } from './ledger-sequences.ts';
 import type { FileCursor, Loss, LossCause } from './log-cursor.ts';
 import type { CursorChange } from './log-tail.ts';
 
@@ -32,6 +34,24 @@ export interface LedgerBatch {
   cursors: readonly CursorChange[];
   losses: readonly Loss[];
 }
+
+/** What a listener received. Their numbers decide what of it is new. */
+export interface NumberedBatch {
+  point: string;
+  /** Where it came in, for the samples of what could not be read. */
+  log: string;
+  storedMs: number;
+  denials: readonly NumberedDenial[];
+  unparsed: readonly Unparsed[];
+}
+
+export interface NumberedDenial {
+  number: NumberToTake['number'];
+  /** null: it could not be read, its number is missing. */
+  event: DenyEvent | null;
+}
+
+export type NumberedResult = Omit<Taken, 'accepted'> & { stored: StoredDenial[] };
 
 interface Total {
   point: string;
@@ -46,6 +66,12 @@ interface Total {
 export interface Ledger {
   /** All of it or nothing. Throws EDW_ERR_LEDGER_CONTENDED when a cursor does not stand where the batch says. */
   store(batch: LedgerBatch): StoredDenial[];
+  /** All of it or nothing; what was stored before is left out. */
+  storeNumbered(batch: NumberedBatch): NumberedResult;
+  /** For each point that numbers its denials, over all lives: what it observed is the sum. */
+  sequences(): SequenceTotal[];
+  /** Numbers of which there is no event, at most a thousand ranges, newest first. */
+  gaps(point: string): Gap[];
   cursors(point: string, log: string): FileCursor[];
   denials(query: DenialQuery): StoredDenial[];
   /** The newest with this reference. */
@@ -58,7 +84,7 @@ export interface Ledger {
   quarantined(): { point: string; cause: UnparsedCause; sample: string }[];
   observeEnforced(point: string, counts: readonly EnforcedCount[], epoch: string | null): void;
   enforced(): EnforcedTotal[];
-  /** Deletes at most `maxRows` events stored before that instant; answers how many. */
+  /** Deletes at most `maxRows` events stored, and gaps seen, before that instant; answers how many. */
   prune(beforeMs: number, maxRows: number): number;
   close(): void;
 }
@@ -71,8 +97,6 @@ export interface LedgerOptions {
 
 const busyTimeoutMs = 2_000;
 const maxQuarantined = 100;
-/** Far more than the rotations that anyone keeps; a forgotten one that is still there would be read again. */
-const maxCursors = 10_000;
 const maxCachedSets = 10_000;
 
 export function openLedger(options: LedgerOptions): Ledger {
@@ -108,7 +132,8 @@ function prepareDatabase(db: DatabaseSync, options: LedgerOptions): void {
 
 function ledgerOn(db: DatabaseSync): Ledger {
   const counters = ledgerCounters(db);
-  const cursors = cursorTable(db);
+  const cursors = ledgerCursors(db);
+  const sequences = ledgerSequences(db);
   const setIds = new Map<string, number>();
   const write = writer(db, setIds);
   const rows = <Row>(sql: string): (() => Row[]) => {
@@ -128,18 +153,29 @@ function ledgerOn(db: DatabaseSync): Ledger {
   };
   const prune = db.prepare(`DELETE FROM events WHERE stored_ms < :beforeMs
     AND id IN (SELECT id FROM events ORDER BY id LIMIT :maxRows)`);
+  const storing = <Result>(point: string, run: () => Result): Result => {
+    try {
+      return inTransaction(db, run);
+    } catch (thrown) {
+      setIds.clear(); // A set that was interned in this transaction is not there.
+      throw ledgerError(`storing denials of ${point}`, thrown);
+    }
+  };
   return {
-    store(batch) {
-      try {
-        return inTransaction(db, () => {
-          for (const change of batch.cursors) cursors.move(batch, change);
-          return write(batch);
-        });
-      } catch (thrown) {
-        setIds.clear(); // A set that was interned in this transaction is not there.
-        throw ledgerError(`storing denials of ${batch.point}`, thrown);
-      }
-    },
+    store: (batch) =>
+      storing(batch.point, () => {
+        for (const change of batch.cursors) cursors.move(batch, change);
+        return write(batch);
+      }),
+    storeNumbered: (batch) =>
+      storing(batch.point, () => {
+        const numbers = batch.denials.map(({ number, event }) => ({ number, readable: event !== null }));
+        const { accepted, ...taken } = sequences.take(batch.point, numbers, batch.storedMs);
+        const events = batch.denials.flatMap(({ event }, place) => (accepted[place] && event !== null ? [event] : []));
+        return { ...taken, stored: write({ ...batch, events, losses: [] }) };
+      }),
+    sequences: () => guarded('reading the ledger', () => sequences.totals()),
+    gaps: (point) => guarded('reading the ledger', () => sequences.gaps(point)),
     cursors: (point, log) => guarded('reading the cursors', () => cursors.read(point, log)),
     denials: find,
     byRef: (ref) => find({ ref, limit: 1, newest: true })[0] ?? null,
@@ -154,13 +190,18 @@ function ledgerOn(db: DatabaseSync): Ledger {
     },
     enforced: () => guarded('reading the ledger', () => counters.totals()),
     prune: (beforeMs, maxRows) =>
-      guarded('deleting old denials', () => Number(prune.run({ beforeMs, maxRows }).changes)),
+      guarded('deleting old denials', () => {
+        const events = Number(prune.run({ beforeMs, maxRows }).changes);
+        return events < maxRows ? events + sequences.prune(beforeMs, maxRows - events) : events;
+      }),
     close: () => db.close(),
   };
 }
 
+type Written = Omit<LedgerBatch, 'cursors'>;
+
 /** Inserts what a batch holds, within a transaction. */
-function writer(db: DatabaseSync, setIds: Map<string, number>): (batch: LedgerBatch) => StoredDenial[] {
+function writer(db: DatabaseSync, setIds: Map<string, number>): (batch: Written) => StoredDenial[] {
   const findSet = db.prepare('SELECT id FROM label_sets WHERE labels = ?');
   const addSet = db.prepare('INSERT INTO label_sets (labels) VALUES (?)');
   const addEvent = db.prepare(insertEvent);
@@ -202,30 +243,6 @@ function writer(db: DatabaseSync, setIds: Map<string, number>): (batch: LedgerBa
 function labelSets(db: DatabaseSync): (id: number) => unknown {
   const read = db.prepare('SELECT labels FROM label_sets WHERE id = ?');
   return (id) => JSON.parse(String(read.get(id)?.labels));
-}
-
-interface CursorTable {
-  read(point: string, log: string): FileCursor[];
-  /** Within a transaction. */
-  move(batch: Pick<LedgerBatch, 'point' | 'log' | 'storedMs'>, change: CursorChange): void;
-}
-
-function cursorTable(db: DatabaseSync): CursorTable {
-  const read = db.prepare(`SELECT dev, inode, offset, head_length AS headLength, head_crc AS headCrc, skipping, state
-    FROM cursors WHERE point = ? AND log = ? ORDER BY updated_ms DESC LIMIT ${maxCursors}`);
-  const stands = db.prepare('SELECT offset FROM cursors WHERE point = ? AND log = ? AND dev = ? AND inode = ?');
-  const put = db.prepare('INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
-  return {
-    read(point, log) {
-      const found = read.all(point, log) as unknown as (Omit<FileCursor, 'skipping'> & { skipping: number })[];
-      return found.map((row) => ({ ...row, skipping: row.skipping === 1 }));
-    },
-    move({ point, log, storedMs }, { from, cursor }) {
-      const { dev, inode, offset, headLength, headCrc, skipping, state } = cursor;
-      if ((stands.get(point, log, dev, inode)?.offset ?? null) !== from) throw contendedLedger(point, log);
-      put.run(point, log, dev, inode, offset, headLength, headCrc, Number(skipping), state, storedMs);
-    },
-  };
 }
 
 function inTransaction<Result>(db: DatabaseSync, run: () => Result): Result {

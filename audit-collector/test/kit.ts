@@ -69,3 +69,31 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
   }
   throw new Error(`gave up waiting until ${what}`);
 }
+
+export interface Numbering {
+  tmm?: number | string;
+  epoch?: string;
+  seq: number | string;
+  suppressed?: number | string;
+}
+
+/** As the iRules send it, without a frame. The reference is `ref-SEQ` unless told. */
+export const denyMessage = (numbering: Numbering, overrides: Partial<DenyRecord> = {}): string => {
+  const { tmm = 0, epoch = '9f3a01bc', seq, suppressed = 0 } = numbering;
+  const element = `[edgeward@32473 tmm="${tmm}" epoch="${epoch}" seq="${seq}" suppressed="${suppressed}"]`;
+  const record = denyRecord({ ref: `ref-${seq}`, object: '/Common/vs_orders', ...overrides });
+  return `<134>1 - bigip-a.example edgeward - deny ${element} ${JSON.stringify(record)}`;
+};
+
+/** Numbers FROM … TO-1, a line each. */
+export const denyStream = (from: number, to: number, numbering: Partial<Numbering> = {}): string =>
+  Array.from({ length: to - from }, (_, i) => `${denyMessage({ ...numbering, seq: from + i })}\n`).join('');
+
+/** How often a property is tried, and the seed that repeats it: EDGEWARD_RUNS, EDGEWARD_SEED. */
+export function search(t: { comment(...args: unknown[]): void }, runs: number): { seed: number; numRuns: number } {
+  const given = Number(process.env.EDGEWARD_SEED);
+  const seed = Number.isInteger(given) && given > 0 ? given : 1 + Math.floor(Math.random() * 0x7ffffffe);
+  const times = Number(process.env.EDGEWARD_RUNS ?? 1);
+  t.comment(`EDGEWARD_SEED=${seed}`);
+  return { seed, numRuns: Math.ceil(runs * (times > 0 ? times : 1)) };
+}
