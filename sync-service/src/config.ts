@@ -1,103 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { OnDrift } from '@edgeward/enforcement-point';
 import { yamlDocuments } from '@edgeward/policy-source';
 import { EdgewardError, loadConfig, messageOf, systemCodeOf } from '@edgeward/runtime';
-import * as z from 'zod';
+import { type BigipInput, type ConfigInput, serviceSchema } from './config-schema.ts';
 
-/** `edgeward.yaml`: one schema gives the types, the checks and docs/configuration.md. Paths are relative to the file. */
-const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
-
-/** The URL parser has refused numbers above 255 before this is asked. */
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/;
-const LISTEN = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d{1,5}$/;
-
-const pointSchema = z.strictObject({
-  push: z
-    .url({ protocol: /^http$/, hostname: LOOPBACK })
-    .default('http://127.0.0.1:9180')
-    .describe('Where http.conf of this NGINX listens for pushes; loopback only.'),
-  tokenFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('File with the push token, shared with NGINX. Default: STATEDIR/points/NAME/push-token.'),
-  denyLog: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('File that NGINX appends denials to. Default: STATEDIR/points/NAME/deny.log.'),
-  lastKnownFile: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('File that NGINX loads after a start. Default: STATEDIR/points/NAME/last-known.'),
-  onDrift: z
-    .enum(['repair', 'report'])
-    .default('repair')
-    .describe('What to do when the policy in NGINX was changed by somebody else.'),
-});
-
-/** The pattern says what it looks like; the URL parser knows which numbers there are. */
-function isAddress(listen: string): boolean {
-  return URL.canParse(`http://${listen}`);
-}
-
-/** Two points that share one of these would undo each other, or count each other's denials. */
-function refuseShared(points: Record<string, z.infer<typeof pointSchema>>, context: z.RefinementCtx): void {
-  for (const key of ['push', 'denyLog', 'lastKnownFile'] as const) {
-    const owners = new Map<string, string>();
-    for (const [name, point] of Object.entries(points)) {
-      const value = point[key];
-      if (value === undefined) continue;
-      const owner = owners.get(value);
-      owners.set(value, owner ?? name);
-      if (owner === undefined) continue;
-      context.addIssue({
-        code: 'custom',
-        path: [name, key],
-        message: `${owner} has the same; give each point its own`,
-      });
-    }
-  }
-}
-
-const schema = z.strictObject({
-  policies: z.string().min(1).default('policies').describe('Folder of policy documents, read recursively and watched.'),
-  stateDir: z
-    .string()
-    .min(1)
-    .default('/var/lib/edgeward')
-    .describe('Folder for what must survive a restart: last-known-good policy, revision floor, ledger.'),
-  points: z
-    .record(z.string().regex(NAME), pointSchema)
-    .superRefine(refuseShared)
-    .default({})
-    .describe('NGINX points on this host, by the name that VirtualServer documents give as `point`.'),
-  api: z
-    .strictObject({
-      listen: z
-        .string()
-        .regex(LISTEN)
-        .refine(isAddress, 'no address and port of loopback')
-        .default('127.0.0.1:9400')
-        .describe('Address of the status API and metrics; loopback only.'),
-      tokenFile: z
-        .string()
-        .min(1)
-        .optional()
-        .describe('File with the token of the status API; created when missing. Default: STATEDIR/api-token.'),
-    })
-    .prefault({}),
-  denials: z
-    .strictObject({
-      retainDays: z.int().min(1).max(3650).default(30).describe('Days that a denial is kept in the ledger.'),
-    })
-    .prefault({}),
-  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least level of the log on stderr.'),
-});
-
-/** For docs/configuration.md and editors. */
-export const serviceSchema: z.ZodType = schema;
+/** `edgeward.yaml` as the service uses it: read, checked, every path absolute. */
 
 export interface PointConfig {
   name: string;
@@ -105,7 +13,25 @@ export interface PointConfig {
   tokenFile: string;
   denyLog: string;
   lastKnownFile: string;
-  onDrift: 'repair' | 'report';
+  onDrift: OnDrift;
+}
+
+export interface BigipConfig {
+  name: string;
+  urls: string[];
+  user: string;
+  passwordFile: string;
+  /** null: the system's authorities. */
+  caFile: string | null;
+  onDrift: OnDrift;
+  driftCheckSeconds: number;
+  syncOthersChanges: boolean;
+  denials: {
+    host: string;
+    port: number;
+    from: string[];
+    tls: { certFile: string; keyFile: string; clientCaFile: string } | null;
+  } | null;
 }
 
 /** The configuration with every path absolute. */
@@ -113,6 +39,7 @@ export interface ServiceConfig {
   policies: string;
   stateDir: string;
   points: PointConfig[];
+  bigips: BigipConfig[];
   api: { host: string; port: number; tokenFile: string };
   retainDays: number;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -132,7 +59,7 @@ const OTHER_ENV = ['EDGEWARD_CACHE', 'EDGEWARD_RUNS', 'EDGEWARD_SEED', 'EDGEWARD
 export async function loadServiceConfig(input: ServiceConfigInput): Promise<ServiceConfig> {
   const { file, text } = await readConfigFile(input.file);
   const parsed = loadConfig({
-    schema,
+    schema: serviceSchema,
     value: configValue(text, file),
     file,
     env: input.env ?? {},
@@ -180,11 +107,10 @@ function plain(value: unknown): unknown {
   return value === undefined || value === null ? {} : (JSON.parse(JSON.stringify(value)) as unknown);
 }
 
-function withPaths(parsed: z.infer<typeof schema>, base: string): ServiceConfig {
+function withPaths(parsed: ConfigInput, base: string): ServiceConfig {
   const stateDir = resolve(base, parsed.stateDir);
   const inState = (given: string | undefined, ...path: string[]): string =>
     given === undefined ? join(stateDir, ...path) : resolve(base, given);
-  const colon = parsed.api.listen.lastIndexOf(':');
   return {
     policies: resolve(base, parsed.policies),
     stateDir,
@@ -196,12 +122,45 @@ function withPaths(parsed: z.infer<typeof schema>, base: string): ServiceConfig 
       lastKnownFile: inState(point.lastKnownFile, 'points', name, 'last-known'),
       onDrift: point.onDrift,
     })),
+    bigips: Object.entries(parsed.bigips).map(([name, bigip]) => bigipWithPaths(name, bigip, base, inState)),
     api: {
-      host: parsed.api.listen.slice(0, colon).replace(/^\[|\]$/g, ''),
-      port: Number(parsed.api.listen.slice(colon + 1)),
+      ...hostAndPort(parsed.api.listen),
       tokenFile: inState(parsed.api.tokenFile, 'api-token'),
     },
     retainDays: parsed.denials.retainDays,
     logLevel: parsed.logLevel,
   };
+}
+
+type InState = (given: string | undefined, ...path: string[]) => string;
+
+function bigipWithPaths(name: string, bigip: BigipInput, base: string, inState: InState): BigipConfig {
+  const { denials, caFile } = bigip;
+  return {
+    name,
+    urls: bigip.urls.map((url) => new URL(url).origin),
+    user: bigip.user,
+    passwordFile: inState(bigip.passwordFile, 'points', name, 'password'),
+    caFile: caFile === undefined ? null : resolve(base, caFile),
+    onDrift: bigip.onDrift,
+    driftCheckSeconds: bigip.driftCheckSeconds,
+    syncOthersChanges: bigip.syncOthersChanges,
+    denials:
+      denials === undefined
+        ? null
+        : {
+            ...hostAndPort(denials.listen),
+            from: denials.from,
+            tls: denials.tls === undefined ? null : tlsWithPaths(denials.tls, base),
+          },
+  };
+}
+
+function tlsWithPaths<Files extends Record<string, string>>(files: Files, base: string): Files {
+  return Object.fromEntries(Object.entries(files).map(([key, file]) => [key, resolve(base, file)])) as Files;
+}
+
+function hostAndPort(listen: string): { host: string; port: number } {
+  const colon = listen.lastIndexOf(':');
+  return { host: listen.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(listen.slice(colon + 1)) };
 }

@@ -1,9 +1,10 @@
 export {
+  type BigipConfig,
   loadServiceConfig,
   type PointConfig,
   type ServiceConfig,
   type ServiceConfigInput,
-  serviceSchema,
 } from './config.ts';
+export { serviceSchema } from './config-schema.ts';
 export { type Service, type ServiceOptions, startService } from './service.ts';
 export type { PointReport, ServiceStatus } from './status-api.ts';
