@@ -15,13 +15,14 @@ interface Rule {
 const RULES: Record<string, Rule> = {
   'policy/src': { packages: [], node: false },
   'runtime/src': { packages: [], node: true },
+  'debian-packages/src': { packages: ['runtime'], node: true },
   'policy-source/src': { packages: ['policy', 'runtime'], node: true },
   'policy-cache/src': { packages: ['policy', 'runtime'], node: true },
   'enforcement-point/src': { packages: ['policy', 'runtime'], node: true },
   'audit-collector/src': { packages: ['policy', 'runtime'], node: true },
   // njs has `fs` and `crypto` of its own, under these names.
   'nginx-njs/src': { packages: ['policy'], node: false },
-  'nginx-njs/driver': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
+  'nginx-njs/driver': { packages: ['debian-packages', 'enforcement-point', 'policy', 'runtime'], node: true },
   'f5-irules/driver': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
   'f5-irules/export': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
   'test/kit/bigip-simulator/src': { packages: ['runtime'], node: true },

@@ -2,13 +2,13 @@
  * Reads what NGINX says when it refuses. Its own words are the best message there is; this picks them out of the rest.
  */
 
-/** The `[emerg]` and `[alert]` lines without their time stamps, first reason first; else the last line; else null. */
+/** The `[emerg]` and `[alert]` lines without their time stamps, and Docker's own, first reason first; else the last line; else null. */
 export function emergencyOf(stderr: string): string | null {
   const lines = stderr
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
-  const grave = lines.filter((line) => /\[(emerg|alert)\]/.test(line)).map(withoutStamp);
+  const grave = lines.filter((line) => /\[(emerg|alert)\]|^docker: /.test(line)).map(withoutStamp);
   // NGINX tries a port five times and says so each time.
   const reasons = [...new Set(grave)];
   if (reasons.length > 0) return reasons.slice(0, 3).join('; ');

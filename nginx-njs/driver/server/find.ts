@@ -1,12 +1,12 @@
 /**
  * Finds an NGINX that can carry a policy: the one that is installed, else the one unpacked earlier, else Debian's own
- * packages unpacked now, without root and without touching the system. A candidate counts only after it ran and named
- * its njs.
+ * packages unpacked now, else one in a container. Needs no root and touches nothing of the system. A candidate counts
+ * only after it ran and named its njs.
  */
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { EdgewardError, messageOf } from '@edgeward/runtime';
 import { fetchDebianNginx, unpackedNginx } from './debian-nginx.ts';
+import { dockerNginx } from './docker.ts';
 import { installedNginx } from './installed.ts';
 import { type NginxBinary, type NginxCandidate, type NginxOrigin, oldestNjs, versionAtLeast } from './nginx-binary.ts';
 import { versionsOf } from './versions.ts';
@@ -16,19 +16,15 @@ export interface FindNginxOptions {
   readonly cacheDir: string;
   /** One short line per step that may take a second. */
   readonly onProgress?: (message: string) => void;
-  /** Whether packages may be fetched. Default true. */
+  /** Whether packages may be fetched, or an image built. Default true. */
   readonly fetch?: boolean;
+  /** Whether Docker may be asked where packages can't be had. Default true. */
+  readonly docker?: boolean;
   /** Where to look for an installed one. Default: PATH. The customary sbin folders are always searched. */
   readonly searchPath?: string;
 }
 
 type Outcome = { state: 'fit'; binary: NginxBinary } | { state: 'unfit'; reason: string };
-
-/** `$EDGEWARD_CACHE`, else `edgeward` in `$XDG_CACHE_HOME` or `~/.cache`. */
-export function defaultCacheDir(env: Record<string, string | undefined> = process.env): string {
-  if (env.EDGEWARD_CACHE) return resolve(env.EDGEWARD_CACHE);
-  return join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'edgeward');
-}
 
 /**
  * Rejects with EDW_ERR_NGINX_NOT_FOUND where there is none and none may or can be fetched for this system, and with
@@ -44,23 +40,43 @@ export async function findNginx(options: FindNginxOptions): Promise<NginxBinary>
     if (outcome.state === 'fit') return outcome.binary;
     reasons.push(outcome.reason);
   }
-  const kept = await fromCache(cacheDir, 'cache');
+  const kept = await fromCache(cacheDir);
   if (kept.state === 'fit') return kept.binary;
   if (options.fetch === false) throw notFound([...reasons, kept.reason, 'fetching is switched off']);
 
-  const fits = async (): Promise<boolean> => (await fromCache(cacheDir, 'cache')).state === 'fit';
-  const fetched = await fetchDebianNginx({ cacheDir, onProgress, fits });
-  if (fetched.state === 'unsupported') throw notFound([...reasons, fetched.reason]);
-  const outcome = await fromCache(cacheDir, 'fetched');
-  if (outcome.state === 'fit') return outcome.binary;
-  throw new EdgewardError('EDW_ERR_NGINX_FETCH', `running the NGINX that was unpacked: ${outcome.reason}`, {
-    mend: `Remove ${cacheDir} and try again. If it stays so, install nginx with njs ${oldestNjs} or newer.`,
-  });
+  const fetched = await fromDebian(cacheDir, onProgress);
+  if (!(fetched instanceof EdgewardError)) return fetched;
+  const docker = options.docker === false ? null : await fromDocker(onProgress);
+  if (docker?.state === 'fit') return docker.binary;
+  throw notHad(fetched, reasons, docker === null ? 'Docker is switched off' : docker.reason);
 }
 
-async function fromCache(cacheDir: string, origin: NginxOrigin): Promise<Outcome> {
+async function fromCache(cacheDir: string): Promise<Outcome> {
   const candidate = await unpackedNginx(cacheDir);
-  return candidate === null ? { state: 'unfit', reason: `nothing unpacked in ${cacheDir}` } : judged(candidate, origin);
+  return candidate === null
+    ? { state: 'unfit', reason: `nothing unpacked in ${cacheDir}` }
+    : judged(candidate, 'cache');
+}
+
+async function fromDebian(
+  cacheDir: string,
+  onProgress: (message: string) => void,
+): Promise<NginxBinary | EdgewardError> {
+  const fits = async (candidate: NginxCandidate): Promise<boolean> =>
+    (await judged(candidate, 'cache')).state === 'fit';
+  try {
+    const outcome = await judged(await fetchDebianNginx({ cacheDir, onProgress, fits }), 'fetched');
+    if (outcome.state === 'fit') return outcome.binary;
+    return fetchFailure(`running the NGINX that was unpacked: ${outcome.reason}`, `Remove ${cacheDir} and try again.`);
+  } catch (error) {
+    if (error instanceof EdgewardError) return error;
+    throw error;
+  }
+}
+
+async function fromDocker(onProgress: (message: string) => void): Promise<Outcome> {
+  const found = await dockerNginx(onProgress);
+  return found.state === 'found' ? judged(found.candidate, 'docker') : found;
 }
 
 async function judged(candidate: NginxCandidate, origin: NginxOrigin): Promise<Outcome> {
@@ -74,6 +90,19 @@ async function judged(candidate: NginxCandidate, origin: NginxOrigin): Promise<O
   }
 }
 
+/** Neither packages nor Docker: what failed first is what a person can mend. */
+function notHad(fetching: EdgewardError, reasons: readonly string[], docker: string): EdgewardError {
+  if (fetching.code === 'EDW_ERR_PACKAGES_UNSUPPORTED') return notFound([...reasons, fetching.message, docker]);
+  return fetchFailure(`${fetching.message}; ${docker}`, fetching.mend, fetching);
+}
+
+function fetchFailure(message: string, mend: string, cause?: unknown): EdgewardError {
+  return new EdgewardError('EDW_ERR_NGINX_FETCH', message, {
+    mend: `${mend} Or install nginx with njs ${oldestNjs} or newer.`,
+    cause,
+  });
+}
+
 function notFound(reasons: readonly string[]): EdgewardError {
   return new EdgewardError(
     'EDW_ERR_NGINX_NOT_FOUND',
@@ -81,7 +110,7 @@ function notFound(reasons: readonly string[]): EdgewardError {
     {
       mend:
         'Install nginx with its njs module (Debian 13: `apt install nginx libnginx-mod-http-js`; elsewhere nginx.org: ' +
-        '`nginx nginx-module-njs`), or run Edgeward in Docker.',
+        '`nginx nginx-module-njs`), or start Docker on this machine.',
     },
   );
 }

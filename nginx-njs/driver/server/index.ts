@@ -1,4 +1,5 @@
-export { defaultCacheDir, type FindNginxOptions, findNginx } from './find.ts';
+export { defaultCacheDir } from '@edgeward/debian-packages';
+export { type FindNginxOptions, findNginx } from './find.ts';
 export type { NginxBinary, NginxCandidate, NginxOrigin } from './nginx-binary.ts';
 export type { Listener } from './readiness.ts';
 export { type NginxExit, type RunningNginx, type StartNginxOptions, startNginx } from './start.ts';

@@ -3,8 +3,8 @@
  */
 import { access, constants, realpath } from 'node:fs/promises';
 import { delimiter, dirname, isAbsolute, join } from 'node:path';
+import { runProgram } from '@edgeward/debian-packages';
 import { httpModule, type NginxCandidate } from './nginx-binary.ts';
-import { runProgram } from './program-run.ts';
 
 /** Where packages put it; ordinary users have none of these on PATH. */
 const customaryFolders = ['/usr/sbin', '/usr/local/sbin', '/usr/local/nginx/sbin'];

@@ -3,25 +3,25 @@
  */
 import { join } from 'node:path';
 
-/** `path`: installed on this machine. `cache`: unpacked earlier. `fetched`: unpacked just now. */
-export type NginxOrigin = 'path' | 'cache' | 'fetched';
+/** `path`: installed on this machine. `cache`: unpacked earlier. `fetched`: unpacked just now. `docker`: in an image. */
+export type NginxOrigin = 'path' | 'cache' | 'fetched' | 'docker';
 
-export interface NginxBinary {
+/** The part that is known before a binary was asked for its versions. */
+export interface NginxCandidate {
   /** Program and leading arguments. More than one word when it runs through an unpacked dynamic linker. */
   readonly command: readonly string[];
   /** The folder that holds `ngx_http_js_module.so`, for `load_module`. */
   readonly modulesDir: string;
+  /** The Docker image in which both lie; without it they lie on this machine. See container.ts. */
+  readonly image?: string;
+}
+
+export interface NginxBinary extends NginxCandidate {
   /** As in `1.26.3`. */
   readonly nginxVersion: string;
   /** As in `0.8.9`. */
   readonly njsVersion: string;
   readonly origin: NginxOrigin;
-}
-
-/** The part that is known before a binary was asked for its versions. */
-export interface NginxCandidate {
-  readonly command: readonly string[];
-  readonly modulesDir: string;
 }
 
 export const httpModule = 'ngx_http_js_module.so';
@@ -31,12 +31,6 @@ export const oldestNjs = '0.8.0';
 
 export function modulePath(candidate: NginxCandidate): string {
   return join(candidate.modulesDir, httpModule);
-}
-
-/** Splits a command into what `spawn` wants. */
-export function invocation(candidate: NginxCandidate, args: readonly string[]): { program: string; args: string[] } {
-  const [program = 'nginx', ...leading] = candidate.command;
-  return { program, args: [...leading, ...args] };
 }
 
 /** Compares dotted numbers; a missing part counts as 0. */

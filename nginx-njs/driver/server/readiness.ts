@@ -4,7 +4,7 @@
  */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { workersOf } from './workers.ts';
+import type { Master } from './master.ts';
 
 export type Listener = { readonly host: string; readonly port: number } | { readonly path: string };
 
@@ -12,7 +12,7 @@ const pollMs = 20;
 
 /** False when it exited first, or when the time is over. */
 export async function becomesReady(of: {
-  master: number;
+  master: Master;
   listener: Listener | undefined;
   exited: Promise<unknown>;
   timeoutMs: number;
@@ -22,16 +22,21 @@ export async function becomesReady(of: {
     gone = true;
   });
   const serves = async (): Promise<boolean> =>
-    (await workersOf(of.master)).length > 0 && (of.listener === undefined || (await accepts(of.listener)));
+    (await of.master.workers()).length > 0 && (of.listener === undefined || (await accepts(of.listener)));
   return until(async () => gone || (await serves()), of.timeoutMs).then((reached) => reached && !gone);
 }
 
 /** True when there are new workers and every one of `before` is leaving or gone. */
-export function allReplaced(master: number, before: readonly number[], timeoutMs: number): Promise<boolean> {
+export function allReplaced(master: Master, before: readonly number[], timeoutMs: number): Promise<boolean> {
   return until(async () => {
-    const serving = (await workersOf(master)).filter((worker) => !worker.leaving).map((worker) => worker.pid);
+    const serving = (await master.workers()).filter((worker) => !worker.leaving).map((worker) => worker.pid);
     return serving.length > 0 && !serving.some((pid) => before.includes(pid));
   }, timeoutMs);
+}
+
+/** True when it takes connections within the time. */
+export function listens(listener: Listener, timeoutMs: number): Promise<boolean> {
+  return until(() => accepts(listener), timeoutMs);
 }
 
 async function until(holds: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {

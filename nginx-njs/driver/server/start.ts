@@ -3,18 +3,21 @@
  * words on stderr, whose tail is kept for the error. What it refuses to do: restart by itself, or guess a port.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { constants } from 'node:os';
 import { EdgewardError } from '@edgeward/runtime';
+import { containerMaster } from './container-master.ts';
 import { addressInUse, emergencyOf } from './emergency.ts';
-import { invocation, type NginxBinary, type NginxCandidate } from './nginx-binary.ts';
-import { groupEnded, signalGroup, signalProcess } from './process-group.ts';
+import { invocation } from './invocation.ts';
+import { localMaster } from './local-master.ts';
+import type { Master } from './master.ts';
+import type { NginxBinary, NginxCandidate } from './nginx-binary.ts';
 import { allReplaced, becomesReady, type Listener } from './readiness.ts';
 import { testConfig } from './test-config.ts';
-import { startWatchdog } from './watchdog.ts';
-import { workersOf } from './workers.ts';
 
 export interface StartNginxOptions {
   readonly binary: NginxBinary | NginxCandidate;
-  /** The folder to which relative paths of the configuration belong. */
+  /** The folder to which relative paths of the configuration belong. A container sees only this and the file's own. */
   readonly prefix: string;
   /** Must not hold the `daemon` directive. */
   readonly configFile: string;
@@ -32,7 +35,10 @@ export interface NginxExit {
 }
 
 export interface RunningNginx {
-  /** The master; also the number of its process group, which holds the workers and nothing else. */
+  /**
+   * The child, which leads a process group of its own: the master, whose group holds the workers and nothing else; or
+   * Docker's client, whose end is the end of the container.
+   */
   readonly pid: number;
   /** Resolves when new workers serve and no old one takes connections. A refused configuration changes nothing. */
   reload(): Promise<void>;
@@ -54,38 +60,43 @@ const tailCharacters = 16_384;
 
 export async function startNginx(options: StartNginxOptions): Promise<RunningNginx> {
   const { binary, prefix, configFile, listener, timeoutMs = defaultTimeoutMs } = options;
-  const { program, args } = invocation(binary, ['-e', 'stderr', '-p', prefix, '-c', configFile, '-g', 'daemon off;']);
-  const child = spawn(program, args, {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    // A group of its own: Ctrl-C reaches the parent alone, and one signal reaches every worker.
-    detached: true,
-    // NGINX takes this variable for sockets handed over by an older master.
-    env: { ...process.env, NGINX: undefined },
-  });
+  const container = binary.image === undefined ? null : `edgeward-nginx-${randomBytes(6).toString('hex')}`;
+  const child = spawnMaster(options, container);
   const tail = tailOf(child);
   const pid = child.pid;
   if (pid === undefined) throw notStarted(configFile, await spawnFailure(child));
 
-  const watchdog = startWatchdog(pid);
+  const master = container === null ? localMaster(pid) : containerMaster(child, container);
   const exited = exitOf(child, tail).then(async (exit) => {
-    // A master that was killed leaves its workers behind, and they would hold its ports.
-    signalGroup(pid, 'SIGKILL');
-    await groupEnded(pid, 2_000);
-    watchdog.dismiss();
+    await master.clear();
     return exit;
   });
   const running: RunningNginx = {
     pid,
     exited,
-    reload: () => reload({ binary, prefix, configFile, pid, timeoutMs, tail }),
-    stop: () => end(pid, exited, stopSteps),
-    kill: () => end(pid, exited, stopSteps.slice(-1)),
+    reload: () => reload({ binary, prefix, configFile, master, timeoutMs, tail }),
+    stop: () => end(child, master, exited, stopSteps),
+    kill: () => end(child, master, exited, stopSteps.slice(-1)),
   };
 
-  const ready = await becomesReady({ master: pid, listener, exited, timeoutMs });
+  const ready = await becomesReady({ master, listener, exited, timeoutMs });
   if (ready) return running;
   await running.kill();
   throw notStarted(configFile, tail() || `not ready within ${timeoutMs} ms`);
+}
+
+function spawnMaster({ binary, prefix, configFile }: StartNginxOptions, container: string | null): ChildProcess {
+  const place = { prefix, configFile, ...(container === null ? {} : { container }) };
+  const words = ['-e', 'stderr', '-p', prefix, '-c', configFile, '-g', 'daemon off;'];
+  const { program, args } = invocation(binary, words, place);
+  return spawn(program, args, {
+    // A container ends with its stdin.
+    stdio: [container === null ? 'ignore' : 'pipe', 'ignore', 'pipe'],
+    // A group of its own: Ctrl-C reaches the parent alone, and one signal reaches every worker.
+    detached: true,
+    // NGINX takes this variable for sockets handed over by an older master.
+    env: { ...process.env, NGINX: undefined },
+  });
 }
 
 function tailOf(child: ChildProcess): () => string {
@@ -101,7 +112,7 @@ function exitOf(child: ChildProcess, tail: () => string): Promise<NginxExit> {
   return new Promise((resolve) => {
     child.once('exit', (code, signal) => {
       // What the master wrote last may still be in the pipe.
-      setImmediate(() => resolve({ code, signal, stderr: tail() }));
+      setImmediate(() => resolve({ ...endOf(code, signal), stderr: tail() }));
     });
   });
 }
@@ -112,17 +123,23 @@ function spawnFailure(child: ChildProcess): Promise<string> {
   });
 }
 
+/** Docker's client ends as a shell would say it: 128 and the number of the signal. */
+function endOf(code: number | null, signal: NodeJS.Signals | null): Pick<NginxExit, 'code' | 'signal'> {
+  return code === 128 + constants.signals.SIGKILL ? { code: null, signal: 'SIGKILL' } : { code, signal };
+}
+
 async function end(
-  pid: number,
+  child: ChildProcess,
+  master: Master,
   exited: Promise<NginxExit>,
   steps: readonly (typeof stopSteps)[number][],
 ): Promise<void> {
   for (const { signal, waitMs } of steps) {
-    // The master tells its workers. Only SIGKILL, which it could not pass on, goes to all of them.
-    if (signal === 'SIGKILL') signalGroup(pid, signal);
-    else signalProcess(pid, signal);
-    if (await groupEnded(pid, waitMs)) break;
+    await master.signal(signal);
+    if (await master.ended(waitMs)) break;
   }
+  // Nothing is left of it that would answer, unless a Docker that is stuck holds its client.
+  child.kill('SIGKILL');
   await exited;
 }
 
@@ -130,15 +147,15 @@ async function reload(of: {
   binary: NginxCandidate;
   prefix: string;
   configFile: string;
-  pid: number;
+  master: Master;
   timeoutMs: number;
   tail: () => string;
 }): Promise<void> {
   // NGINX refuses a bad configuration by itself, but only into its own log.
   await testConfig(of.binary, of.prefix, of.configFile);
-  const before = (await workersOf(of.pid)).map((worker) => worker.pid);
-  process.kill(of.pid, 'SIGHUP');
-  if (await allReplaced(of.pid, before, of.timeoutMs)) return;
+  const before = (await of.master.workers()).map((worker) => worker.pid);
+  await of.master.signal('SIGHUP');
+  if (await allReplaced(of.master, before, of.timeoutMs)) return;
   const reason = emergencyOf(of.tail()) ?? 'no new workers, and no reason on stderr';
   throw new EdgewardError('EDW_ERR_NGINX_RELOAD', `reloading ${of.configFile}: ${reason}`, {
     mend: 'Read the error_log of this NGINX. A zone that changed its size and a port in use pass `nginx -t`; they need a restart or another port.',

@@ -1,14 +1,18 @@
 /**
  * Asks an NGINX which versions it has. njs says its own nowhere but to a script in a running server (`nginx -t` compiles
- * a module and does not run it), so NGINX is started on a unix socket for a moment and asked. That also proves that it
- * runs on this machine at all.
+ * a module and does not run it), so NGINX is started for a moment and asked: on a unix socket, or from a container on
+ * loopback. That also proves that it runs at all, and that what it sees of a client is the client.
  */
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { invocation, modulePath, type NginxCandidate } from './nginx-binary.ts';
-import { runProgram } from './program-run.ts';
+import { runProgram } from '@edgeward/debian-packages';
+import { invocation } from './invocation.ts';
+import { modulePath, type NginxCandidate } from './nginx-binary.ts';
+import { type Listener, listens } from './readiness.ts';
 import { startNginx } from './start.ts';
 
 export interface Versions {
@@ -17,11 +21,14 @@ export interface Versions {
 }
 
 const answerTimeoutMs = 5_000;
+/** A container has to be made first. */
+const containerTimeoutMs = 30_000;
 
 /** Rejects when it does not run, does not load the module or does not answer; the message says which. */
 export async function versionsOf(candidate: NginxCandidate): Promise<Versions> {
+  const timeoutMs = candidate.image === undefined ? answerTimeoutMs : containerTimeoutMs;
   const { program, args } = invocation(candidate, ['-v']);
-  const run = await runProgram(program, args, { timeoutMs: answerTimeoutMs });
+  const run = await runProgram(program, args, { timeoutMs });
   const nginxVersion = /nginx version: [\w-]+\/(\d+(?:\.\d+)+)/.exec(run.stderr)?.[1];
   if (nginxVersion === undefined) throw new Error(`${program} is no NGINX: ${run.failure ?? run.stderr.slice(0, 200)}`);
   const folder = await mkdtemp(join(tmpdir(), 'edgeward-njs-'));
@@ -33,31 +40,47 @@ export async function versionsOf(candidate: NginxCandidate): Promise<Versions> {
 }
 
 async function njsVersionOf(candidate: NginxCandidate, folder: string): Promise<string> {
-  const socketPath = join(folder, 's');
+  const listener = candidate.image === undefined ? { path: join(folder, 's') } : await freeAddress();
   const configFile = join(folder, 'nginx.conf');
   await writeFile(
     join(folder, 'v.js'),
-    'function version(r) { r.return(200, njs.version); }\nexport default { version };\n',
+    "function version(r) { r.return(200, njs.version + ' ' + r.remoteAddress); }\nexport default { version };\n",
   );
-  await writeFile(configFile, configuration(candidate, folder));
-  const nginx = await startNginx({
-    binary: candidate,
-    prefix: folder,
-    configFile,
-    listener: { path: socketPath },
-    timeoutMs: answerTimeoutMs,
-  });
+  await writeFile(configFile, configuration(candidate, folder, listener));
+  const timeoutMs = candidate.image === undefined ? answerTimeoutMs : containerTimeoutMs;
+  const nginx = await startNginx({ binary: candidate, prefix: folder, configFile, timeoutMs });
   try {
-    const version = await answerOf(socketPath);
-    if (/^\d+(\.\d+)+$/.test(version)) return version;
-    throw new Error(`njs gave no version but ${JSON.stringify(version.slice(0, 80))}`);
+    if (!(await listens(listener, answerTimeoutMs))) throw new Error(unreachable(candidate));
+    const answer = await answerOf(listener);
+    const [version = '', client] = answer.split(' ');
+    if (!/^\d+(\.\d+)+$/.test(version))
+      throw new Error(`njs gave no version but ${JSON.stringify(answer.slice(0, 80))}`);
+    if ('host' in listener && client !== listener.host) throw new Error(`${unreachable(candidate)} (it saw ${client})`);
+    return version;
   } finally {
     await nginx.kill();
   }
 }
 
+/** A socket in a folder proves nothing about the network, which in a container may not be this machine's. */
+async function freeAddress(): Promise<{ host: string; port: number }> {
+  const host = '127.0.0.1';
+  const server = createServer().listen(0, host);
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return { host, port: typeof address === 'object' && address !== null ? address.port : 0 };
+}
+
+function unreachable({ image }: NginxCandidate): string {
+  if (image === undefined) return 'NGINX runs, and does not answer';
+  return `NGINX in ${image} runs, but the network it is on is not this machine's own: Docker has to run here, and Docker Desktop needs host networking switched on in its settings`;
+}
+
 /** The script lies in a folder that only this user may read, which is enough: it is read before NGINX changes its user. */
-function configuration(candidate: NginxCandidate, folder: string): string {
+function configuration(candidate: NginxCandidate, folder: string, listener: Listener): string {
+  const listen = 'path' in listener ? quoted(`unix:${listener.path}`) : `${listener.host}:${listener.port}`;
   const temporary = ['client_body', 'proxy', 'fastcgi', 'scgi', 'uwsgi'];
   return `load_module ${quoted(modulePath(candidate))};
 pid nginx.pid;
@@ -68,7 +91,7 @@ http {
   access_log off;
   ${temporary.map((name) => `${name}_temp_path ${quoted(join(folder, 'temp'))};`).join('\n  ')}
   js_import v from ${quoted(join(folder, 'v.js'))};
-  server { listen ${quoted(`unix:${join(folder, 's')}`)}; location / { js_content v.version; } }
+  server { listen ${listen}; location / { js_content v.version; } }
 }
 `;
 }
@@ -77,9 +100,10 @@ function quoted(path: string): string {
   return `"${path.replace(/["\\$]/g, '\\$&')}"`;
 }
 
-function answerOf(socketPath: string): Promise<string> {
+function answerOf(listener: Listener): Promise<string> {
+  const place = 'path' in listener ? { socketPath: listener.path } : listener;
   return new Promise((resolve, reject) => {
-    const request = get({ socketPath, path: '/', agent: false, timeout: answerTimeoutMs }, (response) => {
+    const request = get({ ...place, path: '/', agent: false, timeout: answerTimeoutMs }, (response) => {
       response.setEncoding('utf8');
       let body = '';
       response.on('data', (chunk: string) => {

@@ -3,7 +3,7 @@
  * done; the titles of its processes do. Linux is read from /proc, everything else from `ps`.
  */
 import { readFile } from 'node:fs/promises';
-import { runProgram } from './program-run.ts';
+import { runProgram } from '@edgeward/debian-packages';
 
 export interface Worker {
   readonly pid: number;
@@ -11,19 +11,23 @@ export interface Worker {
   readonly leaving: boolean;
 }
 
-interface Child {
+export interface Process {
   readonly pid: number;
   readonly title: string;
 }
 
 export async function workersOf(master: number): Promise<Worker[]> {
-  const children = (await childrenFromProc(master)) ?? (await childrenFromPs(master));
-  return children
+  return workersAmong((await childrenFromProc(master)) ?? (await childrenFromPs(master)));
+}
+
+/** Those of the processes whose title is a worker's. */
+export function workersAmong(processes: readonly Process[]): Worker[] {
+  return processes
     .filter(({ title }) => title.includes('nginx: worker process'))
     .map(({ pid, title }) => ({ pid, leaving: title.includes('is shutting down') }));
 }
 
-async function childrenFromProc(master: number): Promise<Child[] | null> {
+async function childrenFromProc(master: number): Promise<Process[] | null> {
   const text = await readFile(`/proc/${master}/task/${master}/children`, 'latin1').catch(() => null);
   if (text === null) return null;
   const pids = text.split(' ').filter(Boolean).map(Number);
@@ -32,7 +36,7 @@ async function childrenFromProc(master: number): Promise<Child[] | null> {
   return Promise.all(pids.map(async (pid) => ({ pid, title: (await title(pid)).replaceAll('\0', ' ') })));
 }
 
-async function childrenFromPs(master: number): Promise<Child[]> {
+async function childrenFromPs(master: number): Promise<Process[]> {
   const run = await runProgram('ps', ['-A', '-o', 'pid=,ppid=,args='], { timeoutMs: 5_000 });
   const rows = run.stdout.split('\n').map((line) => /^\s*(\d+)\s+(\d+)\s+(.*)$/.exec(line));
   return rows.flatMap((row) =>

@@ -18,7 +18,7 @@ export async function aptConfiguration(folder: string, architecture: string): Pr
   const own: Record<string, string> = {
     'Dir::State': folder,
     'Dir::State::lists': join(folder, 'lists'),
-    // An empty status file: every package that NGINX needs is downloaded, whatever is installed here.
+    // An empty status file: every package that is needed is downloaded, whatever is installed here.
     'Dir::State::status': join(folder, 'status'),
     'Dir::Cache': join(folder, 'cache'),
     'Dir::Log': folder,

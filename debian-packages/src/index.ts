@@ -1,0 +1,5 @@
+export { defaultCacheDir } from './cache-folder.ts';
+export { type FetchPackagesOptions, fetchPackages } from './fetch.ts';
+export { lastWords, type ProgramRun, runProgram } from './program-run.ts';
+export { type FindTclshOptions, findTclsh, type TclshCommand } from './tclsh.ts';
+export { keptTree, runThroughLoader, type UnpackedTree } from './unpacked-tree.ts';
