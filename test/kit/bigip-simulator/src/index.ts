@@ -1,1 +1,11 @@
-export {};
+export type {
+  Fault,
+  FaultKind,
+  SimulatedCall,
+  SimulatedUnit,
+  SimulatedUser,
+  Simulator,
+  SimulatorOptions,
+  TmosVersion,
+} from './simulator.ts';
+export { startSimulator } from './start-simulator.ts';

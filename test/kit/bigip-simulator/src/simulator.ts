@@ -2,6 +2,8 @@
  * A simulated BIG-IP, or a pair: iControl REST over TLS on loopback, iRules run by tclsh, real connections. What it is
  * faithful to, and by which evidence, stands in fidelity/. It says nothing about the speed of a real one.
  */
+import type { Clock, Logger } from '@edgeward/runtime';
+
 export interface SimulatorOptions {
   /** Default `17.1.2`. */
   version?: TmosVersion;
@@ -21,8 +23,14 @@ export interface SimulatorOptions {
   preface?: boolean;
   /** Host and port of the first unit's REST; default a free port of 127.0.0.1. */
   listen?: { host: string; port: number };
-  /** How long a commanded config-sync takes. Default 50 ms. */
+  /** How long a commanded config-sync, or a task, takes. Default 50 ms. */
   syncDelayMs?: number;
+  /** How long a unit that reboots answers each of its two kinds of refusal. Default 100 ms. */
+  rebootMs?: number;
+  /** Time of tokens, transactions, tasks, config-sync and reboots. Default: the system's. */
+  clock?: Clock;
+  /** Default: warnings, on stderr. */
+  logger?: Logger;
 }
 
 export type TmosVersion = '13.1.3' | '17.1.2';
@@ -86,7 +94,8 @@ export interface Fault {
  * `reset`: connection reset before the call has any effect. `reset-after`: applied, then reset. `timeout-500`: applied,
  * then the Jetty page. `busy-503`: the active asynchronous task. `restarting-503`: the HTML of a restarting mcpd.
  * `uri-404`: public URI path not registered. `expired-401`: the token is gone. `hang`: applied, never answered.
- * `external-stale`: TMM keeps the old content of an external group until the group itself is written.
+ * `external-stale`: TMM keeps the old content of an external group until the group itself is written; it needs no call to
+ * strike, and lasts until the unit reboots.
  */
 export type FaultKind =
   | 'reset'
