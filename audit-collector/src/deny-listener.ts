@@ -22,7 +22,7 @@ export interface DenyListener {
   close(): Promise<void>;
 }
 
-export interface ListenerCounts {
+interface ListenerCounts {
   totals: ReturnType<Ledger['totals']>;
   unparsed: ReturnType<Ledger['unparsed']>;
   sequences: ReturnType<Ledger['sequences']>;

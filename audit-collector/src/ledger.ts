@@ -36,7 +36,7 @@ export interface LedgerBatch {
 }
 
 /** What a listener received. Their numbers decide what of it is new. */
-export interface NumberedBatch {
+interface NumberedBatch {
   point: string;
   /** Where it came in, for the samples of what could not be read. */
   log: string;

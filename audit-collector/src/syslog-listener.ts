@@ -4,6 +4,7 @@
  * idle or dawdle are bounded, and nothing is read while there is no room for it. It judges no message: whole frames go to
  * whoever made it.
  */
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
@@ -169,6 +170,8 @@ async function tlsServer({ point }: SyslogListener, files: SyslogTls): Promise<T
   const key = await readSecret(keyFile);
   try {
     const [cert, ca] = await Promise.all([readFile(certFile), readFile(clientCaFile)]);
+    // A file without any certificate is taken as an authority that signed nobody's: every client would be refused.
+    new X509Certificate(ca);
     return createTlsServer({
       key,
       cert,

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { createMetrics } from '@edgeward/runtime';
+import * as fc from 'fast-check';
 import t, { type Test } from 'tap';
 import type { Collector, ListenerStatus, SyslogListener } from '../src/index.ts';
 import { openLedger } from '../src/ledger.ts';
-import { collectorFor, denyMessage, denyStream, refs, type TestOptions, until } from './kit.ts';
+import { collectorFor, denyMessage, denyStream, refs, search, type TestOptions, until } from './kit.ts';
 import { senderTo } from './sender.ts';
 
 const local = (overrides: Partial<SyslogListener> = {}): SyslogListener => ({
@@ -159,6 +160,26 @@ t.test('what is no denial of ours is counted by its cause, and stops nothing', a
   t.strictSame(storedRefs(collector), ['ref-2']);
 });
 
+t.test('noise on other connections changes nothing', async (t) => {
+  const { collector, port, status } = await running(t, local());
+  const { seed } = search(t, 1);
+  const noise = await Promise.all(Array.from({ length: 5 }, () => senderTo(t, port)));
+  const good = await senderTo(t, port);
+  const bytes = fc.oneof(
+    fc.uint8Array({ maxLength: 5_000 }),
+    fc.string({ unit: fc.constantFrom('<134>1 ', '- ', '[a k="', '"]', '12 ', '99999 ', '\n', '\\'), maxLength: 500 }),
+  );
+  for (const [i, chunk] of fc.sample(bytes, { seed, numRuns: 200 }).entries()) {
+    noise[i % noise.length]?.write(chunk);
+    good.write(denyStream(1 + i, 2 + i));
+  }
+  await until('every denial is stored', () => status().stored === 200);
+  for (const { socket } of noise) socket.end();
+  await until('the noise is over', () => status().connections === 1);
+  t.match(status(), { stored: 200, missing: 0, suppressed: 0, error: null });
+  t.strictSame(storedRefs(collector), refs(1, 201).toSorted());
+});
+
 t.test('a peer that may not connect is closed before it is heard, and counted', async (t) => {
   const registry = createMetrics({ processMetrics: false });
   const { collector, port, status } = await running(t, local({ from: ['127.0.0.8/29', '::1'] }), { registry });
@@ -173,26 +194,41 @@ t.test('a peer that may not connect is closed before it is heard, and counted', 
   t.equal(collector.denials({}).length, 1);
 });
 
-t.test('connections past their number, silent ones and slow ones are closed and counted', async (t) => {
+t.test('connections past their number are closed and counted', async (t) => {
   const registry = createMetrics({ processMetrics: false });
-  const limits = { maxConnections: 2, idleTimeoutMs: 1_000, messageTimeoutMs: 200 };
-  const { port, status } = await running(t, local(limits), { registry });
-  const [silent, slow] = [await senderTo(t, port), await senderTo(t, port)];
+  const { port, status } = await running(t, local({ maxConnections: 2 }), { registry });
+  const [first, second] = [await senderTo(t, port), await senderTo(t, port)];
   await until('both are taken', () => status().connections === 2);
   await (await senderTo(t, port)).closed;
-  t.strictSame(status().refused, { limit: 1 });
-  slow.write(denyMessage({ seq: 1 }).slice(0, 50));
-  await slow.closed;
-  t.strictSame(status().closed, { slow: 1 });
-  await silent.closed;
-  t.strictSame(status().closed, { slow: 1, idle: 1 });
-  await until('there is room again', () => status().connections === 0);
+  t.match(status(), { refused: { limit: 1 }, connections: 2 });
+  t.match(await registry.metrics(), 'edgeward_syslog_refused_total{point="big-1",cause="limit"} 1');
+  first.socket.end();
+  await until('there is room again', () => status().connections === 1);
   const next = await senderTo(t, port);
   next.write(denyStream(1, 2));
-  await until('it is stored', () => status().stored === 1);
-  const scraped = await registry.metrics();
-  t.match(scraped, 'edgeward_syslog_closed_total{point="big-1",cause="slow"} 1');
-  t.match(scraped, 'edgeward_syslog_refused_total{point="big-1",cause="limit"} 1');
+  second.write(denyStream(2, 3));
+  await until('both are heard', () => status().stored === 2);
+});
+
+t.test('a connection that is silent, or slow to end a message, is closed and counted', async (t) => {
+  const registry = createMetrics({ processMetrics: false });
+  const table: [cause: 'idle' | 'slow', limits: Partial<SyslogListener>, text: string][] = [
+    ['idle', { idleTimeoutMs: 100 }, denyStream(1, 2)],
+    ['slow', { messageTimeoutMs: 100 }, denyStream(1, 2) + denyMessage({ seq: 2 }).slice(0, 50)],
+    ['slow', { messageTimeoutMs: 100 }, `${denyStream(1, 2)}9000000 `],
+  ];
+  for (const [i, [cause, limits, text]] of table.entries()) {
+    const point = `big-${i}`;
+    const ledgerFile = join(t.testdir({}), `${point}.db`);
+    const { port, status, collector } = await running(t, local({ ...limits, point }), { registry, ledgerFile });
+    const sender = await senderTo(t, port);
+    sender.write(text);
+    await sender.closed;
+    await until('what was whole is stored', () => status().stored === 1);
+    t.strictSame(status().closed, { [cause]: 1 });
+    t.match(await registry.metrics(), `edgeward_syslog_closed_total{point="${point}",cause="${cause}"} 1`);
+    await collector.close();
+  }
 });
 
 t.test('what cannot be listened on is refused before the ledger is touched', async (t) => {

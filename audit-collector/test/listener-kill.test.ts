@@ -1,0 +1,108 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import t, { type Test } from 'tap';
+import { type Ledger, openLedger } from '../src/ledger.ts';
+import { denyStream, refs, until } from './kit.ts';
+import { senderTo } from './sender.ts';
+
+const numbers = 2_400;
+const kills = 12;
+const seed = Number(process.env.EDGEWARD_SEED ?? Date.now() & 0x7fffffff);
+
+/** Numbers from 0 to `max`, the same for the same seed (mulberry32). */
+function dice(): (max: number) => number {
+  let state = seed;
+  return (max) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * (max + 1));
+  };
+}
+
+/** Every number up to the highest: its event is there once, or it stands in one gap. */
+function agrees(t: Test, ledger: Ledger): { stored: number; missing: number } {
+  const stored = ledger.denials({ limit: 10_000 }).map(({ event }) => Number(event.ref?.slice('ref-'.length)));
+  const missing = ledger
+    .gaps('big-1')
+    .flatMap(({ first, last }) => Array.from({ length: last - first + 1 }, (_, i) => first + i));
+  const all = [...stored, ...missing].toSorted((a, b) => a - b);
+  t.strictSame(
+    all,
+    Array.from({ length: all.length }, (_, i) => i + 1),
+  );
+  const [total = { stored: 0, missing: 0 }] = ledger.sequences();
+  t.strictSame([total.stored, total.missing], [stored.length, missing.length]);
+  return { stored: stored.length, missing: missing.length };
+}
+
+t.test(
+  `over ${kills} kills each denial is stored once or missing, and what is sent again fills the gaps (EDGEWARD_SEED=${seed})`,
+  async (t) => {
+    const ledgerFile = join(t.testdir({}), 'ledger.db');
+    const draw = dice();
+    let child: ChildProcess | null = null;
+    const kill = async (): Promise<void> => {
+      const running = child;
+      child = null;
+      if (running === null || running.exitCode !== null || running.signalCode !== null) return;
+      running.kill('SIGKILL');
+      await once(running, 'exit');
+    };
+    t.teardown(kill);
+    const start = async (...moment: string[]): Promise<number> => {
+      child = fork(join(import.meta.dirname, 'listener-child.ts'), [ledgerFile, ...moment], {
+        execArgv: ['--conditions=edgeward-source', '--no-warnings'],
+      });
+      const [message] = (await once(child, 'message')) as [{ port: number }];
+      return message.port;
+    };
+    /** Two connections, one for every second stretch, in pieces that end anywhere. */
+    const send = async (port: number, from: number, to: number): Promise<void> => {
+      const pair = [await senderTo(t, port), await senderTo(t, port)] as const;
+      for (let next = from; next < to; ) {
+        const end = Math.min(to, next + 1 + draw(30));
+        const text = denyStream(next, end);
+        const cut = draw(text.length);
+        const { write } = pair[draw(1)] ?? pair[0];
+        write(text.slice(0, cut));
+        await setTimeout(draw(5));
+        write(text.slice(cut));
+        next = end;
+      }
+      for (const { socket } of pair) socket.end();
+      await Promise.all(pair.map(({ closed }) => closed));
+    };
+
+    const ledger = openLedger({ file: ledgerFile });
+    t.teardown(() => ledger.close());
+    for (let i = 0; i < kills; i += 1) {
+      const moment = ['', 'before', 'after'][i % 3] ?? '';
+      const port = await start(moment, String(1 + draw(60)));
+      const [from, to] = [1 + Math.floor((numbers * i) / kills), 1 + Math.floor((numbers * (i + 1)) / kills)];
+      const sending = send(port, from, to);
+      if (moment === '') await setTimeout(draw(120));
+      else await sending;
+      await kill();
+      await sending;
+    }
+    const before = agrees(t, ledger);
+    t.ok(before.stored > 0 && before.missing > 0, `${before.stored} stored, ${before.missing} missing`);
+
+    const port = await start();
+    await send(port, 1, numbers + 1);
+    await until('every number is stored', () => ledger.sequences()[0]?.stored === numbers);
+    await kill();
+    agrees(t, ledger);
+    t.strictSame(
+      ledger
+        .denials({ limit: 10_000 })
+        .map(({ event }) => event.ref ?? '')
+        .toSorted(),
+      refs(1, numbers + 1).toSorted(),
+    );
+    t.strictSame([ledger.gaps('big-1'), ledger.totals()[0]?.count], [[], numbers]);
+  },
+);
