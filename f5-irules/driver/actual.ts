@@ -78,8 +78,7 @@ function describe(name: string, found: GroupState, layout: Layout | null): strin
   const path = inPartition(name);
   if (found.state === 'gone') return [`${path}: it is missing`];
   const group = layout?.groups.find((one) => one.name === name);
-  if (group === undefined || found.state === 'foreign' || found.records.length === 0)
-    return [`${path}: it ${found.words}`];
+  if (group === undefined || found.state === 'foreign' || found.records === null) return [`${path}: it ${found.words}`];
   return recordDrift(path, canonicalRecords(group.type, [...group.records()]), found.records);
 }
 
@@ -100,7 +99,7 @@ function recordDrift(path: string, wanted: readonly DataRecord[], found: readonl
   }
   for (const name of left.keys()) changes.push(`${path}: ${JSON.stringify(boxText(name, 60))} was added`);
   if (changes.length <= MAX_RECORDS) return changes;
-  return [...changes.slice(0, MAX_RECORDS), `${path}: ${changes.length - MAX_RECORDS} more records differ`];
+  return [...changes.slice(0, MAX_RECORDS), `${path}: ${changes.length - MAX_RECORDS} more of its records differ`];
 }
 
 async function ruleDrift(box: Icontrol, rules: EnforcementRules): Promise<string[]> {

@@ -69,8 +69,8 @@ export type GroupState =
   | { state: 'whole' }
   /** Deleted since it was listed. */
   | { state: 'gone' }
-  /** `records` of an internal one, for whoever knows what they should be. */
-  | { state: 'damaged'; words: string; records: DataRecord[] }
+  /** `records` for whoever knows what they should be; null of a file, which shows none. */
+  | { state: 'damaged'; words: string; records: DataRecord[] | null }
   /** No write in place can make it ours. */
   | { state: 'foreign'; words: string };
 
@@ -104,7 +104,7 @@ export function isFileOf(name: string, file: StoredFile): boolean {
 function examineFile({ name, file }: StoredGroup): GroupState {
   if (file !== null && isFileOf(name, file)) return { state: 'whole' };
   const words = file === null ? 'does not refer to its own file' : `has a file of another content (SHA-1 ${file.sha1})`;
-  return { state: 'damaged', words, records: [] };
+  return { state: 'damaged', words, records: null };
 }
 
 async function examineRecords(box: Icontrol, name: string): Promise<GroupState> {

@@ -1,0 +1,219 @@
+/** What somebody changes on a box behind the driver's back: it is told in words, by a new process too, and repaired. */
+import t from 'tap';
+import { UNFINISHED } from '../driver/actual.ts';
+import { type Icontrol, objectPath } from '../driver/icontrol/index.ts';
+import type { DataRecord } from '../driver/layout/index.ts';
+import { itemOf, startBox, type TestBox } from './fixtures/box.ts';
+import { groupNames, readOwnState, recordsAt } from './fixtures/own-state.ts';
+import { smallPolicy } from './fixtures/policies.ts';
+
+const INTERNAL = 'tm/ltm/data-group/internal';
+const L4 = '/Edgeward/eg_enforce_l4_v1';
+const L7 = '/Edgeward/eg_enforce_l7_v1';
+const ORDERS = objectPath('tm/ltm/virtual', '/Common/vs_orders');
+const http = [{ path: '/v1/*' }];
+const policy = smallPolicy({ revision: 7, allow: ['10.1.0.0/16', '10.3.0.0/16', '10.5.0.0/16'], http });
+
+const groupPath = (name: string): string => objectPath(INTERNAL, `/Edgeward/${name}`);
+
+/** The group of that kind; there is one. */
+async function nameOf(box: Icontrol, prefix: string): Promise<string> {
+  return itemOf(
+    (await groupNames(box)).filter((name) => name.startsWith(prefix)),
+    0,
+  );
+}
+
+async function rewrite(box: Icontrol, name: string, change: (records: DataRecord[]) => DataRecord[]): Promise<void> {
+  await box.modify(groupPath(name), { records: change((await recordsAt(box, name)) ?? []) });
+}
+
+interface Tampering {
+  name: string;
+  tamper(box: Icontrol): Promise<unknown>;
+  /** Told by the process that applied. */
+  words: RegExp[];
+  /** Told by a process that was not there. */
+  wordsOfHeir?: RegExp[];
+}
+
+const tamperings: Tampering[] = [
+  {
+    name: 'a source more',
+    tamper: async (box) => {
+      const added = { name: '203.0.113.9/32', data: 'tcp 443 443 allow r' };
+      await rewrite(box, await nameOf(box, 'eg_s_'), (records) => [...records, added]);
+    },
+    words: [/^\/Edgeward\/eg_s_\w+: "203\.0\.113\.9\/32" was added$/],
+    wordsOfHeir: [/^\/Edgeward\/eg_s_\w+: it holds 5 records that are not its own$/],
+  },
+  {
+    name: 'every source gone',
+    tamper: async (box) => rewrite(box, await nameOf(box, 'eg_s_'), () => []),
+    words: [
+      /10\.1\.0\.0\/16 is missing/,
+      /10\.3\.0\.0\/16 is missing/,
+      /10\.5\.0\.0\/16 is missing/,
+      /: 1 more of its records differ$/,
+    ],
+    wordsOfHeir: [/it holds 0 records that are not its own/],
+  },
+  {
+    name: 'another condition on requests',
+    tamper: async (box) =>
+      rewrite(box, await nameOf(box, 'eg_r_'), (records) => records.map((one) => ({ ...one, data: 'allow r * * *' }))),
+    words: [/^\/Edgeward\/eg_r_\w+: 0 is "allow r \* \* \*", not "allow r \* \/v1\/\* \*"$/],
+    wordsOfHeir: [/it holds 1 records that are not its own/],
+  },
+  {
+    name: 'a group deleted',
+    tamper: async (box) => box.remove(groupPath(await nameOf(box, 'eg_r_'))),
+    words: [/^\/Edgeward\/eg_r_\w+: it is missing$/],
+  },
+  {
+    name: 'a virtual server switched off in the map',
+    tamper: (box) =>
+      rewrite(box, 'eg_map', (records) =>
+        records.map(({ name, data }) => ({ name, data: data.replace('enforce', 'off') })),
+      ),
+    words: [/^\/Edgeward\/eg_map: \/Common\/vs_orders is "7 off http/],
+    wordsOfHeir: [/^\/Edgeward\/eg_map: its records are not those that its head was made for$/],
+  },
+  {
+    name: 'an entry of nobody in the map, with a text that moves a terminal',
+    tamper: (box) =>
+      rewrite(box, 'eg_map', (records) => [...records, { name: '/Common/x\u001b[2J\u202e', data: 'y'.repeat(900) }]),
+    words: [/^\/Edgeward\/eg_map: "\/Common\/x \[2J ?" was added$/],
+    wordsOfHeir: [/its records are not those/],
+  },
+  {
+    name: 'a rule that lets everybody in',
+    tamper: (box) => box.modify(objectPath('tm/ltm/rule', L4), { apiAnonymous: 'when CLIENT_ACCEPTED { return }' }),
+    words: [/^\/Edgeward\/eg_enforce_l4_v1: its text differs from line 1 on$/],
+  },
+  {
+    name: 'a rule deleted',
+    tamper: (box) => box.remove(objectPath('tm/ltm/rule', L7)),
+    words: [/^\/Edgeward\/eg_enforce_l7_v1: the rule is missing$/],
+  },
+  {
+    name: 'meta of another revision',
+    tamper: (box) =>
+      rewrite(box, 'eg_meta', (records) =>
+        records.map((one) => (one.name === 'revision' ? { ...one, data: '6' } : one)),
+      ),
+    words: [/^unfinished: \/Edgeward\/eg_meta does not tell that revision 7 was saved$/],
+  },
+];
+
+t.test('what was changed is told, by a process that was not there too, and repaired', async (t) => {
+  const box = await startBox(t);
+  const point = box.point();
+  await point.apply(policy);
+  const state = await readOwnState(box.admin());
+  for (const { name, tamper, words, wordsOfHeir = words } of tamperings) {
+    await tamper(box.admin());
+    await tells(t, await point.inspect(), words, name);
+    await tells(t, await box.point().inspect(), wordsOfHeir, `${name}: by a new process`);
+    t.ok((await point.apply(policy)).writes > 0, `${name}: repaired`);
+    t.strictSame(await readOwnState(box.admin()), state, `${name}: as it was`);
+    t.match(await point.inspect(), { revision: 7, drift: [] });
+  }
+});
+
+interface Claims {
+  equal(found: unknown, wanted: unknown, claim: string): unknown;
+  match(found: string, pattern: RegExp, claim: string): unknown;
+}
+
+async function tells(t: Claims, actual: unknown, words: RegExp[], name: string): Promise<void> {
+  const { drift = [] } = actual as { drift?: string[] };
+  t.equal(drift.length, words.length, `${name}: ${JSON.stringify(drift)}`);
+  for (const [index, pattern] of words.entries()) t.match(drift[index] ?? '', pattern, name);
+}
+
+t.test('a map without its head is no policy, as the rules see it', async (t) => {
+  const box = await startBox(t);
+  const point = box.point();
+  await point.apply(policy);
+  await rewrite(box.admin(), 'eg_map', (records) => records.filter(({ name }) => name !== 'edgeward'));
+  t.strictSame(await point.inspect(), { state: 'empty' });
+  await point.apply(policy);
+  t.match(await point.inspect(), { state: 'loaded', revision: 7, drift: [] });
+});
+
+t.test('a virtual server that moved, or got one rule of two, is laid out anew', async (t) => {
+  const box = await startBox(t);
+  const admin = box.admin();
+  const point = box.point();
+  await point.apply(policy);
+  await admin.modify(ORDERS, { rules: [L4, '/Common/customers_rule'] });
+  await tells(
+    t,
+    await point.inspect(),
+    [/^\/Common\/vs_orders: it now lacks .*l7_v1, so that nobody judges its requests$/],
+    'one rule',
+  );
+  await point.apply(policy);
+  t.match(await mapEntry(box), / blind$/, 'the map says that requests are not judged');
+  await admin.modify(ORDERS, { rules: [L4, L7, '/Common/customers_rule'] });
+  await tells(
+    t,
+    await point.inspect(),
+    [/^\/Common\/vs_orders: it now has a rule that judges requests$/],
+    'both rules',
+  );
+  await point.apply(policy);
+  t.match(await mapEntry(box), / 0 -$/, 'and now that they are');
+
+  await admin.create('tm/net/route-domain', { name: '2', partition: 'Common', id: 2 });
+  await admin.modify(ORDERS, { destination: '/Common/10.0.0.1%2:443' });
+  await tells(
+    t,
+    await point.inspect(),
+    [/^\/Common\/vs_orders: it is in route domain 2, and the map says 0$/],
+    'moved',
+  );
+  await point.apply(policy);
+  t.match(await mapEntry(box), / 2 -$/);
+  const name = await nameInForce(box);
+  t.ok(
+    (await recordsAt(admin, name))?.every(({ name }) => name.includes('%2/')),
+    'sources are those of its domain',
+  );
+});
+
+async function mapEntry(box: TestBox): Promise<string> {
+  return (await recordsAt(box.admin(), 'eg_map'))?.find(({ name }) => name === '/Common/vs_orders')?.data ?? '';
+}
+
+async function nameInForce(box: TestBox): Promise<string> {
+  return (await mapEntry(box)).split(' ')[3] ?? '';
+}
+
+t.test('a group that nobody wrote since it was found whole is not read again', async (t) => {
+  const box = await startBox(t);
+  const point = box.point();
+  await point.apply(policy);
+  const reads = (): number => box.unit.calls().filter(({ path }) => /~eg_[sr]_/.test(path)).length;
+  const before = reads();
+  await point.inspect();
+  await point.inspect();
+  t.equal(reads(), before, 'two looks read none');
+  await box.point().inspect();
+  t.equal(reads(), before + 2, 'a new process reads each once');
+});
+
+t.test('a box that lost what was not saved says so by what it holds', async (t) => {
+  const box = await startBox(t);
+  const point = box.point();
+  await point.apply(smallPolicy({ revision: 6, allow: ['10.1.0.0/16'] }));
+  box.unit.inject({ kind: 'reset', method: 'POST', path: 'tm/sys/config' });
+  await t.rejects(point.apply(policy), { code: 'EDW_ERR_POINT_UNREACHABLE' });
+  const actual = await box.point().inspect();
+  t.match(actual, { revision: 7, drift: [new RegExp(`^${UNFINISHED}`)] }, 'in force, and not known to be saved');
+  await box.unit.reboot();
+  t.match(await point.inspect(), { revision: 6 }, 'the reboot brings back the old one, whole');
+  await point.apply(policy);
+  t.match(await point.inspect(), { revision: 7, drift: [] });
+});
