@@ -80,7 +80,8 @@ export function createCaller(options: CallerOptions): Caller {
 async function attempt(session: Session, call: Call, send: (token: Token) => Promise<Verdict>): Promise<Verdict> {
   checkedPath(call.path);
   const token = await session.take();
-  if ('state' in token) return token;
+  // Whatever became of the login, the call itself was not made.
+  if ('state' in token) return token.effect === 'busy' ? token : { ...token, effect: 'nothing' };
   try {
     const verdict = await send(token);
     if (verdict.state === 'unauthorized') session.refuse(token, verdict.dead);

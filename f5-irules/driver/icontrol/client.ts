@@ -23,8 +23,8 @@ export interface IcontrolOptions {
   ca?: string;
   logger: Logger;
   /**
-   * Of one call with its repeats while the box is busy. What follows a write without answer, the reading back, has it
-   * once more for each of its four looks, and a login has 30 s at most. Default 90 s: Jetty gives up after 60.
+   * Of one call with its repeats while the box is busy. Reading back a write without answer begins no look after as
+   * long again, and a login has 30 s at most. Default 90 s: Jetty gives up after 60.
    */
   timeoutMs?: number;
   /** `loginProviderName`; `tmos` serves remote users too. */
@@ -49,6 +49,7 @@ const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
 export function createIcontrol(options: IcontrolOptions): Icontrol {
   const { logger, timeoutMs = TIMEOUT_MS, maxAnswerBytes = MAX_ANSWER_BYTES } = options;
   const transport = createTransport({ ...options, maxAnswerBytes, connectTimeoutMs: Math.min(CONNECT_MS, timeoutMs) });
+  const now = options.now ?? (() => performance.now());
   const caller = createCaller({
     transport,
     logger,
@@ -58,10 +59,10 @@ export function createIcontrol(options: IcontrolOptions): Icontrol {
     loginTimeoutMs: Math.min(LOGIN_MS, timeoutMs),
     timeoutMs,
     retryBaseMs: options.retryBaseMs ?? 1000,
-    now: options.now ?? (() => performance.now()),
+    now,
   });
   const origin = transport.origin;
-  const looking = { logger, lookPauseMs: options.lookPauseMs ?? 500 };
+  const looking = { logger, now, lookMs: timeoutMs, lookPauseMs: options.lookPauseMs ?? 500 };
   const running = new Set<Promise<unknown>>();
   const queue = createQueue();
   let closing: Promise<void> | null = null;
@@ -112,8 +113,7 @@ export function createIcontrol(options: IcontrolOptions): Icontrol {
     // Nothing tells afterwards whether a command ran.
     run: (path, body) => writeInTurn(async () => commandOf(caller, path, body)),
     upload: (file, totalBytes, pieces) => writeInTurn(() => uploadFile(caller, file, totalBytes, pieces)),
-    validate: (change) =>
-      writeInTurn(() => validateChange(caller, change, { logger, pauseMs: options.lookPauseMs ?? 500 })),
+    validate: (change) => writeInTurn(() => validateChange(caller, change, { logger, pauseMs: looking.lookPauseMs })),
     sent: () => caller.sent(),
     close() {
       closing ??= closeAll(caller, running, Math.min(CLOSE_MS, timeoutMs));

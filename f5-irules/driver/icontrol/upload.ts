@@ -7,7 +7,7 @@ import type { Caller } from './caller.ts';
 import { failure } from './failures.ts';
 
 /** Documented is 1 MB at most; this is what most tools send. */
-export const CHUNK_BYTES: number = 512 * 1024;
+const CHUNK_BYTES = 512 * 1024;
 
 const FOLDER = '/var/config/rest/downloads';
 
@@ -59,7 +59,7 @@ function isOneShot(pieces: Iterable<Uint8Array>): boolean {
 }
 
 /** The same bytes in chunks of `size`, the last one shorter. */
-export function* regroup(pieces: Iterable<Uint8Array>, size: number): Generator<Uint8Array> {
+function* regroup(pieces: Iterable<Uint8Array>, size: number): Generator<Uint8Array> {
   let chunk = new Uint8Array(size);
   let used = 0;
   for (const piece of pieces) {

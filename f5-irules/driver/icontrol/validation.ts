@@ -8,6 +8,7 @@ import type { Call } from './call.ts';
 import type { Caller } from './caller.ts';
 import { cleanText, failure } from './failures.ts';
 import type { Json } from './icontrol.ts';
+import { checkedPath } from './object-path.ts';
 
 export interface Change {
   method: 'PATCH' | 'POST';
@@ -23,6 +24,7 @@ interface ValidationOptions {
 const LOOKS = 6;
 
 export async function validateChange(caller: Caller, change: Change, options: ValidationOptions): Promise<void> {
+  checkedPath(change.path);
   const { transId } = await done(caller, { method: 'POST', path: 'tm/transaction', body: {} });
   const isId = (typeof transId === 'number' && Number.isSafeInteger(transId)) || /^\d{1,20}$/.test(String(transId));
   if (!isId) throw failure('EDW_ERR_BIGIP_ANSWER', `opening a transaction at ${change.path}: it has no transId`);

@@ -27,6 +27,9 @@ export interface WritingOptions {
   logger: Logger;
   /** Between two looks; the box may still be at it. */
   lookPauseMs: number;
+  /** No look begins after this. */
+  lookMs: number;
+  now: () => number;
 }
 
 const LOOKS = 4;
@@ -43,7 +46,7 @@ export async function write<T>(
   if (verdict.effect === 'nothing' || verdict.effect === 'busy') throw verdict.error;
   const { method, path } = call;
   const { code } = verdict.error;
-  const seen = await look(readBack, options.lookPauseMs);
+  const seen = await look(readBack, options);
   const outcome = seen.state === 'found' ? 'made' : seen.state === 'missing' ? 'not made' : 'unknown';
   options.logger.warn({ event: 'bigip_read_back', method, path, code, outcome }, 'a write had no clear answer');
   if (seen.state === 'found') return seen;
@@ -52,12 +55,13 @@ export async function write<T>(
 
 type Seen<T> = { state: 'found'; found: T } | { state: 'missing' } | { state: 'unread'; why: string };
 
-async function look<T>(readBack: ReadBack<T>, pauseMs: number): Promise<Seen<T>> {
-  let seen: Seen<T> = { state: 'missing' };
-  for (let times = 0; times < LOOKS; times += 1) {
-    if (times > 0) await sleep(pauseMs * 2 ** (times - 1));
+async function look<T>(readBack: ReadBack<T>, { lookPauseMs, lookMs, now }: WritingOptions): Promise<Seen<T>> {
+  const endsMs = now() + lookMs;
+  let seen = await lookOnce(readBack);
+  for (let times = 1; times < LOOKS && seen.state !== 'found'; times += 1) {
+    await sleep(lookPauseMs * 2 ** (times - 1));
+    if (now() >= endsMs) return seen;
     seen = await lookOnce(readBack);
-    if (seen.state === 'found') return seen;
   }
   return seen;
 }
