@@ -5,7 +5,7 @@
  */
 import type { LoadRule, RuleLoading } from './loaded-rule.ts';
 import type { Loading } from './loading.ts';
-import { isKnown } from './name-references.ts';
+import { isMissing } from './name-references.ts';
 import { readSections } from './rule-sections.ts';
 import { ruleSource } from './rule-source.ts';
 
@@ -54,7 +54,7 @@ function refusalOf(loading: Loading): string | null {
       all.map(({ offset, reason, shown }) => `${fullPath}:${source.lineOf(offset)}: error: [${reason}][${shown}]`),
     );
   }
-  const missing = references.find((reference) => !isKnown(loading, reference));
+  const missing = references.find((reference) => isMissing(loading, reference));
   if (missing === undefined) return null;
   const kind = missing.kind === 'virtual' ? 'virtual_server' : missing.kind;
   const line = source.lineOf(missing.offset);

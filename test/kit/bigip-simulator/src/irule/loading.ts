@@ -10,9 +10,11 @@ export interface Problem {
   shown: string;
 }
 
-/** An object that the rule names literally. */
+/** An object that the rule names literally. The lookup hears of each: what a rule names can't be removed beneath it. */
 export interface Reference {
-  kind: 'value_list' | 'pool' | 'virtual';
+  kind: 'value_list' | 'pool' | 'virtual' | 'rule';
+  /** Without the object the rule is refused. */
+  isRequired: boolean;
   name: string;
   offset: number;
   shown: string;

@@ -57,7 +57,7 @@ function checkCommand(loading: Loading, scope: Scope, walk: Walk, command: Comma
   if (refusal !== null) return refusal;
   const arity = tclArity(name);
   const count = command.words.length - 1;
-  if (arity === null) collectReferences(loading, name, command);
+  if (arity === null) collectReferences(loading, command, name);
   else if (count < arity.least || count > arity.most) return 'wrong # args';
   return checkArguments(walk, name, command);
 }
