@@ -1,4 +1,5 @@
 /** What a box, or whatever answers in its place, may say; and what becomes of it. */
+import { EdgewardError } from '@edgeward/runtime';
 import t from 'tap';
 import { asyncContext, busy, notFound, PASSWORD, type Reply, restarting, startStage } from './fixtures/stage.ts';
 
@@ -286,6 +287,71 @@ t.test('a call that is not below its path is not made', async (t) => {
   }
   t.strictSame(stage.lines(), []);
 });
+
+t.test('whatever answers, a call ends with a result or a coded error', async (t) => {
+  const seed = Number(process.env.EDGEWARD_SEED ?? Date.now() % 1_000_000);
+  t.comment(`EDGEWARD_SEED=${seed}`);
+  const random = randomFrom(seed);
+  const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T;
+  const value = (depth: number): unknown => {
+    if (depth === 0 || random() < 0.3)
+      return pick([null, true, 7, -1, 1e300, '', 'x', '\u0000', '\ud800', 'https://localhost/mgmt/tm/x']);
+    if (random() < 0.3) return Array.from({ length: Math.floor(random() * 4) }, () => value(depth - 1));
+    const keys = [
+      'items',
+      'kind',
+      'name',
+      'records',
+      'message',
+      'code',
+      'apiError',
+      'nextLink',
+      'selfLink',
+      'token',
+      'transId',
+      'state',
+      '__proto__',
+    ];
+    return Object.fromEntries(Array.from({ length: 4 }, () => [pick(keys), value(depth - 1)]));
+  };
+  const stage = await startStage(t, ({ path }) => {
+    if (path.startsWith('shared/auth') && random() < 0.7) return null;
+    const status = pick([200, 200, 200, 204, 302, 400, 401, 403, 404, 409, 422, 500, 503]);
+    if (random() < 0.05) return 'cut';
+    return random() < 0.8 ? { status, json: value(3) } : { status, text: pick(['', '<html>', '{', '[[[', '"']) };
+  });
+  const client = stage.client({ lookPauseMs: 0 });
+  const calls: (() => Promise<unknown>)[] = [
+    () => client.get('tm/x'),
+    () => client.list('tm/x'),
+    () => client.create('tm/x', { name: 'x', records: [{ name: 'a' }] }),
+    () => client.modify('tm/x', { rules: ['a'], records: [] }),
+    () => client.remove('tm/x'),
+    () => client.run('tm/x', {}),
+    () => client.upload('x', 1, [Buffer.from('x')]),
+    () => client.validate({ method: 'PATCH', path: 'tm/x', body: {} }),
+    () => client.version(),
+  ];
+  const strange: unknown[] = [];
+  for (let i = 0; i < 400; i += 1) {
+    await pick(calls)().catch((thrown: unknown) => {
+      if (!(thrown instanceof EdgewardError) || /[\p{Cc}]/u.test(thrown.message)) strange.push(thrown);
+    });
+  }
+  t.strictSame(strange, []);
+  t.ok(stage.lines().length < 400 * 20, 'and no call becomes many');
+});
+
+/** mulberry32 */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
+  };
+}
 
 function notFoundReply(name: string): Reply {
   return { status: 404, json: notFound(name) };
