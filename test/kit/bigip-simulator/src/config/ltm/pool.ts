@@ -106,7 +106,8 @@ function members(write: Write, view: View): PoolMember[] {
   if (write.origin === 'text') for (const member of before) found.set(member.fullPath, member);
   for (const said of named(write.body, 'members')) {
     const made = member(said, write, view);
-    const stood = before.find(({ fullPath }) => fullPath === made.fullPath);
+    // Over REST the array is replaced whole; a merge of text leaves what it does not say.
+    const stood = found.get(made.fullPath);
     found.set(made.fullPath, stood === undefined ? made : { ...stood, ...withoutFrame(said), ...identity(made) });
   }
   return [...found.values()].sort((a, b) => (a.fullPath < b.fullPath ? -1 : 1));

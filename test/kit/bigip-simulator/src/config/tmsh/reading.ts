@@ -59,25 +59,27 @@ function named(head: readonly Word[], line: number): { kind: Kind; name: string;
 }
 
 function objectOf(block: Block, kind: Kind, within: string): Properties {
-  const pairs = onOneLine(block);
-  if (pairs !== null) return objectOf(pairs, kind, within);
+  const entries = block.oneLine ? inTurns(block.entries) : block.entries;
   return Object.fromEntries(
-    block.entries.map((entry) => [propertyOf(entry.key), entryValue(entry, kind, within + entry.key)]),
+    entries.map((entry) => [propertyOf(entry.key), entryValue(entry, kind, within + entry.key)]),
   );
 }
 
-/** `{ context all type x }`: in a block on one line keys and values take turns. */
-function onOneLine({ entries, oneLine }: Block): Block | null {
-  const [entry] = entries;
-  if (!oneLine || entries.length !== 1 || entry === undefined || entry.values.length < 3) return null;
-  if (entry.block !== null || entry.values.length % 2 === 0) return null;
-  const { key, line } = entry;
-  const words = [{ text: key, quoted: false, sign: null, line }, ...entry.values];
-  const made = words.flatMap((word, index): Entry[] => {
-    const value = words[index + 1];
-    return index % 2 === 0 && value !== undefined ? [{ key: word.text, line, values: [value], block: null }] : [];
+/** `{ context all type x records { … } }`: in a block on one line keys and values take turns. */
+function inTurns(entries: readonly Entry[]): Entry[] {
+  return entries.flatMap(({ key, line, values, block }) => {
+    const words: Word[] = [{ text: key, quoted: false, sign: null, line }, ...values];
+    const turns: Entry[] = [];
+    for (let at = 0; at < words.length; at += 2) {
+      const [name, value] = words.slice(at, at + 2);
+      const own = at + 2 > words.length ? block : null;
+      if (name !== undefined)
+        turns.push({ key: name.text, line, values: value === undefined ? [] : [value], block: own });
+    }
+    const last = turns.at(-1);
+    // `min 1 of { … }` has a value and a block: then the line is one thing.
+    return block !== null && last?.block === null ? [{ key, line, values, block }] : turns;
   });
-  return { entries: made, oneLine: false };
 }
 
 function entryValue(entry: Entry, kind: Kind, place: string): unknown {

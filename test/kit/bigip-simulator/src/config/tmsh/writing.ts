@@ -12,7 +12,7 @@ export function configText(view: View, version: string): string {
   const lines = [`#TMSH-VERSION: ${version}`, ''];
   for (const kind of kindsInOrder(view)) {
     for (const object of inOrder(view.all(kind)))
-      if (builtInProperties(kind, object.fullPath) !== object.properties) lines.push(...stanza(object));
+      if (builtInProperties(kind, object.fullPath) !== object.properties) writeStanza(object, lines);
   }
   return `${lines.join('\n')}\n`;
 }
@@ -23,14 +23,19 @@ function kindsInOrder(view: View): Kind[] {
   return [...known, ...[...view.kinds()].filter((kind) => !known.includes(kind)).sort()];
 }
 
-function stanza(object: ConfigObject): string[] {
+function writeStanza(object: ConfigObject, lines: string[]): void {
   const { kind, fullPath, properties } = object;
   const head = fullPath === '' ? kind : `${kind} ${written(fullPath)}`;
   const verbatim = verbatimBody(object);
-  if (verbatim !== null) return [`${head} {`, verbatim, '}'];
-  const lines: string[] = [];
-  writeProperties(shown(kind, properties), kind, '', '    ', lines);
-  return lines.length === 0 ? [`${head} { }`] : [`${head} {`, ...lines, '}'];
+  const said = verbatim === null ? shown(kind, properties) : {};
+  if (verbatim === null && Object.keys(said).length === 0) {
+    lines.push(`${head} { }`);
+    return;
+  }
+  lines.push(`${head} {`);
+  if (verbatim === null) writeProperties(said, kind, '', '    ', lines);
+  else lines.push(verbatim);
+  lines.push('}');
 }
 
 /** A body that a reader would take for structure is written as a quoted property instead. */
@@ -59,7 +64,11 @@ function shown(kind: Kind, properties: Properties): Properties {
 }
 
 const withoutDefaults = (properties: Properties, defaults: Properties = {}): Properties =>
-  Object.fromEntries(Object.entries(properties).filter(([name, value]) => !same(value, defaults[name])));
+  Object.fromEntries(
+    Object.entries(properties).filter(
+      ([name, value]) => !Object.hasOwn(defaults, name) || !same(value, defaults[name]),
+    ),
+  );
 
 const same = (a: unknown, b: unknown): boolean =>
   a === b || (isProperties(a) && isProperties(b) && JSON.stringify(a) === JSON.stringify(b));
@@ -79,14 +88,19 @@ function writeProperty(key: string, value: unknown, kind: Kind, place: string, i
   else if (value === true && !place.includes('.')) lines.push(head);
   else if (typeof value === 'string' && !value.startsWith(JSON_MARK))
     lines.push(`${head} ${NUMBER.test(value) ? quoted(value) : written(value)}`);
-  else if (isWords(value))
-    lines.push(`${head} {`, ...value.map((word) => `${indent}    ${written(word)}`), `${indent}}`);
+  else if (isWords(value)) writeWords(head, value, indent, lines);
   else if (isNamed(value)) writeNamed(head, value, kind, key, indent, lines);
   else if (isBlock(value)) {
     lines.push(`${head} {`);
     writeProperties(value, kind, `${key}.`, `${indent}    `, lines);
     lines.push(`${indent}}`);
   } else lines.push(`${head} ${written(JSON_MARK + JSON.stringify(value))}`);
+}
+
+function writeWords(head: string, words: readonly string[], indent: string, lines: string[]): void {
+  lines.push(`${head} {`);
+  for (const word of words) lines.push(`${indent}    ${written(word)}`);
+  lines.push(`${indent}}`);
 }
 
 type Named = Properties & { name: string };
