@@ -11,10 +11,10 @@ import { type Icontrol, objectPath } from './icontrol/index.ts';
 import type { EnforcementRules } from './irules.ts';
 import type { KnownBox } from './known-box.ts';
 import { type Layout, layOut, META, PARTITION } from './layout/index.ts';
-import { emptyMeta, keptSets, type Meta, metaRecords, sameMeta } from './meta.ts';
+import { emptyMeta, keptSets, type Meta, metaRecords, OTHERS, sameMeta } from './meta.ts';
 import { beginSync, endSync, type SyncPlan } from './pair-sync.ts';
 import { isEmpty, type Plan, planOf, type RuleChange } from './plan.ts';
-import { switchMap } from './switch.ts';
+import { createMap, switchMap } from './switch.ts';
 
 /**
  * Makes a policy the one in force on the active unit: what is missing is written beside what is there, compared, and then
@@ -65,14 +65,19 @@ async function carryOut(task: Task, plan: Plan, sync: SyncPlan | null): Promise<
   const { box } = unit;
   await requirePartition(task);
   const meta = await markBeginning(task, sync);
+  const generation = held.map?.generation ?? (await createMap(box));
   for (const change of plan.rules) await writeRule(box, change);
   await writeGroups(task, plan);
-  if (plan.switches) await switchMap({ point, unit, before: held.map, layout });
-  const next = metaAfter(task, meta ?? emptyMeta, plan);
+  if (plan.switches) await switchMap({ point, unit, generation, layout });
+  const next = metaAfter(task, meta ?? emptyMeta, plan, sync);
   if (plan.switches) await clearAway(task, next);
-  await box.run(SYSTEM_CONFIG, { command: 'save' });
-  // Only now: a meta that tells this policy says that it was saved.
-  if (meta === null || !sameMeta(meta, next)) await writeMeta(box, meta, next);
+  await save(box);
+  if (meta === null || !sameMeta(meta, next)) {
+    // Only now: a meta that tells this policy says that it was saved.
+    await writeMeta(box, meta, next);
+    // A box that reboots would come back without knowing it, and its pair would wait for a config-sync.
+    await save(box);
+  }
   forgetOld(task.known.verified, nowMs);
 }
 
@@ -121,17 +126,20 @@ async function writeGroups({ point, unit, layout, known, logger, nowMs }: Task, 
   }
 }
 
-function metaAfter({ held, layout, keptRevisions, nowMs }: Task, meta: Meta, plan: Plan): Meta {
+function metaAfter(task: Task, meta: Meta, plan: Plan, sync: SyncPlan | null): Meta {
+  const { held, layout, keptRevisions, nowMs } = task;
   const { revision, policyHash } = layout;
   const names = layout.groups.map(({ name }) => name).sort(compareText);
   const sets = keptSets(meta, held.map?.policy ?? null, { revision, names }, keptRevisions);
   const isNew = plan.switches || plan.finishes || meta.applied === null;
-  return {
-    ...meta,
-    saved: { revision, policyHash },
-    sets,
-    applied: isNew ? new Date(nowMs).toISOString() : meta.applied,
-  };
+  const applied = isNew ? new Date(nowMs).toISOString() : meta.applied;
+  // What a repair writes is what the other unit has: that changes of others wait matters to a new policy only.
+  const isLeft = isNew && (sync?.end === 'leave' || sync?.end === 'apart');
+  return { saved: { revision, policyHash }, sets, applied, syncing: isLeft ? OTHERS : meta.syncing };
+}
+
+async function save(box: Icontrol): Promise<void> {
+  await box.run(SYSTEM_CONFIG, { command: 'save' });
 }
 
 async function clearAway({ unit, known, logger, layout, graceMs, nowMs }: Task, meta: Meta): Promise<void> {

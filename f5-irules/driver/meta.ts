@@ -12,12 +12,12 @@ export interface Meta {
   applied: string | null;
   /** Names of the groups that recent revisions use, by revision. */
   sets: Map<number, string[]>;
-  /**
-   * When the last apply to a pair began that found it in sync. Where two units tell different times, what waits for a
-   * config-sync is ours.
-   */
+  /** Of a pair: when the last apply began, an ISO time, if it found the pair in sync; otherwise `others`. */
   syncing: string | null;
 }
+
+/** Instead of a time: changes of somebody else were waiting for a config-sync, or might have been. */
+export const OTHERS = 'others';
 
 /** Of the records' form. */
 const VERSION = '1';

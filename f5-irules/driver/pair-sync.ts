@@ -4,12 +4,13 @@ import { commandSync, type Pair, requireActive, syncStateOf, type Unit } from '.
 import { readHeldMap, readHeldMeta } from './held.ts';
 import type { Icontrol } from './icontrol/index.ts';
 import type { KnownBox } from './known-box.ts';
-import { type Meta, sameMeta } from './meta.ts';
+import { emptyMeta, type Meta, OTHERS, sameMeta } from './meta.ts';
 
 /**
  * Brings a policy that is in force on the active unit to the other one. A config-sync carries everything that waits, so it
  * is only commanded when what waits is ours: the pair was in sync when we began. That beginning is marked in meta, so that
- * a later process knows it too: it is ours as long as the two units hold different marks.
+ * a later process knows it too: as long as the two units hold different metas, what waits is ours, unless the mark says
+ * that changes of others were waiting before.
  */
 export interface SyncPlan {
   pair: Pair;
@@ -39,7 +40,7 @@ export async function beginSync(task: SyncTask, meta: Meta | null): Promise<Sync
   const plan = (end: SyncPlan['end']): SyncPlan => ({ pair, inSync, end, words });
   if (pair.automatic) return plan('wait');
   if (state === 'apart') return plan('apart');
-  const mayCommand = inSync || task.syncOthersChanges || known.waiting === 'ours' || (await marksDiffer(pair, meta));
+  const mayCommand = inSync || task.syncOthersChanges || known.waiting === 'ours' || (await oursWait(pair, meta));
   return plan(mayCommand ? 'command' : 'leave');
 }
 
@@ -107,15 +108,16 @@ function isSame(one: SharedState, other: SharedState): boolean {
   return sameMeta(one.meta, other.meta);
 }
 
-/** A mark that the other unit does not have: an apply of ours began in sync and was never carried over. */
-async function marksDiffer(pair: Pair, meta: Meta | null): Promise<boolean> {
-  const marks = await Promise.all(
-    pair.peers.map(async (peer) => {
-      const held = await readHeldMeta(peer).catch(() => null);
-      return held === null ? null : { mark: held.syncing };
-    }),
-  );
-  return marks.some((peer) => peer !== null && peer.mark !== (meta?.syncing ?? null));
+/** An apply of ours that began in sync, and that the other unit does not have. */
+async function oursWait(pair: Pair, meta: Meta | null): Promise<boolean> {
+  const own = meta ?? emptyMeta;
+  if (own.syncing === OTHERS) return false;
+  const waiting = pair.peers.map(async (peer) => {
+    const held = (await readHeldMeta(peer)) ?? emptyMeta;
+    return held.syncing !== OTHERS && !sameMeta(held, own);
+  });
+  // A unit that does not answer is no reason to believe anything.
+  return (await Promise.all(waiting.map((answer) => answer.catch(() => false)))).includes(true);
 }
 
 function foreignChanges(task: SyncTask, plan: SyncPlan, revision: number): EdgewardError {

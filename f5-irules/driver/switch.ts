@@ -1,9 +1,11 @@
 import { EdgewardError } from '@edgeward/runtime';
 import { INTERNAL_GROUPS, inPartition } from './box-paths.ts';
 import { requireActive, type Unit } from './cluster.ts';
-import { equalRecords, type HeldMap, readHeldMap } from './held.ts';
-import { type Json, objectPath } from './icontrol/index.ts';
+import { equalRecords, readHeldMap } from './held.ts';
+import { type Icontrol, objectPath } from './icontrol/index.ts';
 import { type Layout, MAP, PARTITION } from './layout/index.ts';
+
+const PATH = objectPath(INTERNAL_GROUPS, inPartition(MAP));
 
 /**
  * The one write by which a policy comes into force, and what must be true just before it: the box would take it, the unit
@@ -13,24 +15,20 @@ import { type Layout, MAP, PARTITION } from './layout/index.ts';
 export interface Switch {
   point: string;
   unit: Unit;
-  /** As it was read before anything was written; null where there was none. */
-  before: HeldMap | null;
+  /** The map's generation as it was before anything was written. */
+  generation: number;
   layout: Layout;
 }
 
 /** Throws EDW_ERR_POINT_TAKEN, EDW_ERR_BIGIP_FAILOVER, EDW_ERR_BIGIP_READ_BACK, and what the box refuses. */
-export async function switchMap({ point, unit, before, layout }: Switch): Promise<void> {
+export async function switchMap({ point, unit, generation, layout }: Switch): Promise<void> {
   const { box } = unit;
-  const path = objectPath(INTERNAL_GROUPS, inPartition(MAP));
-  const content = { description: describe(layout), records: layout.map };
-  const whole: Json = { name: MAP, partition: PARTITION, type: 'string', ...content };
-  await box.validate(
-    before === null ? { method: 'POST', path: INTERNAL_GROUPS, body: whole } : { method: 'PATCH', path, body: content },
-  );
+  const body = { description: describe(layout), records: layout.map };
+  await box.validate({ method: 'PATCH', path: PATH, body });
   if (unit.pair !== null) await requireActive(point, unit, `switching to revision ${layout.revision}`);
-  await requireUntouched(point, unit, before, layout);
-  if (before === null) await box.create(INTERNAL_GROUPS, whole).catch((cause) => throwTaken(cause, point, layout));
-  else await box.modify(path, content);
+  const now = await box.get(PATH, { $select: 'generation' });
+  if (Number(now?.generation) !== generation) throw taken(point, layout);
+  await box.modify(PATH, body);
   const after = await readHeldMap(box);
   if (after !== null && equalRecords(after.records, layout.map)) return;
   throw new EdgewardError(
@@ -40,21 +38,18 @@ export async function switchMap({ point, unit, before, layout }: Switch): Promis
   );
 }
 
+/**
+ * A map without records is no policy. It comes before the rules, because a box loads no rule that names a group which is
+ * not there. Answers its generation.
+ */
+export async function createMap(box: Icontrol): Promise<number> {
+  const { generation } = await box.create(INTERNAL_GROUPS, { name: MAP, partition: PARTITION, type: 'string' });
+  return Number(generation);
+}
+
 /** Tells a person, and the probe, what the map holds; nothing is read from it. */
 function describe({ revision, policyHash }: Layout): string {
   return `Edgeward revision ${revision}, policy ${policyHash.slice(0, 16)}`;
-}
-
-async function requireUntouched(point: string, unit: Unit, before: HeldMap | null, layout: Layout): Promise<void> {
-  const path = objectPath(INTERNAL_GROUPS, inPartition(MAP));
-  const now = await unit.box.get(path, { $select: 'generation' });
-  const generation = now === null ? null : Number(now.generation);
-  if (generation !== (before?.generation ?? null)) throw taken(point, layout);
-}
-
-function throwTaken(cause: unknown, point: string, layout: Layout): never {
-  if (cause instanceof EdgewardError && cause.code === 'EDW_ERR_BIGIP_EXISTS') throw taken(point, layout);
-  throw cause;
 }
 
 function taken(point: string, { revision }: Layout): EdgewardError {

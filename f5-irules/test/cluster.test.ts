@@ -1,0 +1,228 @@
+/** A pair: writes go to the active unit, the other one follows by config-sync, and nobody else's changes go with it. */
+import t from 'tap';
+import { UNFINISHED } from '../driver/actual.ts';
+import { type Icontrol, type Json, objectPath } from '../driver/icontrol/index.ts';
+import { itemOf, startBox, type TestBox } from './fixtures/box.ts';
+import { codeOf } from './fixtures/codes.ts';
+import { readOwnState } from './fixtures/own-state.ts';
+import { smallPolicy } from './fixtures/policies.ts';
+
+const policyA = smallPolicy({ revision: 1, allow: ['10.1.0.0/16'] });
+const policyB = smallPolicy({ revision: 2, allow: ['10.2.0.0/16'] });
+const policyC = smallPolicy({ revision: 3, allow: ['10.3.0.0/16'] });
+const CUSTOMERS_GROUP = objectPath('tm/ltm/data-group/internal', '/Common/customers_group');
+const GROUP = 'tm/cm/device-group';
+
+const syncs = (box: TestBox): number =>
+  box.simulator.units
+    .flatMap((unit) => unit.calls())
+    .filter(({ method, path }) => method === 'POST' && /tm\/cm$/.test(path)).length;
+
+/** Writes that one unit saw, logins aside. */
+const writesAt = (box: TestBox, unit: number): number =>
+  itemOf(box.simulator.units, unit)
+    .calls()
+    .filter(({ method, path }) => method !== 'GET' && !path.includes('/shared/')).length;
+
+async function failoverGroup(box: TestBox): Promise<Json> {
+  return itemOf(
+    (await box.admin(0).list(GROUP)).filter(({ type }) => type === 'sync-failover'),
+    0,
+  );
+}
+
+/** Somebody writes on the active unit and syncs nothing. */
+async function writeAsOthers(box: TestBox, data: string): Promise<void> {
+  await box.admin(0).modify(CUSTOMERS_GROUP, { records: [{ name: '10.9.0.0/16', data }] });
+}
+
+async function othersData(box: TestBox, unit: number): Promise<unknown> {
+  const group = await box.admin(unit).get(CUSTOMERS_GROUP);
+  return (group?.records as { data: string }[] | undefined)?.[0]?.data;
+}
+
+async function revisionAt(box: TestBox, unit: number): Promise<string> {
+  const map = await box.admin(unit).get(objectPath('tm/ltm/data-group/internal', '/Edgeward/eg_map'));
+  return String(map?.description ?? '').replace(/^Edgeward revision (\d+), .*$/, '$1');
+}
+
+async function syncByHand(box: TestBox): Promise<void> {
+  const group = await failoverGroup(box);
+  await box.admin(0).run('tm/cm', { command: 'run', utilCmdArgs: `config-sync to-group ${String(group.name)}` });
+  for (let looks = 0; looks < 200 && (await othersData(box, 1)) !== (await othersData(box, 0)); looks += 1)
+    await new Promise((resolve) => setTimeout(resolve, 10));
+}
+
+t.test('a policy comes into force on the active unit and is on the other one when apply returns', async (t) => {
+  const box = await startBox(t, { units: 2 });
+  const point = box.point();
+  t.strictSame(await point.inspect(), { state: 'empty' });
+  await point.apply(policyA);
+  t.strictSame(await readOwnState(box.admin(1)), await readOwnState(box.admin(0)), 'both hold the same');
+  t.equal(writesAt(box, 1), 0, 'nothing was written to the standby');
+  t.match(await point.inspect(), { revision: 1, drift: [] });
+  const before = [writesAt(box, 0), syncs(box)];
+  t.strictSame([(await point.apply(policyA)).writes, (await box.point().apply(policyA)).writes], [0, 0]);
+  t.strictSame([writesAt(box, 0), syncs(box)], before, 'applied again, nothing is written and nothing synced');
+
+  const token = await point.probe();
+  await box.simulator.failover();
+  t.not(await point.probe(), token, 'the probe tells a failover');
+  t.match(await point.inspect(), { revision: 1, drift: [] }, 'the other unit has it in force');
+  await point.apply(policyB);
+  t.strictSame([await revisionAt(box, 0), await revisionAt(box, 1)], ['2', '2'], 'and takes the next one');
+});
+
+/** Runs once, in the driver's own call, before or after it. */
+function once(run: () => Promise<void>): () => Promise<void> {
+  let done = false;
+  return async () => {
+    if (done) return;
+    done = true;
+    await run();
+  };
+}
+
+t.test('a failover between groups and switch leaves the old policy whole, and the next attempt goes on', async (t) => {
+  const box = await startBox(t, { units: 2 });
+  await box.point().apply(policyA);
+  const fail = once(() => box.simulator.failover());
+  const wrap = (client: Icontrol): Icontrol => ({
+    ...client,
+    validate: async (change) => {
+      await client.validate(change);
+      await fail();
+    },
+  });
+  const point = box.point({ wrap });
+  t.equal(await codeOf(() => point.apply(policyB)), 'EDW_ERR_BIGIP_FAILOVER');
+  t.strictSame([await revisionAt(box, 0), await revisionAt(box, 1)], ['1', '1'], 'the old one everywhere');
+  t.match(await box.point().inspect(), { revision: 1 });
+  await box.point().apply(policyB);
+  t.strictSame([await revisionAt(box, 0), await revisionAt(box, 1)], ['2', '2']);
+  t.match(await box.point().inspect(), { revision: 2, drift: [] });
+});
+
+t.test('a failover between switch and sync is told, and the next attempt makes both units equal', async (t) => {
+  const box = await startBox(t, { units: 2 });
+  await box.point().apply(policyA);
+  const fail = once(() => box.simulator.failover());
+  const wrap = (client: Icontrol): Icontrol => ({
+    ...client,
+    run: async (path, body) => {
+      const answer = await client.run(path, body);
+      await fail();
+      return answer;
+    },
+  });
+  t.equal(await codeOf(() => box.point({ wrap }).apply(policyB)), 'EDW_ERR_BIGIP_FAILOVER');
+  t.strictSame([await revisionAt(box, 0), await revisionAt(box, 1)], ['2', '1'], 'each unit holds one policy, whole');
+  t.match(await box.point().inspect(), { revision: 1, drift: [new RegExp(`^${UNFINISHED}`)] });
+  await box.point().apply(policyB);
+  t.strictSame([await revisionAt(box, 0), await revisionAt(box, 1)], ['2', '2']);
+  t.match(await box.point().inspect(), { revision: 2, drift: [] });
+});
+
+t.test('a sync that never began is made up for by a new process, with nothing but the sync', async (t) => {
+  const box = await startBox(t, { units: 2 });
+  await box.point().apply(policyA);
+  box.unit.inject({ kind: 'reset', method: 'POST', path: 'tm/cm' });
+  t.equal(await codeOf(() => box.point().apply(policyB)), 'EDW_ERR_POINT_UNREACHABLE');
+  t.strictSame([await revisionAt(box, 0), await revisionAt(box, 1)], ['2', '1']);
+  t.match(await box.point().inspect(), { revision: 2, drift: [/^unfinished: the other unit .* \(Changes Pending\)$/] });
+  t.equal((await box.point().apply(policyB)).writes, 1, 'the command alone');
+  t.strictSame([await revisionAt(box, 0), await revisionAt(box, 1)], ['2', '2']);
+});
+
+t.test('changes of somebody else that wait are not synced, and the policy is in force all the same', async (t) => {
+  const box = await startBox(t, { units: 2 });
+  const point = box.point();
+  await point.apply(policyA);
+  await writeAsOthers(box, 'half done');
+  t.equal((await point.apply(policyA)).writes, 0, 'nothing of ours waits: that is no business of ours');
+  t.match(await point.inspect(), { revision: 1, drift: [] });
+
+  const before = syncs(box);
+  for (const [name, driver] of [
+    ['this process', point],
+    ['a new one', box.point()],
+    ['a third', box.point()],
+  ] as const) {
+    t.equal(await codeOf(() => driver.apply(policyB)), 'EDW_ERR_BIGIP_FOREIGN_CHANGES', name);
+    t.match(await driver.inspect(), { revision: 2, drift: [/waits for a config-sync/] }, `${name}: in force, and told`);
+  }
+  t.equal(syncs(box), before, 'nothing was synced');
+  t.strictSame([await othersData(box, 1), await revisionAt(box, 1)], ['mine', '1'], 'the other unit is as it was');
+
+  await syncByHand(box);
+  t.equal((await point.apply(policyB)).writes, 0, 'synced by hand, all is done');
+  t.match(await point.inspect(), { revision: 2, drift: [] });
+  await point.apply(policyC);
+  t.strictSame([await revisionAt(box, 0), await revisionAt(box, 1)], ['3', '3'], 'and the next one is synced again');
+});
+
+t.test('who allows it has the changes of others synced with those of Edgeward', async (t) => {
+  const box = await startBox(t, { units: 2 });
+  const point = box.point({ syncOthersChanges: true });
+  await point.apply(policyA);
+  await writeAsOthers(box, 'done');
+  await point.apply(policyB);
+  t.strictSame([await othersData(box, 1), await revisionAt(box, 1)], ['done', '2']);
+});
+
+t.test('a pair that syncs by itself is waited for and never commanded', async (t) => {
+  const box = await startBox(t, { units: 2 });
+  const group = await failoverGroup(box);
+  await box.admin(0).modify(objectPath(GROUP, String(group.fullPath)), { autoSync: 'enabled' });
+  const point = box.point();
+  await point.apply(policyA);
+  t.strictSame([await revisionAt(box, 0), await revisionAt(box, 1)], ['1', '1']);
+  await writeAsOthers(box, 'done');
+  await point.apply(policyB);
+  t.strictSame([await revisionAt(box, 1), await othersData(box, 1)], ['2', 'done']);
+  t.equal(syncs(box), 0);
+});
+
+t.test('while the other unit is down the policy is in force, and the pair is said to be apart', async (t) => {
+  const box = await startBox(t, { units: 2, rebootMs: 60_000 });
+  const point = box.point();
+  await point.apply(policyA);
+  itemOf(box.simulator.units, 1)
+    .reboot()
+    .catch(() => {});
+  t.equal(await codeOf(() => point.apply(policyB)), 'EDW_ERR_BIGIP_NOT_SYNCED');
+  t.match(await point.inspect(), { revision: 2, drift: [/^unfinished: .*\(Disconnected\)$/] });
+});
+
+t.test('a sync that does not come to its end is told, and gone on with', async (t) => {
+  const box = await startBox(t, { units: 2, syncDelayMs: 60_000 });
+  const point = box.point({ syncTimeoutMs: 60 });
+  t.equal(await codeOf(() => point.apply(policyA)), 'EDW_ERR_BIGIP_NOT_SYNCED');
+  t.match(await point.inspect(), { revision: 1, drift: [/\(Changes Pending\)$/] });
+  t.equal(
+    await codeOf(() => box.point({ syncTimeoutMs: 60 }).apply(policyA)),
+    'EDW_ERR_BIGIP_NOT_SYNCED',
+    'not foreign',
+  );
+});
+
+t.test('addresses that are no pair, or hold no active unit, are refused before anything is written', async (t) => {
+  const pair = await startBox(t, { units: 2 });
+  const [a, b] = pair.simulator.units.map(({ url }) => url);
+  const standby = pair.point({ urls: [b ?? ''] });
+  t.equal(await codeOf(() => standby.apply(policyA)), 'EDW_ERR_BIGIP_NO_ACTIVE', 'the standby alone');
+  t.equal(await codeOf(() => standby.inspect()), 'EDW_ERR_BIGIP_NO_ACTIVE');
+  const half = pair.point({ urls: [b ?? '', 'https://127.0.0.1:9'] });
+  t.equal(await codeOf(() => half.apply(policyA)), 'EDW_ERR_POINT_UNREACHABLE', 'the active one may be there');
+  const single = await startBox(t);
+  const twice = single.point({ urls: [single.unit.url, single.unit.url] });
+  t.equal(await codeOf(() => twice.apply(policyA)), 'EDW_ERR_BIGIP_NO_PAIR', 'a box of its own');
+  t.strictSame([writesAt(pair, 0), writesAt(pair, 1), writesAt(single, 0)], [0, 0, 0]);
+  const one = pair.point({ urls: [a ?? ''] });
+  await one.apply(policyA);
+  t.strictSame(
+    [await revisionAt(pair, 0), await revisionAt(pair, 1)],
+    ['1', '1'],
+    'the active one alone is enough to sync',
+  );
+});
