@@ -4,7 +4,7 @@ import { createCluster } from './cluster/cluster.ts';
 import { createDeviceGroup, deviceGroupOf } from './cluster/device-group.ts';
 import type { BoxConfig } from './config/box-config.ts';
 import { createBoxConfig } from './config/create-box-config.ts';
-import type { LoadRule } from './irule/loaded-rule.ts';
+import { loadRule } from './irule/load-rule.ts';
 import { type Authority, createAuthority } from './rest/certificates.ts';
 import type { SimulatedUser, Simulator, SimulatorOptions } from './simulator.ts';
 import { createUnit, type Unit } from './unit.ts';
@@ -76,5 +76,3 @@ async function startUnit(
     startDataPlane: null,
   });
 }
-
-const loadRule: LoadRule = (fullPath) => ({ state: 'loaded', rule: { fullPath, handlers: [], procs: [] } });

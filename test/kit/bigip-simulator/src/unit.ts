@@ -76,7 +76,7 @@ export async function createUnit(options: UnitOptions): Promise<Unit> {
     async dispatch(call) {
       const done = await dispatch(call, { ...rest, seat: seated() } satisfies RestUnit);
       // mcpd answers when the change is in force, so that whoever reads the answer meets the new configuration.
-      if (call.method !== 'GET') await dataPlane?.settled();
+      if (call.method !== 'GET' && call.segments[0] === 'tm') await dataPlane?.settled();
       return done;
     },
   });

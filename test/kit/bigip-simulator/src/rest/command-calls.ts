@@ -4,13 +4,18 @@ import { type Answer, type Json, json, refuseBox } from './answer.ts';
 import { bodyOf, type Call, isJson } from './call.ts';
 import type { RestUnit } from './rest-unit.ts';
 import { mayCommand } from './roles.ts';
+import { busyAnswer } from './tasks.ts';
 import { downloads, isFileName } from './uploads.ts';
 
 /** The answer to a POST of one of these, or null for another path. */
 export async function answerCommand(call: Call, user: SimulatedUser, unit: RestUnit): Promise<Answer | null> {
   const path = call.segments.join('/');
-  if (path.startsWith('tm/task/sys/config')) return unit.tasks.answer(call, (body) => runConfig(body, user, unit));
+  if (path.startsWith('tm/task/sys/config')) {
+    if (path === 'tm/task/sys/config' && call.method === 'POST') mayCommand(user, commandOf(bodyOf(call)));
+    return unit.tasks.answer(call, (body) => runConfig(body, user, unit));
+  }
   if (call.method !== 'POST') return null;
+  if (unit.tasks.busy() && ['tm/sys/config', 'tm/cm'].includes(path)) return busyAnswer;
   if (path === 'tm/sys/config') return configCommand(call, user, unit);
   if (path === 'tm/cm') return clusterCommand(call, user, unit);
   if (path === 'tm/sys/failover') return failoverCommand(call, user, unit);
@@ -25,14 +30,18 @@ function configCommand(call: Call, user: SimulatedUser, unit: RestUnit): Answer 
 }
 
 function runConfig(body: Json, user: SimulatedUser, unit: RestUnit): void {
-  if (body.command === 'save') {
-    mayCommand(user, 'save');
+  const command = commandOf(body);
+  mayCommand(user, command);
+  if (command === 'load') load(body, unit);
+  else {
     unit.config.save();
     unit.seat.saved();
-  } else if (body.command === 'load') {
-    mayCommand(user, 'load');
-    load(body, unit);
-  } else refuseBox(400, `Found invalid command "${String(body.command)}" on component /sys/config.`, 1);
+  }
+}
+
+function commandOf(body: Json): 'save' | 'load' {
+  if (body.command === 'save' || body.command === 'load') return body.command;
+  return refuseBox(400, `Found invalid command "${String(body.command)}" on component /sys/config.`, 1);
 }
 
 /** `options: [{ file: '/var/config/rest/downloads/f' }, { merge: true }, { verify: true }]` */

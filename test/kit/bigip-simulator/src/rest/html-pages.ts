@@ -22,6 +22,12 @@ export const unauthorizedPage: Answer = page(
   '<h1>F5 Authorization Required</h1><p>This server could not verify that you are authorized to access the document requested.</p>',
 );
 
+export const badRequestPage: Answer = page(
+  400,
+  '400 Bad Request',
+  '<h1>Bad Request</h1><p>Your browser sent a request that this server could not understand.</p>',
+);
+
 export const targetTooLongPage: Answer = page(
   414,
   '414 Request-URI Too Long',

@@ -11,7 +11,7 @@ import type { FaultKind, SimulatedCall, TmosVersion } from '../simulator.ts';
 import { type Answer, restFailure } from './answer.ts';
 import { type Call, segmentsOf } from './call.ts';
 import type { Dispatched } from './dispatch.ts';
-import { notFoundPage, restartingPage, targetTooLongPage, timeoutPage } from './html-pages.ts';
+import { badRequestPage, notFoundPage, restartingPage, targetTooLongPage, timeoutPage } from './html-pages.ts';
 import { headersOf } from './response-headers.ts';
 import { busyAnswer } from './tasks.ts';
 
@@ -41,6 +41,7 @@ export interface RestServer {
 }
 
 const maxTargetBytes = 8190;
+const maxDrainedBytes = 512 << 20;
 const maxCallsKept = 200_000;
 
 export async function startRestServer(options: RestServerOptions): Promise<RestServer> {
@@ -62,7 +63,10 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   });
   // A handshake or a request that is none ends its own connection, nothing else.
   server.on('tlsClientError', (_error, socket) => socket.destroy());
-  server.on('clientError', (_error, socket) => socket.destroy());
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end(badRequest);
+    else socket.destroy();
+  });
   server.on('checkContinue', (request, response) => {
     response.writeContinue();
     server.emit('request', request, response);
@@ -147,8 +151,6 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
     response.setHeader('Content-Length', Buffer.byteLength(content));
     response.writeHead(done.answer.status);
     response.end(request.method === 'HEAD' ? '' : content);
-    // A body that nobody wants any more would hold the connection.
-    if (!request.complete) response.once('finish', () => request.destroy());
   }
 
   function contentOf(answer: Answer, referer: string): string {
@@ -183,6 +185,9 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   };
 }
 
+const page = badRequestPage.form === 'html' ? badRequestPage.html : '';
+const badRequest = `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: ${page.length}\r\n\r\n${page}`;
+
 type Body =
   | { state: 'whole'; content: Buffer; bytes: number }
   | { state: 'too-large' | 'cut'; content: Buffer; bytes: number };
@@ -195,12 +200,16 @@ async function read(request: IncomingMessage, maxBytes: number): Promise<Body> {
     for await (const chunk of request) {
       const piece = Buffer.from(chunk);
       bytes += piece.length;
-      if (bytes > maxBytes) return { state: 'too-large', content: nothing, bytes };
-      chunks.push(piece);
+      // What is too large is read to its end and forgotten: a client that is still writing would not see the answer.
+      if (bytes > maxDrainedBytes) break;
+      if (bytes <= maxBytes) chunks.push(piece);
+      else chunks.length = 0;
     }
   } catch {
     return { state: 'cut', content: nothing, bytes };
   }
+  if (bytes > maxDrainedBytes) return { state: 'cut', content: nothing, bytes };
+  if (bytes > maxBytes) return { state: 'too-large', content: nothing, bytes };
   return { state: 'whole', content: Buffer.concat(chunks), bytes };
 }
 

@@ -15,7 +15,7 @@ export function partitionOf(fullPath: string): string {
 /** Throws what mcpd says to a user that may not write this object. */
 export function mayWrite(user: SimulatedUser, kind: Kind, partition: string): void {
   if (user.role === 'admin') return;
-  if (user.role === 'resource-admin' && !kind.startsWith('auth ')) return;
+  if (user.role === 'resource-admin' && kind !== 'auth user') return;
   if (user.role === 'manager' && isManaged(kind) && mayUsePartition(user, partition)) return;
   const where = partition === '' ? '' : ` in partition ${partition}`;
   refuseBox(403, `01070822:3: Access Denied: User (${user.name}) may not write objects of type (${kind})${where}.`);

@@ -1,6 +1,5 @@
 /** A plain iControl REST client for tests: one call, its status, headers and body as they came. */
 import { Agent, request } from 'node:https';
-import type { Simulator } from '../../src/index.ts';
 
 export interface Response {
   status: number;
@@ -39,31 +38,25 @@ export function basic(name: string, password: string): Record<string, string> {
   return { authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` };
 }
 
-/** A client of the administrator, gone with the test. */
-export function adminOf(t: { teardown(run: () => void): void }, simulator: Simulator, unit = 0): RestClient {
-  const { url } = simulator.units[unit] ?? { url: '' };
-  const client = createRestClient(url, simulator.ca, basic('admin', 'admin'));
-  t.teardown(() => client.close());
-  return client;
-}
-
 function send(agent: Agent, url: string, method: string, options: CallOptions): Promise<Response> {
   const content = contentOf(options.body);
-  const { promise, resolve, reject } = Promise.withResolvers<Response>();
-  const headers = { ...(content === null ? {} : { 'content-length': String(content.length) }), ...options.headers };
-  const outgoing = request(url, { agent, method, headers, timeout: answerMs }, (incoming) => {
-    const chunks: Buffer[] = [];
-    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-    incoming.on('error', reject);
-    incoming.on('end', () => {
-      const text = Buffer.concat(chunks).toString('utf8');
-      resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, body: parsed(text) });
+  const length =
+    content === null || options.headers?.['transfer-encoding'] !== undefined ? null : String(content.length);
+  const headers = { ...(length === null ? {} : { 'content-length': length }), ...options.headers };
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, { agent, method, headers, timeout: answerMs }, (incoming) => {
+      const chunks: Buffer[] = [];
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+      incoming.on('error', reject);
+      incoming.on('end', () => {
+        const text = Buffer.concat(chunks).toString('utf8');
+        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, text, body: parsed(text) });
+      });
     });
+    outgoing.on('error', reject);
+    outgoing.on('timeout', () => outgoing.destroy(new Error('no answer')));
+    outgoing.end(content ?? undefined);
   });
-  outgoing.on('error', reject);
-  outgoing.on('timeout', () => outgoing.destroy(new Error('no answer')));
-  outgoing.end(content ?? undefined);
-  return promise;
 }
 
 function contentOf(body: unknown): Buffer | null {
