@@ -29,7 +29,7 @@ export const tooLong = (attribute: string, type: string, max: number, received: 
 export const notInModify = (property: string): BoxError =>
   new BoxError(
     400,
-    `"${property}" may not be specified in the context of the "modify" command. "${property}" may be specified using the following commands: create, list, show`,
+    `"${property}" may not be specified in the context of the "modify" command. "${property}" may be specified using the following commands: create, edit, list`,
   );
 
 export function invalidProperty(property: string, value: unknown): BoxError {

@@ -39,6 +39,7 @@ t.test('a file reports its checksum, size and revision, and a group its type and
 t.test('files of every type, with and without values', async (t) => {
   const table: [string, string][] = [
     ['ip', IPS],
+    ['ip', 'network 192.168.2.0/24,\nnetwork 10.0.0.0 mask 255.0.0.0 := "n",\n'],
     ['ip', 'host 10.0.0.1\r\nnetwork 0.0.0.0 prefixlen 0 := "x"'],
     ['string', '"key" := "value",\n"a := b" := "c \\" d",\n"k",\nbare := "v",\n'],
     ['integer', '1 := v,\n80 := "w",\n443,\n'],
@@ -51,6 +52,7 @@ t.test('a file that cannot be read is refused with its line, and an empty one is
     ['ip', 'host 1.1.1.1,\n1.1.1.2,\n', 'at line 2: not an address: 1.1.1.2'],
     ['ip', 'host 1.1.1.1/24,\n', 'at line 1: not an address: host 1.1.1.1/24'],
     ['ip', '\n\nnetwork 10.0.0.0 8,\n', 'at line 3:'],
+    ['ip', 'network 10.0.0.0 mask 8,\n', 'at line 1:'],
     ['ip', 'network 10.0.0.0 prefixlen 33,\n', 'at line 1:'],
     ['string', '"a" := "b" "c",\n', 'at line 1: unbalanced quotes'],
     ['string', '"a" "b",\n', 'at line 1: unexpected text after the key'],

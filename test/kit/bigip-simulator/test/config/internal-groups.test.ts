@@ -93,7 +93,7 @@ t.test('what exists, what does not, and what is said twice', async (t) => {
 
 t.test('type: refused in a modify before 14.1, needed in a replace after it', async (t) => {
   const inModify =
-    '400 "type" may not be specified in the context of the "modify" command. "type" may be specified using the following commands: create, list, show';
+    '400 "type" may not be specified in the context of the "modify" command. "type" may be specified using the following commands: create, edit, list';
   const old = box('13.1.3');
   applied(old, create(INTERNAL, group('string', ['a'])));
   t.equal(

@@ -69,6 +69,8 @@ const foreign = fc.letrec<{ value: unknown }>((tie) => ({
   ),
 })).value;
 
+const item = fc.record({ name: value, partition: name, tmDefault: word, weight: fc.integer() });
+
 const groups = fc.array(
   fc.record({ name, description: word, records: fc.array(fc.record({ name: value, data: word }), { maxLength: 6 }) }),
   { maxLength: 3 },
@@ -85,13 +87,22 @@ const changes: fc.Arbitrary<Change[]> = fc
       },
     ),
     partition: name,
+    virtuals: fc.array(
+      fc.record({ name, body: fc.dictionary(word, foreign, { maxKeys: 3 }), policies: fc.array(item) }),
+      {
+        maxLength: 2,
+      },
+    ),
     things: fc.array(fc.record({ name, body: fc.dictionary(word, foreign, { maxKeys: 4 }) }), { maxLength: 3 }),
   })
-  .map(({ groups: made, rules, pools, partition, things }) => [
+  .map(({ groups: made, rules, pools, partition, virtuals, things }) => [
     create('auth partition', { name: partition }),
     ...made.map((body) => create(INTERNAL, { ...body, type: 'string' })),
     ...rules.map((body) => create('ltm rule', body)),
     ...pools.map((body) => create('ltm pool', body)),
+    ...virtuals.map(({ name: own, body, policies }, index) =>
+      create('ltm virtual', { ...body, policies, persist: policies, name: own, destination: `10.0.0.${index}:80` }),
+    ),
     ...things.map(({ name: own, body }) =>
       create('asm thing', { ...body, name: own, partition: 'Common', subPath: '' }),
     ),

@@ -69,12 +69,16 @@ function unquoted(text: string): string | null {
 
 const isValue = (text: string): boolean => unquoted(text) !== null;
 
+/** `host A`, `network A prefixlen N`, `network A mask M`, `network A/N`. */
 function isNetwork(key: string): boolean {
-  const [kind, address = '', prefixlen, length, ...more] = key.split(/\s+/);
-  if (more.length > 0 || address.includes('/')) return false;
-  if (kind === 'host') return prefixlen === undefined && parseNetwork(address) !== null;
-  if (kind !== 'network' || prefixlen !== 'prefixlen' || !/^\d{1,3}$/.test(length ?? '')) return false;
-  return parseNetwork(`${address}/${Number(length)}`) !== null;
+  const [kind, address = '', how, said = '', ...more] = key.split(/\s+/);
+  if (more.length > 0) return false;
+  if (kind === 'host') return how === undefined && !address.includes('/') && parseNetwork(address) !== null;
+  if (kind !== 'network') return false;
+  if (how === undefined) return address.includes('/') && parseNetwork(address) !== null;
+  const form = how === 'prefixlen' ? /^\d{1,3}$/ : /[.:]/;
+  if ((how !== 'prefixlen' && how !== 'mask') || address.includes('/') || !form.test(said)) return false;
+  return parseNetwork(`${address}/${how === 'mask' ? said : Number(said)}`) !== null;
 }
 
 function isKey(name: string, type: GroupType): boolean {

@@ -87,7 +87,7 @@ function entryValue(entry: Entry, kind: Kind, place: string): unknown {
   const shape = shapeOf(kind, place);
   if (shape === 'text' || (block !== null && values.length > 0)) return lineOf(entry);
   if (shape === 'words' && block !== null) return namesIn(block).map(({ name }) => name);
-  if (shape === 'named' && block !== null) return namedIn(block, kind, key);
+  if ((shape === 'named' || shape === 'placed') && block !== null) return namedIn(block, kind, key);
   if (block !== null) return blockValue(block, kind, key);
   const [only, more] = values;
   if (only === undefined) return true;

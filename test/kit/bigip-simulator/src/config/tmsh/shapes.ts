@@ -4,23 +4,24 @@
  */
 import type { Kind } from '../box-config.ts';
 
-export type Shape = 'text' | 'words' | 'named' | 'any';
+/** `placed`: named things whose full path says name and partition. */
+export type Shape = 'text' | 'words' | 'named' | 'placed' | 'any';
 type Shapes = Record<string, Shape>;
 
 const ALL: Shapes = { description: 'text', 'api-anonymous': 'text' };
 
 const SHAPES: Record<Kind, Shapes> = {
-  'ltm data-group internal': { records: 'named', 'records.data': 'text', type: 'text' },
+  'ltm data-group internal': { records: 'placed', 'records.data': 'text', type: 'text' },
   'ltm data-group external': { 'external-file-name': 'text', type: 'text' },
   'ltm node': { address: 'text' },
-  'ltm pool': { members: 'named', 'members.address': 'text', monitor: 'text' },
+  'ltm pool': { members: 'placed', 'members.address': 'text', monitor: 'text' },
   'ltm rule': { 'ignore-verification': 'text' },
   'ltm virtual': {
     destination: 'text',
     'ip-protocol': 'text',
     mask: 'text',
     pool: 'text',
-    profiles: 'named',
+    profiles: 'placed',
     policies: 'named',
     persist: 'named',
     rules: 'words',
@@ -30,7 +31,7 @@ const SHAPES: Record<Kind, Shapes> = {
   'net route-domain': { vlans: 'words' },
   'sys file data-group': { separator: 'text', 'source-path': 'text', type: 'text' },
   'sys log-config destination remote-high-speed-log': { 'pool-name': 'text', protocol: 'text' },
-  'sys log-config publisher': { destinations: 'named' },
+  'sys log-config publisher': { destinations: 'placed' },
 };
 
 /** `key` as tmsh says it; in named things `records.data`. */

@@ -116,7 +116,7 @@ function writeNamed(
   lines.push(`${head} {`);
   for (const item of items) {
     const inner: string[] = [];
-    const { name, own } = nameAndRest(item, shapeOf(kind, key) === 'named');
+    const { name, own } = nameAndRest(item, shapeOf(kind, key) === 'placed');
     writeProperties(
       withoutDefaults(own, rulesOfKind(kind).itemDefaults?.[key]),
       kind,
