@@ -132,6 +132,13 @@ const GROUPS: readonly Group[] = [
       TAP::action TAP::insight TAP::score TDS::msg TDS::session VALIDATE::protocol VDI::disable VDI::enable
       WAM::disable WAM::enable WEBSSO::disable WEBSSO::enable WEBSSO::select WS::collect WS::disconnect WS::enabled WS::frame
       WS::masking WS::message WS::payload WS::payload_ivs WS::payload_processing WS::release WS::request WS::response
+      AAA::acct_result AAA::acct_send AAA::auth_result AAA::auth_send ACL::action ACL::eval AM::age AM::expires AM::media_playlist
+      BIGPROTO::enable_fix_reset BIGTCP::release_flow DATAGRAM::dns DATAGRAM::ip DATAGRAM::ip6 DATAGRAM::l2 DATAGRAM::tcp DATAGRAM::udp
+      DHCP::version DHCPv4::chaddr DHCPv4::ciaddr DHCPv4::drop DHCPv4::giaddr DHCPv4::hlen DHCPv4::hops DHCPv4::htype DHCPv4::len
+      DHCPv4::opcode DHCPv4::option DHCPv4::reject DHCPv4::secs DHCPv4::siaddr DHCPv4::type DHCPv4::xid DHCPv4::yiaddr
+      DHCPv6::drop DHCPv6::hop_count DHCPv6::len DHCPv6::link_address DHCPv6::msg_type DHCPv6::option DHCPv6::peer_address
+      DHCPv6::reject DHCPv6::transaction_id DSLITE::remote_addr HA::status IPFIX::destination IPFIX::msg IPFIX::template
+      ISESSION::deduplication LINE::get LINE::set SIPALG::hairpin SIPALG::hairpin_default
       XLAT::listen XLAT::listen_lifetime XLAT::src_addr XLAT::src_config XLAT::src_endpoint_reservation
       XLAT::src_nat_valid_range XLAT::src_port XML::address XML::collect XML::disable XML::element XML::enable XML::event
       XML::eventid XML::parse XML::release XML::soap XML::subscribe`,

@@ -3,7 +3,7 @@ import type { NameLookup } from './loaded-rule.ts';
 import type { RuleSource } from './rule-source.ts';
 import type { Command, Reading, Word } from './words.ts';
 
-export interface Problem {
+interface Problem {
   offset: number;
   reason: string;
   /** The source text that the message shows. */

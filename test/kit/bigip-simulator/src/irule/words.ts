@@ -23,7 +23,7 @@ export interface Word {
   scripts: Command[][];
 }
 
-export interface ParseFailure {
+interface ParseFailure {
   offset: number;
   /** Tcl's own words, for example `missing close-brace`. */
   reason: string;
@@ -41,7 +41,7 @@ export interface Reading {
 }
 
 /** Deeper nesting is refused: real rules stay below 20, and the stack has to hold whatever somebody sends. */
-export const MAX_DEPTH = 100;
+const MAX_DEPTH = 100;
 
 export function fail(reading: Reading, offset: number, reason: string): void {
   reading.failure ??= { offset, reason };

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { loadRule } from '../../src/irule/load-rule.ts';
 
 export interface Outcome {
-  /** Tcl's: 0 ok, 1 error, 2 return. */
-  code: number;
+  /** Tcl's: 0 ok, 1 error, 2 return. A body that is refused has none. */
+  code: number | 'refused';
   result: string;
 }
 
@@ -47,9 +47,13 @@ export function runTcl(bodies: readonly string[]): Outcome[] {
   });
 }
 
-/** The Tcl of one body in RULE_INIT, or the message of its refusal. */
-export function translated(body: string): string {
-  const loading = loadRule('/Common/r', `when RULE_INIT {${body}}`, { has: () => true });
-  if (loading.state === 'refused') return loading.message;
-  return loading.rule.handlers[0]?.body ?? '';
+/** What the bodies give in RULE_INIT, or the message of their refusal. */
+export function evaluate(bodies: readonly string[]): Outcome[] {
+  const loadings = bodies.map((body) => loadRule('/Common/r', `when RULE_INIT {${body}}`, { has: () => true }));
+  const loaded = loadings.flatMap((loading) => (loading.state === 'loaded' ? loading.rule.handlers : []));
+  const outcomes = runTcl(loaded.map(({ body }) => body)).values();
+  return loadings.map((loading) => {
+    if (loading.state === 'refused') return { code: 'refused', result: loading.message };
+    return outcomes.next().value ?? { code: 1, result: 'nothing came out' };
+  });
 }
