@@ -23,7 +23,7 @@ export function text(properties: Properties, property: string): string | undefin
 }
 
 /** A list, or nothing; `none` empties it. */
-export function list(properties: Properties, property: string): unknown[] {
+function list(properties: Properties, property: string): unknown[] {
   const value = properties[property];
   if (isAbsent(value) || value === 'none') return [];
   if (!Array.isArray(value)) throw invalidProperty(property, value);

@@ -27,7 +27,7 @@ export function refuseNamesake({ verb, fullPath }: Write, view: View, other: str
     throw alreadyExists('value list', fullPath, partitionOf(fullPath));
 }
 
-export const recordsIn = (properties: Properties | null): readonly DataRecord[] =>
+const recordsIn = (properties: Properties | null): readonly DataRecord[] =>
   (properties?.records as readonly DataRecord[] | undefined) ?? [];
 
 function typeOf({ verb, fullPath, body, before, origin }: Write, { version }: Box): GroupType {

@@ -19,7 +19,7 @@ export interface DataRecord {
 }
 
 /** Of a key and of a value, in bytes. */
-export const MAX_TEXT_BYTES = 65_520;
+const MAX_TEXT_BYTES = 65_520;
 
 /** What mcpd calls a record of each type. */
 const ITEM: Record<GroupType, string> = {

@@ -8,7 +8,7 @@ import { isProperties, named, text, withoutAbsent } from '../property-values.ts'
 import type { View } from '../state.ts';
 import { portNumber } from './destination.ts';
 
-export interface PoolMember extends Properties {
+interface PoolMember extends Properties {
   /** `10.0.0.1:80`, `web1:80`, `2001:db8::1.80` */
   name: string;
   fullPath: string;
@@ -45,7 +45,7 @@ const NODE_DEFAULTS: Properties = {
   state: 'unchecked',
 };
 
-export const poolDefaults: Properties = {
+const poolDefaults: Properties = {
   allowNat: 'yes',
   allowSnat: 'yes',
   ignorePersistedWeight: 'disabled',
@@ -94,7 +94,7 @@ export const node: ObjectRules = {
   },
 };
 
-export const membersOf = ({ properties }: ConfigObject): readonly PoolMember[] =>
+const membersOf = ({ properties }: ConfigObject): readonly PoolMember[] =>
   (properties.members as readonly PoolMember[] | undefined) ?? [];
 
 const nodeProperties = (address: string): Properties => ({ ...NODE_DEFAULTS, address });

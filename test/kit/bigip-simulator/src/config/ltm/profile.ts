@@ -7,7 +7,7 @@ import { text } from '../property-values.ts';
 import type { View } from '../state.ts';
 
 /** In /Common on every box; the first of a kind is the parent of the others. */
-export const BUILT_IN_PROFILES: Record<Kind, readonly string[]> = {
+const BUILT_IN_PROFILES: Record<Kind, readonly string[]> = {
   'ltm profile analytics': ['analytics'],
   'ltm profile client-ssl': ['clientssl', 'clientssl-insecure-compatible', 'clientssl-secure'],
   'ltm profile fasthttp': ['fasthttp'],

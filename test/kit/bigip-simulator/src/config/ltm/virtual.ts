@@ -10,14 +10,14 @@ import { destinationText, parseDestination } from './destination.ts';
 import { profileKindAt } from './profile.ts';
 import { checkHttpProfile, rulesOf } from './rule.ts';
 
-export interface VirtualProfile {
+interface VirtualProfile {
   name: string;
   partition: string;
   fullPath: string;
   context: string;
 }
 
-export const virtualDefaults: Properties = {
+const virtualDefaults: Properties = {
   addressStatus: 'yes',
   autoLasthop: 'default',
   cmpEnabled: 'yes',
