@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { EnforcementPoint } from '@edgeward/enforcement-point';
 import type { Logger } from '@edgeward/runtime';
 import { inspectPoint } from './actual.ts';
@@ -81,10 +82,20 @@ export function createBigipPoint(options: BigipPointOptions): BigipPoint {
       return findHazards(box, entries, await ownRules());
     },
     close: async () => {
-      await queue;
+      await patiently(queue);
       await Promise.all(boxes.map((box) => box.close()));
     },
   };
+}
+
+const CLOSE_MS = 10_000;
+
+/** An apply may be waiting for a pair to be in sync; whatever is cut off is gone on with by the next process. */
+async function patiently(work: Promise<unknown>): Promise<void> {
+  const patience = new AbortController();
+  const limit = sleep(CLOSE_MS, undefined, { signal: patience.signal, ref: false }).catch(() => {});
+  await Promise.race([work, limit]);
+  patience.abort();
 }
 
 function clientFor(options: BigipPointOptions): (url: string) => Icontrol {

@@ -80,7 +80,7 @@ export async function requireActive(point: string, unit: Unit, doing: string): P
   });
 }
 
-export async function roleOf(box: Icontrol): Promise<Role> {
+async function roleOf(box: Icontrol): Promise<Role> {
   const devices = await box.list(DEVICES, { $select: 'name,selfDevice,failoverState' });
   const self = devices.find(({ selfDevice }) => String(selfDevice) === 'true') ?? devices[0];
   return { name: boxText(self?.name) || box.url, failoverState: boxText(self?.failoverState) || 'of no known state' };

@@ -34,21 +34,17 @@ export async function collect(task: Collection): Promise<void> {
 
 async function collectGroups({ box, known, logger, inForce, kept, graceMs, nowMs }: Collection): Promise<void> {
   const stored = await listGroups(box);
-  const since = sinceWhen(known.unusedSinceMs, [...stored.keys()], inForce, nowMs);
+  // An apply or a removal that was cut off leaves a file that no group refers to.
+  const files = [...(await listFiles(box)).keys()].filter((name) => !stored.has(name));
+  const since = sinceWhen(known.unusedSinceMs, [...stored.keys(), ...files], inForce, nowMs);
   known.unusedSinceMs = since;
-  for (const group of stored.values()) {
-    const unusedMs = nowMs - (since.get(group.name) ?? nowMs);
-    if (inForce.has(group.name) || kept.has(group.name) || unusedMs < graceMs) continue;
-    const outcome = await removeGroup(box, group);
-    if (outcome === 'removed') continue;
+  const isUnused = (name: string): boolean =>
+    !inForce.has(name) && !kept.has(name) && nowMs - (since.get(name) ?? nowMs) >= graceMs;
+  for (const group of [...stored.values()].filter(({ name }) => isUnused(name))) {
+    if ((await removeGroup(box, group)) === 'removed') continue;
     logger.info({ event: 'collect_in_use', box: box.url, group: group.name }, 'an old data group is in use by a rule');
   }
-  // A removal that was cut off leaves a file that no group refers to.
-  if (![...stored.values()].some(({ storage }) => storage === 'external')) return;
-  for (const name of (await listFiles(box)).keys()) {
-    const isFree = !stored.has(name) && !inForce.has(name) && !kept.has(name);
-    if (isFree) await box.remove(objectPath(GROUP_FILES, inPartition(name)));
-  }
+  for (const name of files.filter(isUnused)) await box.remove(objectPath(GROUP_FILES, inPartition(name)));
 }
 
 function sinceWhen(

@@ -55,7 +55,7 @@ export function normalText(text: unknown): string {
   return typeof text === 'string' ? text.replaceAll('\r\n', '\n').trim() : '';
 }
 
-export async function readVirtuals(box: Icontrol): Promise<Map<string, Virtual>> {
+async function readVirtuals(box: Icontrol): Promise<Map<string, Virtual>> {
   const virtuals = await box.list(VIRTUALS, { $select: 'fullPath,destination,rules' });
   return new Map(virtuals.map((virtual) => [String(virtual.fullPath), readVirtual(virtual)]));
 }

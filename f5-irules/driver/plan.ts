@@ -20,7 +20,7 @@ export interface RuleChange {
   exists: boolean;
 }
 
-export type GroupChange =
+type GroupChange =
   | { do: 'create'; group: DataGroup }
   | { do: 'repair'; group: DataGroup; stored: StoredGroup; found: GroupState };
 

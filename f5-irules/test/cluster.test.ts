@@ -1,4 +1,6 @@
 /** A pair: writes go to the active unit, the other one follows by config-sync, and nobody else's changes go with it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Clock, systemClock } from '@edgeward/runtime';
 import t from 'tap';
 import { UNFINISHED } from '../driver/actual.ts';
 import { type Icontrol, type Json, objectPath } from '../driver/icontrol/index.ts';
@@ -47,10 +49,10 @@ async function revisionAt(box: TestBox, unit: number): Promise<string> {
 }
 
 async function syncByHand(box: TestBox): Promise<void> {
-  const group = await failoverGroup(box);
-  await box.admin(0).run('tm/cm', { command: 'run', utilCmdArgs: `config-sync to-group ${String(group.name)}` });
-  for (let looks = 0; looks < 200 && (await othersData(box, 1)) !== (await othersData(box, 0)); looks += 1)
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  const { name } = await failoverGroup(box);
+  await box.admin(0).run('tm/cm', { command: 'run', utilCmdArgs: `config-sync to-group ${String(name)}` });
+  const status = async (): Promise<string> => JSON.stringify(await box.admin(0).get('tm/cm/sync-status'));
+  for (let looks = 0; looks < 500 && !(await status()).includes('"In Sync"'); looks += 1) await sleep(10);
 }
 
 t.test('a policy comes into force on the active unit and is on the other one when apply returns', async (t) => {
@@ -183,16 +185,49 @@ t.test('a pair that syncs by itself is waited for and never commanded', async (t
   t.equal(syncs(box), 0);
 });
 
-t.test('while the other unit is down the policy is in force, and the pair is said to be apart', async (t) => {
-  const box = await startBox(t, { units: 2, rebootMs: 60_000 });
-  const point = box.point();
-  await point.apply(policyA);
-  itemOf(box.simulator.units, 1)
-    .reboot()
-    .catch(() => {});
-  t.equal(await codeOf(() => point.apply(policyB)), 'EDW_ERR_BIGIP_NOT_SYNCED');
-  t.match(await point.inspect(), { revision: 2, drift: [/^unfinished: .*\(Disconnected\)$/] });
-});
+t.test(
+  'while the other unit is down the policy is in force; back again, it gets what it missed when somebody looked',
+  async (t) => {
+    const { clock, release } = patientClock();
+    const box = await startBox(t, { units: 2, rebootMs: LONG_MS, clock });
+    const point = box.point();
+    await point.apply(policyA);
+    const reboot = itemOf(box.simulator.units, 1).reboot();
+    t.equal(await codeOf(() => point.apply(policyB)), 'EDW_ERR_BIGIP_NOT_SYNCED');
+    t.match(await point.inspect(), { revision: 2, drift: [/^unfinished: .*\(Disconnected\)$/] });
+    await release(reboot);
+    // Nobody knows what others wrote meanwhile.
+    t.equal(await codeOf(() => point.apply(policyB)), 'EDW_ERR_BIGIP_FOREIGN_CHANGES');
+    t.equal(await codeOf(() => box.point().apply(policyB)), 'EDW_ERR_BIGIP_FOREIGN_CHANGES', 'nor does a new process');
+    await syncByHand(box);
+    t.equal((await point.apply(policyB)).writes, 0);
+    t.match(await point.inspect(), { revision: 2, drift: [] });
+  },
+);
+
+const LONG_MS = 60_000;
+
+/** Time as it is, but what takes long takes until it is released. */
+function patientClock(): { clock: Clock; release(end: Promise<void>): Promise<void> } {
+  const held: (() => void)[] = [];
+  const after: Clock['after'] = (delayMs, run) => {
+    if (delayMs < LONG_MS) return systemClock.after(delayMs, run);
+    held.push(run);
+    return () => {};
+  };
+  const release = async (end: Promise<void>): Promise<void> => {
+    let ended = false;
+    const ending = end.then(() => {
+      ended = true;
+    });
+    for (let steps = 0; steps < 500 && !ended; steps += 1) {
+      held.shift()?.();
+      await sleep(5);
+    }
+    await ending;
+  };
+  return { clock: { now: systemClock.now, after }, release };
+}
 
 t.test('a sync that does not come to its end is told, and gone on with', async (t) => {
   const box = await startBox(t, { units: 2, syncDelayMs: 60_000 });

@@ -1,0 +1,305 @@
+/** What goes wrong between the driver and a box: the old policy or the new one is in force, whole, and the status is clear. */
+import type { FaultKind } from '@edgeward/bigip-simulator';
+import t from 'tap';
+import { UNFINISHED } from '../driver/actual.ts';
+import type { BigipPoint } from '../driver/bigip-point.ts';
+import { type Icontrol, objectPath, recordOf } from '../driver/icontrol/index.ts';
+import { groupName } from '../driver/layout/index.ts';
+import { CUSTOMERS, itemOf, startBox, type TestBox } from './fixtures/box.ts';
+import { codeOf } from './fixtures/codes.ts';
+import { groupNames, readForeign, readOwnState, recordsAt } from './fixtures/own-state.ts';
+import { largePolicy, smallPolicy } from './fixtures/policies.ts';
+
+const INTERNAL = 'tm/ltm/data-group/internal';
+const EXTERNAL = 'tm/ltm/data-group/external';
+const FILES = 'tm/sys/file/data-group';
+
+const policyOf = (revision: number) => smallPolicy({ revision, allow: [`10.${revision}.0.0/16`] });
+const ownPath = (kind: string, name: string): string => objectPath(kind, `/Edgeward/${name}`);
+
+/** The revision in force; what is left to do is no drift, and anything else is. */
+async function wholeRevision(point: BigipPoint): Promise<number | string> {
+  const actual = await point.inspect();
+  if (actual.state === 'empty') return 'empty';
+  const drift = actual.drift.filter((sentence) => !sentence.startsWith(UNFINISHED));
+  return drift.length === 0 ? actual.revision : `revision ${actual.revision} with ${drift.join('; ')}`;
+}
+
+/** Every write of an apply, by what names it whatever the policy. */
+const writes = [
+  { method: 'POST', path: INTERNAL },
+  { method: 'POST', path: 'tm/transaction' },
+  { method: 'PATCH', path: 'tm/transaction' },
+  { method: 'DELETE', path: 'tm/transaction' },
+  // The first is the one that is only validated, the second one the switch.
+  { method: 'PATCH', path: 'eg_map' },
+  { method: 'PATCH', path: 'eg_map', after: 1 },
+  { method: 'DELETE', path: 'eg_s_' },
+  { method: 'POST', path: 'tm/sys/config' },
+  { method: 'PATCH', path: 'eg_meta' },
+];
+
+const kinds: FaultKind[] = [
+  'reset',
+  'reset-after',
+  'timeout-500',
+  'busy-503',
+  'restarting-503',
+  'uri-404',
+  'expired-401',
+];
+
+t.test('whatever befalls whichever write, one policy is in force, whole, and the next attempt goes on', async (t) => {
+  const box = await startBox(t);
+  let revision = 1;
+  const point = box.point({ keptRevisions: 1 });
+  await point.apply(policyOf(revision));
+  for (const kind of kinds) {
+    for (const { method, path, after = 0 } of writes) {
+      const name = `${kind} at ${method} ${path}${after === 0 ? '' : ' (2)'}`;
+      revision += 1;
+      box.unit.inject({ kind, method, path, after });
+      const code = await codeOf(() => point.apply(policyOf(revision)));
+      const found = await wholeRevision(box.point());
+      t.ok(found === revision || (found === revision - 1 && code !== null), `${name}: ${found}, ${code}`);
+      t.match(code ?? 'EDW_ERR_POINT_UNREACHABLE', /^EDW_ERR_(POINT_UNREACHABLE|BIGIP_BUSY)$/, `${name}: ${code}`);
+      await point.apply(policyOf(revision));
+      t.match(await point.inspect(), { revision, drift: [] }, `${name}: then the new one, and nothing left to do`);
+    }
+  }
+  const strikes = box.unit.calls().filter(({ status }) => status === 0 || status >= 400);
+  t.ok(strikes.length >= kinds.length * (writes.length - 1), `${strikes.length} calls were struck`);
+});
+
+t.test('an answer that is lost is read back, and the apply is whole', async (t) => {
+  const box = await startBox(t);
+  const point = box.point();
+  for (const [index, kind] of (['reset-after', 'timeout-500'] as const).entries()) {
+    box.unit.inject({ kind, method: 'PATCH', path: 'eg_map', after: 1 });
+    t.equal(await codeOf(() => point.apply(policyOf(index + 1))), null, kind);
+    t.match(await point.inspect(), { revision: index + 1, drift: [] });
+  }
+});
+
+/** Runs once, in the driver's own validation just before the switch. */
+function beforeSwitch(run: () => Promise<unknown>): (box: Icontrol) => Icontrol {
+  let done = false;
+  return (box) => ({
+    ...box,
+    validate: async (change) => {
+      await box.validate(change);
+      if (done) return;
+      done = true;
+      await run();
+    },
+  });
+}
+
+t.test('a foreign hand between reading and switching is noticed, and nothing is switched', async (t) => {
+  const box = await startBox(t);
+  const admin = box.admin();
+  await box.point().apply(policyOf(1));
+  const map = await recordsAt(admin, 'eg_map');
+  const wrap = beforeSwitch(() => admin.modify(ownPath(INTERNAL, 'eg_map'), { records: map ?? [] }));
+  const point = box.point({ wrap });
+  t.equal(await codeOf(() => point.apply(policyOf(2))), 'EDW_ERR_POINT_TAKEN');
+  t.equal(await wholeRevision(box.point()), 1);
+  t.equal((await point.apply(policyOf(2))).revision, 2, 'the next attempt looks again');
+});
+
+t.test('a group that vanishes or changes before the switch is never switched to', async (t) => {
+  const box = await startBox(t);
+  const admin = box.admin();
+  const hands: [string, (path: string) => Promise<unknown>][] = [
+    ['deleted', (path) => admin.remove(path)],
+    ['emptied', (path) => admin.modify(path, { records: [] })],
+  ];
+  await box.point().apply(policyOf(1));
+  for (const [index, [name, hand]] of hands.entries()) {
+    const wrap = (client: Icontrol): Icontrol => ({
+      ...client,
+      create: async (path, body) => {
+        const created = await client.create(path, body);
+        await hand(ownPath(INTERNAL, String(body.name)));
+        return created;
+      },
+    });
+    const revision = index + 2;
+    t.equal(await codeOf(() => box.point({ wrap }).apply(policyOf(revision))), 'EDW_ERR_BIGIP_READ_BACK', name);
+    t.equal(await wholeRevision(box.point()), revision - 1, `${name}: the old one is in force`);
+    await box.point().apply(policyOf(revision));
+    t.equal(await wholeRevision(box.point()), revision, `${name}: then the new one`);
+  }
+});
+
+t.test('what stands there under the name of a group is compared, mended or named', async (t) => {
+  const box = await startBox(t);
+  const admin = box.admin();
+  const name = groupName('ip', [
+    { name: '10.2.0.0/16', data: 'tcp 443 443 allow r' },
+    { name: '198.51.100.1/32', data: 'tcp 443 443 allow r' },
+  ]);
+  await box.point().apply(policyOf(1));
+  const found = {
+    name,
+    partition: 'Edgeward',
+    type: 'ip',
+    records: [{ name: '0.0.0.0/0', data: 'tcp 443 443 allow r' }],
+  };
+  await admin.create(INTERNAL, found);
+  await box.point().apply(policyOf(2));
+  t.equal((await recordsAt(admin, name))?.length, 2, 'its records are those of its name');
+  t.equal(await wholeRevision(box.point()), 2);
+
+  await box.point().apply(policyOf(3));
+  await admin.remove(ownPath(INTERNAL, name)).catch(() => {});
+  await admin.create(INTERNAL, { name, partition: 'Edgeward', type: 'string' });
+  const point = box.point();
+  const error = await point
+    .apply(smallPolicy({ revision: 4, allow: ['10.2.0.0/16'] }))
+    .catch((thrown: unknown) => thrown);
+  t.match(error, {
+    code: 'EDW_ERR_BIGIP_GROUP',
+    mend: new RegExp(`tmsh delete ltm data-group internal /Edgeward/${name}`),
+  });
+  t.equal(await wholeRevision(box.point()), 3, 'the old one stays in force');
+});
+
+t.test('a box without the partition is told how to make it, and nothing is written', async (t) => {
+  const box = await startBox(t, { config: CUSTOMERS });
+  const point = box.point();
+  t.strictSame(await point.inspect(), { state: 'empty' });
+  const error = await point.apply(policyOf(1)).catch((thrown: unknown) => thrown);
+  t.match(error, { code: 'EDW_ERR_BIGIP_PARTITION', mend: /tmsh create auth partition Edgeward/ });
+  t.strictSame(
+    box.unit.calls().filter(({ method, path }) => method !== 'GET' && !path.includes('/shared/')),
+    [],
+  );
+  await box.admin().create('tm/auth/partition', { name: 'Edgeward' });
+  await point.apply(policyOf(1));
+  t.equal(await wholeRevision(point), 1);
+});
+
+t.test('fifty switches leave the groups of the newest three revisions, and one that a rule names', async (t) => {
+  const box = await startBox(t);
+  const admin = box.admin();
+  const point = box.point();
+  await point.apply(policyOf(1));
+  const named = itemOf(await groupNames(admin), 0);
+  const text = `when CLIENT_ACCEPTED { class match -- 1.2.3.4 equals /Edgeward/${named} }`;
+  await admin.create('tm/ltm/rule', { name: 'theirs', partition: 'Common', apiAnonymous: text });
+  const foreign = await readForeign(admin);
+  for (let revision = 2; revision <= 50; revision += 1) await point.apply(policyOf(revision));
+  const names = await groupNames(admin);
+  t.ok(names.includes(named), 'what a rule of somebody names stays');
+  t.equal(names.length, 4, names.join(' '));
+  const meta = (await recordsAt(admin, 'eg_meta')) ?? [];
+  const sets = meta.filter(({ name }) => name.startsWith('sets.'));
+  t.strictSame(
+    sets.map(({ name }) => name),
+    ['sets.48', 'sets.49', 'sets.50'],
+  );
+  t.ok(
+    sets.every(({ data }) => names.includes(data)),
+    'every group of an earlier revision is there to go back to',
+  );
+  t.strictSame(await readForeign(admin), foreign);
+});
+
+t.test('a user who may only read looks, and is refused to write', async (t) => {
+  const users = [{ name: 'admin', password: 'admin', role: 'guest' as const }];
+  const box = await startBox(t, { users });
+  const point = box.point();
+  t.strictSame(await point.inspect(), { state: 'empty' });
+  t.equal(await codeOf(() => point.apply(policyOf(1))), 'EDW_ERR_BIGIP_RIGHTS');
+  t.strictSame(await groupNames(box.admin()), []);
+});
+
+for (const version of ['13.1.3', '17.1.2'] as const) {
+  t.test(`TMOS ${version}: small groups and large ones are written, compared, mended and cleared away`, async (t) => {
+    const box = await startBox(t, { version });
+    const point = box.point({ keptRevisions: 1 });
+    const large = largePolicy(2, 50_100);
+    await point.apply(policyOf(1));
+    await point.apply(large);
+    const name = itemOf(
+      (await box.admin().list(EXTERNAL)).map(({ name }) => String(name)),
+      0,
+    );
+    t.match(await point.inspect(), { revision: 2, drift: [] });
+    t.match(await box.point().inspect(), { revision: 2, drift: [] }, 'a new process believes the checksum');
+    t.strictSame([(await point.apply(large)).writes, (await box.point().apply(large)).writes], [0, 0]);
+
+    await replaceFile(box, name);
+    t.match(await point.inspect(), { drift: [/eg_s_\w+: it has a file of another content/] });
+    await point.apply(large);
+    t.match(await point.inspect(), { revision: 2, drift: [] }, 'mended');
+
+    await point.apply(policyOf(3));
+    t.strictSame(
+      [await box.admin().list(EXTERNAL), await box.admin().list(FILES)],
+      [[], []],
+      'cleared away with its file',
+    );
+    t.match(await point.inspect(), { revision: 3, drift: [] });
+  });
+}
+
+async function replaceFile(box: TestBox, name: string): Promise<void> {
+  const bytes = Buffer.from('host 203.0.113.9 := "tcp 443 443 allow r",\n');
+  const sourcePath = await box.admin().upload('theirs', bytes.length, [bytes]);
+  await box.admin().modify(ownPath(FILES, name), { sourcePath });
+}
+
+t.test('an upload that breaks, and a file that was left behind, cost nothing but another attempt', async (t) => {
+  const box = await startBox(t);
+  const point = box.point();
+  const large = largePolicy(2, 50_100);
+  await point.apply(policyOf(1));
+  // A broken upload is begun anew once by itself.
+  const breaks = [
+    { path: 'file-transfer/uploads', after: 2, times: 2 },
+    { path: FILES, after: 0, times: 1 },
+    { path: EXTERNAL, after: 0, times: 1 },
+  ];
+  for (const fault of breaks) {
+    box.unit.inject({ kind: 'reset', method: 'POST', ...fault });
+    t.equal(await codeOf(() => point.apply(large)), 'EDW_ERR_POINT_UNREACHABLE', fault.path);
+    t.equal(await wholeRevision(box.point()), 1);
+  }
+  await point.apply(large);
+  t.match(await point.inspect(), { revision: 2, drift: [] });
+
+  box.unit.inject({ kind: 'reset', method: 'POST', path: EXTERNAL });
+  await t.rejects(point.apply(largePolicy(3, 50_200)));
+  await point.apply(policyOf(4));
+  t.strictSame((await box.admin().list(FILES)).length, 1, 'a file whose group never came is cleared away');
+});
+
+t.test('every call that was made stands in the list of calls', async (t) => {
+  const box = await startBox(t, { units: 2 });
+  const point = box.point({ keptRevisions: 1 });
+  await point.apply(policyOf(1));
+  await point.apply(largePolicy(2, 50_100));
+  await point.apply(policyOf(3));
+  await Promise.all([point.inspect(), point.probe(), point.hazards()]);
+  const calls = box.simulator.units.flatMap((unit) => unit.calls());
+  const unknown = calls.filter(({ method, path }) => recordOf(method, path) === null);
+  t.strictSame([...new Set(unknown.map(({ method, path }) => `${method} ${path}`))], []);
+  t.ok(calls.length > 50);
+});
+
+t.test('what a policy binds to that is no virtual server is refused, and the old policy stays', async (t) => {
+  const box = await startBox(t);
+  const point = box.point();
+  await point.apply(policyOf(1));
+  for (const bind of ['orders', '/Common/a;b', '/Common/[exec]', '/Common/a b', `/Common/${'x'.repeat(300)}`]) {
+    const policy = smallPolicy({ revision: 2, allow: ['10.2.0.0/16'] });
+    const hostile = { ...policy, objects: policy.objects.map((object) => ({ ...object, bind })) };
+    t.equal(await codeOf(() => point.apply(hostile)), 'EDW_ERR_BIGIP_BIND', bind.slice(0, 20));
+  }
+  t.equal(await wholeRevision(point), 1);
+  const state = await readOwnState(box.admin());
+  await point.apply(policyOf(1));
+  t.strictSame(await readOwnState(box.admin()), state);
+});
