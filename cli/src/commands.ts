@@ -1,6 +1,6 @@
 /** Every command, in the order of `edgeward --help`. */
 import { demo } from './demo/demo.ts';
-import type { Command } from './frame/command.ts';
+import type { CommandEntry } from './frame/command.ts';
 import { nginx } from './nginx-snippets.ts';
 import { check } from './policy/check.ts';
 import { compile } from './policy/compile.ts';
@@ -12,7 +12,7 @@ import { denials } from './service/denials.ts';
 import { status } from './service/status.ts';
 import { why } from './service/why.ts';
 
-export const commands: readonly Command[] = [
+export const commands: readonly CommandEntry[] = [
   demo,
   check,
   test,

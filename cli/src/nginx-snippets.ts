@@ -8,11 +8,11 @@ import { writeSnippets } from '@edgeward/nginx-njs';
 import { EdgewardError, ensureSecret, messageOf, stateWriteError } from '@edgeward/runtime';
 import { loadServiceConfig, type PointConfig } from '@edgeward/sync-service';
 import { configOption } from './config-option.ts';
-import type { Command } from './frame/command.ts';
+import type { Command, Family } from './frame/command.ts';
 import { usageError } from './frame/usage-error.ts';
 
-export const nginx: Command = {
-  name: 'nginx',
+const snippets: Command = {
+  name: 'nginx snippets',
   summary: 'Write the files that your NGINX includes.',
   help: {
     examples: [
@@ -21,12 +21,12 @@ export const nginx: Command = {
         says: 'http.conf, protect.conf, edgeward.js; the push token and the deny log made ready for the workers.',
       },
     ],
-    usage: ['snippets --point NAME --out DIR [--user USER] [--zone-size 64m] [--config FILE]'],
+    usage: ['--point NAME --out DIR [--user USER] [--zone-size 64m] [--config FILE]'],
     about: [
       'Writes only into DIR and, where they are missing, the token file and the deny log of the point. Include http.conf once in http { }, protect.conf in each server, then reload NGINX.',
     ],
   },
-  args: ['ACTION'],
+  args: [],
   options: {
     point: { type: 'string', value: 'NAME', says: 'The point, as edgeward.yaml names it.' },
     out: { type: 'string', value: 'DIR', says: 'Folder for the three files.' },
@@ -39,19 +39,12 @@ export const nginx: Command = {
     config: configOption,
   },
   async run(context) {
-    if (context.args[0] !== 'snippets') {
-      throw usageError(
-        `there is no command 'nginx ${context.args[0] ?? ''}'`,
-        'nginx',
-        'Write edgeward nginx snippets.',
-      );
-    }
     const config = await loadServiceConfig({ file: context.text('config'), env: context.env });
     const point = pointNamed(config.points, context.required('point'));
     const out = resolve(context.required('out'));
     const zoneSize = context.text('zone-size') ?? '64m';
     if (!/^[1-9][0-9]{0,5}[km]$/.test(zoneSize)) {
-      throw usageError(`--zone-size: '${zoneSize}' is no size`, 'nginx', 'Write a size such as 64m.');
+      throw usageError(`--zone-size: '${zoneSize}' is no size`, 'nginx snippets', 'Write a size such as 64m.');
     }
     await writeSnippets({
       out,
@@ -66,6 +59,12 @@ export const nginx: Command = {
     else await context.out.write(nextSteps(out));
     return 0;
   },
+};
+
+export const nginx: Family = {
+  name: 'nginx',
+  summary: 'What your NGINX needs to be a point.',
+  commands: [snippets],
 };
 
 function pointNamed(points: PointConfig[], name: string): PointConfig {

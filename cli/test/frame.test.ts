@@ -1,11 +1,14 @@
 /** The frame of every command: what may be said on a command line, what help shows, what text may reach a terminal. */
 import t from 'tap';
-import { commands } from '../src/commands.ts';
+import { commands as entries } from '../src/commands.ts';
+import { allCommands, isFamily } from '../src/frame/command-line.ts';
 import { parseDurationMs } from '../src/frame/duration.ts';
 import { exitCodes } from '../src/frame/exit-codes.ts';
 import { nearestName } from '../src/frame/nearest-name.ts';
 import { createPaint, jsonText, printable, wantsColour } from '../src/frame/terminal-text.ts';
 import { documentsIn, run, start } from './fixtures/run.ts';
+
+const commands = allCommands(entries);
 
 t.test('a command line that is wrong ends with 2, a code, and the name that was meant', async (t) => {
   const wrong: [string[], RegExp][] = [
@@ -34,6 +37,10 @@ t.test('a command line that is wrong ends with 2, a code, and the name that was 
     [['denials', '--limit', '0'], /'0' is not within 1 to 10000/],
     [['denials', '--limit', '5', '--since', '1m'], /can't be given together/],
     [['status', '--timeout', '0s'], /no answer comes in no time/],
+    [['nginx'], /'nginx' needs a command[\s\S]*It has snippets\.[\s\S]*edgeward nginx --help/],
+    [['nginx', 'snipets'], /no command 'nginx snipets'[\s\S]*Did you mean nginx snippets\?/],
+    [['nginx', 'snippets', 'more'], /'more' is one argument too many/],
+    [['help', 'nginx', 'nope'], /no command 'nginx nope'/],
     [['--json', 'nope'], /no command 'nope'/],
   ];
   for (const [args, says] of wrong) {
@@ -69,14 +76,28 @@ t.test('with --json an error is one JSON document on stdout and stderr is silent
 
 t.test('every help shows an example first, its options, and every exit code', async (t) => {
   for (const command of commands) {
-    const { code, out, err } = await run([command.name, '--help']);
+    const words = command.name.split(' ');
+    const { code, out, err } = await run([...words, '--help']);
     t.equal(code, 0);
     t.equal(err, '');
     t.ok(out.startsWith(`EXAMPLES\n  ${command.help.examples[0]?.line}\n`), `${command.name}: the example is first`);
     for (const option of Object.keys(command.options)) t.match(out, new RegExp(`\n  --${option}[ \n]`), option);
     const exits = out.slice(out.indexOf('\nEXIT CODES\n'));
     for (const exit of exitCodes) t.match(exits, new RegExp(`\n  ${exit} +\\S`), `${command.name}: ${exit}`);
-    t.strictSame(await run(['help', command.name]), { code, out, err }, 'the word help does the same');
+    t.strictSame(await run(['help', ...words]), { code, out, err }, 'the word help does the same');
+  }
+});
+
+t.test('a family shows an example first, and every command that it has', async (t) => {
+  for (const family of entries.filter((entry) => isFamily(entry))) {
+    const { code, out } = await run([family.name, '--help']);
+    t.equal(code, 0);
+    t.ok(out.startsWith(`EXAMPLES\n  ${family.commands[0]?.help.examples[0]?.line}\n`), family.name);
+    for (const { name } of family.commands) {
+      t.ok(name.startsWith(`${family.name} `), name);
+      t.match(out, `\n  ${name.slice(family.name.length + 1)} `);
+    }
+    t.strictSame(await run(['help', family.name]), { code, out, err: '' });
   }
 });
 
@@ -95,7 +116,7 @@ t.test('without a command the help goes to stderr with 2; asked for, to stdout w
   const asked = await run(['--help']);
   t.strictSame([none.code, none.out, asked.code, asked.err], [2, '', 0, '']);
   t.equal(none.err, asked.out);
-  for (const { name } of commands) t.match(asked.out, `\n  ${name} `);
+  for (const { name } of entries) t.match(asked.out, `\n  ${name} `);
   t.match(await run(['--version']), { code: 0, out: /^edgeward \d+\.\d+\.\d+\n$/ });
   t.match(documentsIn((await run(['--version', '--json'])).out), [{ version: /^\d+\.\d+\.\d+$/ }]);
 });

@@ -3,13 +3,13 @@
  * option, a missing value or one word too many is an error that names what was probably meant.
  */
 import { parseArgs } from 'node:util';
-import type { Command, Option } from './command.ts';
+import type { Command, CommandEntry, Family, Option } from './command.ts';
 import { didYouMean } from './nearest-name.ts';
 import { usageError } from './usage-error.ts';
 
 export type CommandLine =
   | { kind: 'version' }
-  | { kind: 'help'; command: Command | null }
+  | { kind: 'help'; command: CommandEntry | null }
   | { kind: 'run'; command: Command; args: string[]; values: Map<string, string[]> };
 
 export const globalOptions: Record<string, Option> = {
@@ -23,20 +23,31 @@ type Token = NonNullable<ReturnType<typeof parseArgs>['tokens']>[number];
 type OptionToken = Extract<Token, { kind: 'option' }>;
 
 /** Throws EDW_ERR_USAGE. */
-export function readCommandLine(argv: readonly string[], commands: readonly Command[]): CommandLine {
+export function readCommandLine(argv: readonly string[], commands: readonly CommandEntry[]): CommandLine {
   const tokens = tokensOf(argv, commands);
   const words = tokens.flatMap((token) => (token.kind === 'positional' ? [token.value] : []));
   const given = tokens.filter((token) => token.kind === 'option');
   const named = (name: string): boolean => given.some((token) => token.name === name);
-  if (words[0] === 'help') {
-    return { kind: 'help', command: words[1] === undefined ? null : commandOf(words[1], commands) };
-  }
-  const command = words[0] === undefined ? null : commandOf(words[0], commands);
-  if (named('help')) return { kind: 'help', command };
+  if (words[0] === 'help') return { kind: 'help', command: entryOf(words.slice(1), commands).entry };
+  const { entry, rest } = entryOf(words, commands);
+  if (named('help')) return { kind: 'help', command: entry };
   if (named('version')) return { kind: 'version' };
-  const values = valuesOf(given, command);
-  if (command === null) throw usageError('no command was given', null, 'Try `edgeward check DIR`.');
-  return { kind: 'run', command, args: argumentsOf(words.slice(1), command), values };
+  if (entry === null) {
+    valuesOf(given, null);
+    throw usageError('no command was given', null, 'Try `edgeward check DIR`.');
+  }
+  if (isFamily(entry)) throw usageError(`'${entry.name}' needs a command`, entry.name, `It has ${membersOf(entry)}.`);
+  const values = valuesOf(given, entry);
+  return { kind: 'run', command: entry, args: argumentsOf(rest, entry), values };
+}
+
+export function isFamily(entry: CommandEntry): entry is Family {
+  return 'commands' in entry;
+}
+
+/** Every command, those of families too. */
+export function allCommands(entries: readonly CommandEntry[]): Command[] {
+  return entries.flatMap((entry) => (isFamily(entry) ? entry.commands : [entry]));
 }
 
 /** Whether JSON was asked for, also on a command line that is wrong otherwise. */
@@ -46,19 +57,42 @@ export function asksForJson(argv: readonly string[]): boolean {
 }
 
 /** Which options take a value is known before the command is, because a name means the same in every command. */
-function tokensOf(argv: readonly string[], commands: readonly Command[]): Token[] {
-  const all: Record<string, Option> = Object.assign({}, ...commands.map((it) => it.options), globalOptions);
+function tokensOf(argv: readonly string[], commands: readonly CommandEntry[]): Token[] {
+  const all: Record<string, Option> = Object.assign(
+    {},
+    ...allCommands(commands).map((it) => it.options),
+    globalOptions,
+  );
   const options = Object.fromEntries(
     Object.entries(all).map(([name, { type }]) => [name, name === 'help' ? { type, short: 'h' } : { type }]),
   );
   return parseArgs({ args: [...argv], options, strict: false, allowPositionals: true, tokens: true }).tokens;
 }
 
-function commandOf(name: string, commands: readonly Command[]): Command {
-  const command = commands.find((it) => it.name === name);
-  if (command !== undefined) return command;
-  const names = commands.map((it) => it.name);
-  throw usageError(`there is no command '${name}'`, null, didYouMean(name, names).trim());
+interface Found {
+  entry: CommandEntry | null;
+  /** Words that name nothing any more. */
+  rest: string[];
+}
+
+function entryOf(words: readonly string[], entries: readonly CommandEntry[]): Found {
+  const [name, member, ...rest] = words;
+  if (name === undefined) return { entry: null, rest: [] };
+  const entry = entryNamed(name, entries, null);
+  if (!isFamily(entry)) return { entry, rest: words.slice(1) };
+  if (member === undefined) return { entry, rest: [] };
+  return { entry: entryNamed(`${entry.name} ${member}`, entry.commands, entry.name), rest };
+}
+
+function entryNamed<Entry extends CommandEntry>(name: string, entries: readonly Entry[], family: string | null): Entry {
+  const entry = entries.find((it) => it.name === name);
+  if (entry !== undefined) return entry;
+  const known = entries.map((it) => it.name);
+  throw usageError(`there is no command '${name}'`, family, didYouMean(name, known).trim());
+}
+
+function membersOf({ name, commands }: Family): string {
+  return commands.map((command) => command.name.slice(name.length + 1)).join(', ');
 }
 
 function valuesOf(given: readonly OptionToken[], command: Command | null): Map<string, string[]> {
@@ -99,13 +133,13 @@ function givenValue(token: OptionToken, option: Option, command: Command | null)
 }
 
 function argumentsOf(words: string[], command: Command): string[] {
-  const missing = command.args[words.length];
-  if (missing !== undefined && !missing.startsWith('[')) {
-    throw usageError(`'${command.name}' needs ${missing}`, command.name);
-  }
-  const extra = words[command.args.length];
-  if (extra !== undefined) throw usageError(`'${extra}' is one argument too many`, command.name);
+  const { args, name } = command;
+  const missing = args[words.length];
+  if (missing !== undefined && !missing.startsWith('[')) throw usageError(`'${name}' needs ${missing}`, name);
+  const extra = words[args.length];
+  const isRepeated = args.at(-1)?.endsWith('...') === true;
+  if (extra !== undefined && !isRepeated) throw usageError(`'${extra}' is one argument too many`, name);
   const empty = words.indexOf('');
-  if (empty >= 0) throw usageError(`${command.args[empty]} is empty`, command.name);
+  if (empty >= 0) throw usageError(`${args[empty] ?? args.at(-1)} is empty`, name);
   return words;
 }

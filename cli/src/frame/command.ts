@@ -7,16 +7,29 @@ import type { Output } from './output.ts';
 import type { Paint } from './terminal-text.ts';
 
 export interface Command {
+  /** One of a family is named with it: `bigip plan`. */
   name: string;
   /** One line in the list of all commands. */
   summary: string;
   help: CommandHelp;
-  /** Names of the arguments, all needed unless they are written `[NAME]`. */
+  /** Names of the arguments, all needed unless they are written `[NAME]`. The last may be repeated: `NAME...`. */
   args: readonly string[];
   /** By name, without the dashes. A name means the same type in every command. */
   options: Record<string, Option>;
   run(context: Context): Promise<ExitCode>;
 }
+
+/** Commands about one thing, each with options of its own. */
+export interface Family {
+  /** One word: `bigip`. */
+  name: string;
+  summary: string;
+  /** Anything that is true of all of them; a paragraph each. */
+  about?: readonly string[];
+  commands: readonly Command[];
+}
+
+export type CommandEntry = Command | Family;
 
 interface CommandHelp {
   /** The first thing that help shows: what to type, and what for. */
@@ -39,7 +52,7 @@ export interface Option {
 }
 
 export interface Context {
-  /** As many as the command asked for; an optional one that was not given is missing. */
+  /** As the command asked for them; an optional one that was not given is missing. */
   args: readonly string[];
   json: boolean;
   /** The value of an option. */

@@ -1,11 +1,11 @@
 /** Help, made from what the commands say of themselves: an example first, then options, then exit codes. */
-import type { Command, Option } from './command.ts';
-import { globalOptions } from './command-line.ts';
+import type { Command, CommandEntry, Family, Option } from './command.ts';
+import { allCommands, globalOptions, isFamily } from './command-line.ts';
 import { exitCodes, exitMeanings } from './exit-codes.ts';
 
-export function programHelp(commands: readonly Command[]): string {
+export function programHelp(commands: readonly CommandEntry[]): string {
   return sections([
-    ['EXAMPLES', commands.slice(0, 4).flatMap((command) => exampleLines(command).slice(0, 2))],
+    ['EXAMPLES', allCommands(commands.slice(0, 4)).flatMap((command) => exampleLines(command).slice(0, 2))],
     ['USAGE', ['edgeward COMMAND [OPTIONS]', 'edgeward COMMAND --help']],
     ['COMMANDS', columns(commands.map(({ name, summary }) => [name, summary]))],
     ['OPTIONS', columns(optionRows(globalOptions))],
@@ -13,7 +13,22 @@ export function programHelp(commands: readonly Command[]): string {
   ]);
 }
 
-export function commandHelp(command: Command): string {
+export function entryHelp(entry: CommandEntry): string {
+  return isFamily(entry) ? familyHelp(entry) : commandHelp(entry);
+}
+
+function familyHelp({ name, summary, about, commands }: Family): string {
+  return sections([
+    ['EXAMPLES', commands.flatMap((command) => exampleLines(command).slice(0, 2))],
+    ['USAGE', [`edgeward ${name} COMMAND [OPTIONS]`, `edgeward ${name} COMMAND --help`]],
+    ['', [summary, ...(about ?? [])].flatMap((paragraph) => wrap(paragraph, 96))],
+    ['COMMANDS', columns(commands.map((command) => [command.name.slice(name.length + 1), command.summary]))],
+    ['OPTIONS', columns(optionRows(globalOptions))],
+    ['EXIT CODES', exitLines(null)],
+  ]);
+}
+
+function commandHelp(command: Command): string {
   const { usage, about } = command.help;
   return sections([
     ['EXAMPLES', exampleLines(command)],

@@ -4,10 +4,10 @@
  */
 import type { EdgewardError } from '@edgeward/runtime';
 import { version } from '../version.ts';
-import type { Command, Context } from './command.ts';
+import type { CommandEntry, Context } from './command.ts';
 import { asksForJson, type CommandLine, readCommandLine } from './command-line.ts';
 import { codedError, type ExitCode, exitCodeOf } from './exit-codes.ts';
-import { commandHelp, programHelp } from './help.ts';
+import { entryHelp, programHelp } from './help.ts';
 import type { Output } from './output.ts';
 import { createPaint, jsonText, printable, printableLines, wantsColour } from './terminal-text.ts';
 import { usageError } from './usage-error.ts';
@@ -22,7 +22,7 @@ export interface Surroundings {
 
 type Run = Extract<CommandLine, { kind: 'run' }>;
 
-export async function runProgram(here: Surroundings, commands: readonly Command[]): Promise<ExitCode> {
+export async function runProgram(here: Surroundings, commands: readonly CommandEntry[]): Promise<ExitCode> {
   try {
     return await runLine(here, commands);
   } catch (thrown) {
@@ -32,7 +32,7 @@ export async function runProgram(here: Surroundings, commands: readonly Command[
   }
 }
 
-async function runLine(here: Surroundings, commands: readonly Command[]): Promise<ExitCode> {
+async function runLine(here: Surroundings, commands: readonly CommandEntry[]): Promise<ExitCode> {
   if (here.argv.length === 0) {
     await here.err.write(programHelp(commands));
     return 2;
@@ -40,7 +40,7 @@ async function runLine(here: Surroundings, commands: readonly Command[]): Promis
   const line = readCommandLine(here.argv, commands);
   if (line.kind === 'run') return await line.command.run(contextOf(here, line));
   if (line.kind === 'version') await printVersion(here);
-  else await here.out.write(line.command === null ? programHelp(commands) : commandHelp(line.command));
+  else await here.out.write(line.command === null ? programHelp(commands) : entryHelp(line.command));
   return 0;
 }
 
