@@ -48,7 +48,6 @@ proc ::tmm::on_start {count functions host} {
   variable hostname $host
   for {set unit 0} {$unit < $count} {incr unit} {::tmm::create_child $unit $functions}
   set ::tmm::count $count
-  ::tmm::send started
 }
 
 proc ::tmm::create_child {unit functions} {

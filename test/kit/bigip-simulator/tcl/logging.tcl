@@ -30,10 +30,7 @@ proc ::cmd::HSL::open {args} {
 proc ::cmd::HSL::send {handle data} {
   if {[lindex $handle 0] ne "hsl" || [llength $handle] != 3} {return -code error "bad HSL handle \"$handle\""}
   lassign $handle - kind path
-  if {[info exists ::tmm::full($kind,$path)]} {
-    ::tmm::send hsl-lost $kind $path
-    return 0
-  }
+  if {[info exists ::tmm::full($kind,$path)]} {return 0}
   ::tmm::send hsl $kind $path $data
   return 1
 }

@@ -24,4 +24,4 @@ proc ::tmm::serve {} {
   exit 0
 }
 
-proc ::tmm::on_ping {token} {::tmm::send pong $token}
+proc ::tmm::on_ping {} {::tmm::send pong}

@@ -4,8 +4,8 @@
  */
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { BoxConfig, Kind } from '../config/box-config.ts';
-import type { Engine } from './engine.ts';
 import { fileRecords, type GroupRecord, internalRecords } from './group-records.ts';
+import type { TclSession } from './tcl-session.ts';
 import { bytesOf, type Word } from './tcl-words.ts';
 
 /** A group as it is at one instant; null when there is none. */
@@ -28,25 +28,25 @@ export interface DataGroups {
 const PIECE_CHARS = 32_768;
 let numbers = 0;
 
-export function createDataGroups(engine: Engine): DataGroups {
+export function createDataGroups(session: TclSession): DataGroups {
   const loaded = new Map<string, readonly unknown[]>();
   return {
     async load({ name, content }) {
       if (content === null) {
-        if (loaded.delete(name)) engine.send('group_drop', bytesOf(name));
+        if (loaded.delete(name)) session.send('group_drop', bytesOf(name));
         return;
       }
       const before = loaded.get(name);
       if (before?.every((part, index) => part === content.identity[index])) return;
       loaded.set(name, content.identity);
       const number = ++numbers;
-      engine.send('group_begin', number, content.type);
+      session.send('group_begin', number, content.type);
       for (const piece of piecesOf(content.records())) {
-        engine.send('group_add', number, piece);
-        await engine.drained();
+        session.send('group_add', number, piece);
+        await session.drained();
         await breathe();
       }
-      engine.send('group_commit', number, bytesOf(name));
+      session.send('group_commit', number, bytesOf(name));
     },
   };
 }

@@ -5,8 +5,9 @@
 import type { Socket } from 'node:net';
 import type { Balancing } from './balancing.ts';
 import { type ByteReader, readerOf, write } from './byte-reader.ts';
-import type { Chain, EventSource, Facts } from './engine.ts';
+import type { Chain, EventSource } from './chain.ts';
 import { nothing, type Outcome, type Side, type Target } from './outcome.ts';
+import type { Facts } from './tcl-session.ts';
 import type { VirtualServer } from './virtual-server.ts';
 
 /** What all connections of a unit share. */

@@ -4,7 +4,7 @@
  */
 import { createSocket } from 'node:dgram';
 import { createServer, type Socket } from 'node:net';
-import type { Chain } from './engine.ts';
+import type { Chain } from './chain.ts';
 import type { Surroundings } from './flow.ts';
 import { serveTcp } from './tcp-service.ts';
 import { createUdpService } from './udp-service.ts';

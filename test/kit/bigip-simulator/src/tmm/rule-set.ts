@@ -1,9 +1,11 @@
 /** Rules and virtual servers, as the configuration has them, brought into an engine; what did not change stays. */
 import type { ConfigObject } from '../config/box-config.ts';
 import type { LoadedRule, LoadRule } from '../irule/loaded-rule.ts';
-import type { Chain, Engine, RuleVersion } from './engine.ts';
+import type { Chain } from './chain.ts';
+import type { Engine } from './engine.ts';
 import type { Service } from './listeners.ts';
 import type { RuleStats } from './rule-stats.ts';
+import type { RuleVersion } from './rule-version.ts';
 import type { VirtualServer } from './virtual-server.ts';
 
 export interface RuleSet {
@@ -14,7 +16,7 @@ export interface RuleSetOptions {
   engine: Engine;
   loadRule: LoadRule;
   stats: RuleStats;
-  onRefused(rule: string, message: string): void;
+  onRefused(message: string): void;
 }
 
 interface Loaded {
@@ -54,7 +56,7 @@ export function createRuleSet({ engine, loadRule, stats, onRefused }: RuleSetOpt
   const read = (fullPath: string, text: string): LoadedRule | null => {
     const loading = loadRule(fullPath, text, EVERY_NAME);
     if (loading.state === 'loaded') return loading.rule;
-    onRefused(fullPath, loading.message);
+    onRefused(loading.message);
     return null;
   };
   const attach = (virtual: VirtualServer): Chain | null => {

@@ -16,7 +16,8 @@ export interface RuleStats {
   /** The handlers that a rule has now; what was counted of those that stay is kept. */
   loaded(rule: LoadedRule): void;
   removed(rule: string): void;
-  count(stat: RuleStat, outcome: HandlerOutcome): void;
+  /** The handlers of an event, in order, as far as they ran. */
+  count(handlers: readonly RuleStat[], run: { handlers: number; outcome: HandlerOutcome }): void;
   of(rule: string, event: string, priority: number): RuleStat;
   list(): RuleStat[];
 }
@@ -39,10 +40,13 @@ export function createRuleStats(): RuleStats {
       for (const key of rules.get(fullPath)?.keys() ?? []) if (!known.has(key)) rules.get(fullPath)?.delete(key);
     },
     removed: (rule) => void rules.delete(rule),
-    count(stat, outcome) {
-      stat.executions++;
-      if (outcome === 'failed') stat.failures++;
-      if (outcome === 'aborted') stat.aborts++;
+    count(handlers, run) {
+      const ran = handlers.slice(0, run.handlers);
+      for (const stat of ran) stat.executions++;
+      const last = ran.at(-1);
+      if (last === undefined) return;
+      if (run.outcome === 'failed') last.failures++;
+      if (run.outcome === 'aborted') last.aborts++;
     },
     list: () => [...rules.values()].flatMap((stats) => [...stats.values()].map((stat) => ({ ...stat }))),
   };

@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { EdgewardError } from '@edgeward/runtime';
 
-const PARTS = 'wire child connection address class flow http table logging text digest'.split(' ');
+const PARTS = 'wire child connection address group class flow http-header http table logging text digest'.split(' ');
 const FOLDER = new URL('../../tcl/', import.meta.url);
 
 /** The full path of `name`, which is a path or a name on PATH. Throws EDW_ERR_TCLSH_NOT_FOUND. */

@@ -1,7 +1,7 @@
 /** A TCP connection from the handshake to its end. Nothing that happens on it is thrown at anybody. */
 import type { Socket } from 'node:net';
 import { type ByteReader, readerOf } from './byte-reader.ts';
-import type { Chain } from './engine.ts';
+import type { Chain } from './chain.ts';
 import { createFlow, type Flow, inRouteDomain, type Surroundings } from './flow.ts';
 import { serveHttp } from './http-flow.ts';
 import { type Preface, readPreface } from './preface.ts';

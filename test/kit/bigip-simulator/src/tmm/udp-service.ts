@@ -6,10 +6,11 @@
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
 import { type Member, memberAt } from './balancing.ts';
-import type { Chain, EventSource, Facts } from './engine.ts';
+import type { Chain, EventSource } from './chain.ts';
 import { inRouteDomain, type Surroundings } from './flow.ts';
 import { nothing, type Outcome, type Target } from './outcome.ts';
 import { type Preface, readPreface } from './preface.ts';
+import type { Facts } from './tcl-session.ts';
 import { endpoints } from './tcp-service.ts';
 import type { VirtualServer } from './virtual-server.ts';
 
