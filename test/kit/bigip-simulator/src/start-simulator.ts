@@ -7,6 +7,7 @@ import { createBoxConfig } from './config/create-box-config.ts';
 import { loadRule } from './irule/load-rule.ts';
 import { type Authority, createAuthority } from './rest/certificates.ts';
 import type { SimulatedUser, Simulator, SimulatorOptions } from './simulator.ts';
+import { startDataPlane } from './tmm/data-plane.ts';
 import { createUnit, type Unit } from './unit.ts';
 
 const administrator: SimulatedUser = { name: 'admin', password: 'admin', role: 'admin' };
@@ -73,6 +74,18 @@ async function startUnit(
     certificate: await authority.issue(hostname),
     rebootMs: options.rebootMs ?? 100,
     taskMs: options.syncDelayMs ?? 50,
-    startDataPlane: null,
+    startDataPlane:
+      options.dataPlane === false
+        ? null
+        : () =>
+            startDataPlane({
+              config,
+              loadRule,
+              tclsh: options.tclsh ?? 'tclsh',
+              tmms: options.tmms ?? 2,
+              preface: options.preface ?? false,
+              hostname,
+              logger,
+            }),
   });
 }

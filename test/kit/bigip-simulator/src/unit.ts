@@ -88,9 +88,11 @@ export async function createUnit(options: UnitOptions): Promise<Unit> {
 
   async function startTraffic(): Promise<void> {
     if (options.startDataPlane === null || closing) return;
-    dataPlane = await options.startDataPlane();
-    await dataPlane.setActive(active);
-    await dataPlane.settled();
+    const started = await options.startDataPlane();
+    if (closing) return started.close();
+    // Known before it is told, so that a failover in between reaches it too.
+    dataPlane = started;
+    await started.setActive(active);
   }
 
   async function stopTraffic(): Promise<void> {

@@ -3,7 +3,7 @@
  * properties, and beside each name that stands for another object a reference. Parts of an object are links until
  * `expandSubcollections` asks for them.
  */
-import type { ConfigObject, Kind } from '../config/box-config.ts';
+import type { ConfigObject } from '../config/box-config.ts';
 import type { KindDescription, Subcollection } from '../config/kinds.ts';
 import type { TmosVersion } from '../simulator.ts';
 import type { Json } from './answer.ts';
@@ -17,10 +17,12 @@ export interface ViewOptions {
   query?: string;
 }
 
-const linked: Record<Kind, Record<string, string>> = {
-  'ltm virtual': { pool: 'tm/ltm/pool', rules: 'tm/ltm/rule' },
-  'ltm data-group external': { externalFileName: 'tm/sys/file/data-group' },
-};
+/** Where the objects stand that a property names, by kind and property. */
+const linked = new Map([
+  ['ltm virtual pool', 'tm/ltm/pool'],
+  ['ltm virtual rules', 'tm/ltm/rule'],
+  ['ltm data-group external externalFileName', 'tm/sys/file/data-group'],
+]);
 
 export function linkTo(path: string, version: TmosVersion, query = ''): string {
   return `https://localhost/mgmt/${path}?${query === '' ? '' : `${query}&`}ver=${version}`;
@@ -34,20 +36,21 @@ export function segmentOf(fullPath: string): string {
 export function objectView(object: ConfigObject, description: KindDescription, options: ViewOptions): Json {
   const path = `${description.path}/${segmentOf(object.fullPath)}`;
   const parts = partsOf(description);
-  const view: Json = {
+  const entries: [string, unknown][] = [];
+  for (const [property, value] of Object.entries(object.properties)) {
+    if (parts.some((part) => part.property === property)) continue;
+    entries.push([property, value]);
+    const target = linked.get(`${description.kind} ${property}`);
+    if (target !== undefined) entries.push([`${property}Reference`, referenceTo(target, value, options.version)]);
+  }
+  for (const part of parts) entries.push([`${part.property}Reference`, partReference(object, path, part, options)]);
+  return {
     kind: description.state,
     ...placeOf(object.fullPath, description),
     generation: object.generation,
     selfLink: linkTo(path, options.version, options.query),
+    ...Object.fromEntries(entries),
   };
-  for (const [property, value] of Object.entries(object.properties)) {
-    if (parts.some((part) => part.property === property)) continue;
-    view[property] = value;
-    const target = linked[description.kind]?.[property];
-    if (target !== undefined) view[`${property}Reference`] = referenceTo(target, value, options.version);
-  }
-  for (const part of parts) view[`${part.property}Reference`] = partReference(object, path, part, options);
-  return view;
 }
 
 export function collectionView(description: KindDescription, items: Json[], options: ViewOptions): Json {

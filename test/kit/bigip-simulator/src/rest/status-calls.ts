@@ -14,7 +14,7 @@ const builds: Record<TmosVersion, { build: string; edition: string; date: string
 /** The answer to a GET of one of these, or null for another path. */
 export function answerStatus(call: Call, unit: RestUnit): Answer | null {
   const path = call.segments.join('/').replace(/\/stats$/, '');
-  const read = readings[path];
+  const read = Object.hasOwn(readings, path) ? readings[path] : undefined;
   return read === undefined || call.method !== 'GET' ? null : json(read(unit));
 }
 

@@ -35,10 +35,10 @@ export function createTasks(options: { clock: Clock; version: TmosVersion; taskM
   let lastId = 0;
 
   const view = (task: Task): Json => ({
+    ...task.body,
     _taskId: task.id,
     _taskState: task.state,
     _taskTimeInStateMs: 0,
-    ...task.body,
     kind: `tm:task:sys:config:${String(task.body.command)}state`,
     selfLink: linkTo(`${path}/${task.id}`, version),
   });
@@ -100,5 +100,5 @@ function finish(task: Task, run: (body: Json) => void): void {
 function resultOf(task: Task): Answer {
   if (task.state === 'FAILED') return boxFailure(400, task.result);
   if (task.state !== 'COMPLETED') return refuseBox(400, `The result of task ${task.id} is not there yet.`, 1);
-  return json({ _taskId: task.id, _taskState: task.state, ...task.body, kind: 'tm:task:sys:config:resultstate' });
+  return json({ ...task.body, _taskId: task.id, _taskState: task.state, kind: 'tm:task:sys:config:resultstate' });
 }
