@@ -18,13 +18,13 @@ export interface ClusterMember {
   setActive(active: boolean): Promise<void>;
 }
 
-export interface DeviceState {
+interface DeviceState {
   name: string;
   self: boolean;
   failoverState: 'active' | 'standby' | 'offline';
 }
 
-export interface GroupStats {
+interface GroupStats {
   device: string;
   commit: Commit;
   lastSync: Commit;
@@ -79,6 +79,7 @@ export function createCluster(options: ClusterOptions): Cluster {
   const first: Commit = { number: 1, originator: options.members[0]?.name ?? '', timeMs: clock.now() };
   let last = first.number;
   let active = 0;
+  let turn: Promise<void> = Promise.resolve();
   const places = options.members.map((member): Place => {
     const held = { commit: first, saved: first, agreed: first };
     return { member, ...held, lastSyncType: 'none', changed: new Map(), receiving: false, autoSync: false };
@@ -140,14 +141,25 @@ export function createCluster(options: ClusterOptions): Cluster {
         place.commit = place.saved;
         place.changed.clear();
       },
-      down: async () => {
-        if (active === index && peerOf(place)?.member.reachable() === true) await failover();
-      },
+      down: () =>
+        inTurn(async () => {
+          if (active === index) await giveAway();
+        }),
     })),
     failover,
   };
 
-  async function failover(): Promise<void> {
+  function failover(): Promise<void> {
+    return inTurn(giveAway);
+  }
+
+  /** Two at once would leave both units active, or none. */
+  function inTurn(step: () => Promise<void>): Promise<void> {
+    turn = turn.then(step, step);
+    return turn;
+  }
+
+  async function giveAway(): Promise<void> {
     const next = places.length - 1 - active;
     const [from, to] = [places[active], places[next]];
     if (from === to || from === undefined || to === undefined || !to.member.reachable()) return;

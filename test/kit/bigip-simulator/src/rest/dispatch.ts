@@ -8,6 +8,7 @@ import { answerObjects } from './object-calls.ts';
 import type { RestUnit } from './rest-unit.ts';
 import { mayUseFramework } from './roles.ts';
 import { answerStatus } from './status-calls.ts';
+import { busyAnswer } from './tasks.ts';
 import { answerTokens } from './token-calls.ts';
 
 export interface Dispatched {
@@ -46,7 +47,7 @@ async function answer(call: Call, user: SimulatedUser, unit: RestUnit): Promise<
     if (header(call, 'x-f5-rest-coordination-id') !== undefined && call.method !== 'GET') {
       return refuseRest(400, 'A transaction may not be changed inside a transaction.');
     }
-    return unit.transactions.answer(call);
+    return call.method === 'PATCH' && unit.tasks.busy() ? busyAnswer : unit.transactions.answer(call);
   }
   return (await answerCommand(call, user, unit)) ?? answerObjects(call, user, unit);
 }

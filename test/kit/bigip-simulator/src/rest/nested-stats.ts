@@ -1,7 +1,7 @@
 /** The shape of what is no configuration: `entries` with a URL for a key, `nestedStats` inside. */
 import type { TmosVersion } from '../simulator.ts';
 import type { Json } from './answer.ts';
-import { linkTo } from './object-view.ts';
+import { linkTo } from './links.ts';
 
 export type StatValue = string | number;
 

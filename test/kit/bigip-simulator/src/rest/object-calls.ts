@@ -3,7 +3,9 @@ import { notFound } from '../config/mcpd-errors.ts';
 import type { SimulatedUser } from '../simulator.ts';
 import { type Answer, type Json, json, refuseBox } from './answer.ts';
 import { type Call, header, refusePath } from './call.ts';
-import { collectionView, linkTo, objectView, partItems, partItemView, partView, segmentOf } from './object-view.ts';
+import { linkTo } from './links.ts';
+import { partItems, partItemView, partView } from './object-part.ts';
+import { collectionView, objectView, type ViewOptions } from './object-view.ts';
 import { filterPartition, pageOf, selected } from './page.ts';
 import { planWrite } from './planned-write.ts';
 import { type Resource, resourceAt } from './resource.ts';
@@ -36,12 +38,11 @@ function read(call: Call, resource: Resource, unit: RestUnit): Json {
   const object = unit.config.get(description.kind, fullPath);
   if (object === null) throw notFound(description.title, fullPath);
   if (resource.form === 'object') return selected(objectView(object, description, viewOptions(call, unit)), call.query);
-  const path = `${description.path}/${segmentOf(fullPath)}`;
-  if (resource.item === null) return partView(object, path, resource.part, unit.version);
+  if (resource.item === null) return partView(object, resource.part, unit);
   const name = resource.item.startsWith('/') ? resource.item : `/Common/${resource.item}`;
   const item = partItems(object, resource.part).find((other) => other.fullPath === name);
   if (item === undefined) throw notFound(`${description.title} ${resource.part.property}`, `${fullPath} ${name}`);
-  return partItemView(object, path, resource.part, item, unit.version);
+  return partItemView(object, resource.part, item, unit);
 }
 
 function readCollection(call: Call, { description }: Resource, unit: RestUnit): Json {
@@ -53,7 +54,7 @@ function readCollection(call: Call, { description }: Resource, unit: RestUnit): 
   const page = pageOf(objects, call.query, link);
   const options = viewOptions(call, unit);
   const items = page.items.map((object) => selected(objectView(object, description, options), call.query));
-  return { ...collectionView(description, items, { version: unit.version }), ...page.frame };
+  return { ...collectionView(description, items, unit.version), ...page.frame };
 }
 
 function readStats(resource: Extract<Resource, { form: 'stats' }>, unit: RestUnit): Json {
@@ -104,6 +105,6 @@ function answerModule(call: Call, unit: RestUnit): Answer | null {
   return json({ kind: `tm:${module}:${module}collectionstate`, selfLink, items });
 }
 
-function viewOptions(call: Call, unit: RestUnit): { version: RestUnit['version']; expand: boolean } {
-  return { version: unit.version, expand: call.query.get('expandSubcollections') === 'true' };
+function viewOptions(call: Call, { version, config }: RestUnit): ViewOptions {
+  return { version, config, expand: call.query.get('expandSubcollections') === 'true' };
 }

@@ -7,7 +7,8 @@ import { alreadyExists, notFound } from '../config/mcpd-errors.ts';
 import type { SimulatedUser } from '../simulator.ts';
 import { type Answer, empty, type Json, json, refuseBox } from './answer.ts';
 import { bodyOf, type Call } from './call.ts';
-import { objectView, partItems, partItemView, segmentOf } from './object-view.ts';
+import { partItems, partItemView } from './object-part.ts';
+import { objectView } from './object-view.ts';
 import type { Resource } from './resource.ts';
 import type { RestUnit } from './rest-unit.ts';
 import { mayWrite, partitionOf } from './roles.ts';
@@ -72,9 +73,8 @@ function planPart(call: Call, user: SimulatedUser, resource: Part, unit: RestUni
     },
     answer([object]) {
       if (call.method === 'DELETE' || object === null || object === undefined) return empty;
-      const path = `${resource.description.path}/${segmentOf(fullPath)}`;
       const item = partItems(object, part).find((other) => other.fullPath === name) ?? {};
-      return json(partItemView(object, path, part, item, unit.version));
+      return json(partItemView(object, part, item, unit));
     },
   };
 }
@@ -130,7 +130,7 @@ function withoutPath({ fullPath: _path, nameReference: _reference, ...item }: Js
 
 function shown(object: ConfigObject | null | undefined, resource: Resource, unit: RestUnit, query = ''): Answer {
   if (object === null || object === undefined) return empty;
-  return json(objectView(object, resource.description, { version: unit.version, query }));
+  return json(objectView(object, resource.description, { version: unit.version, config: unit.config, query }));
 }
 
 function partitionOfBody(body: Json): string {

@@ -9,10 +9,11 @@ import type { AddressInfo, Socket } from 'node:net';
 import { EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
 import type { FaultKind, SimulatedCall, TmosVersion } from '../simulator.ts';
 import { type Answer, restFailure } from './answer.ts';
+import { badRequest, writeAnswer } from './answer-writing.ts';
 import { type Call, segmentsOf } from './call.ts';
 import type { Dispatched } from './dispatch.ts';
-import { badRequestPage, notFoundPage, restartingPage, targetTooLongPage, timeoutPage } from './html-pages.ts';
-import { headersOf } from './response-headers.ts';
+import { notFoundPage, restartingPage, targetTooLongPage, timeoutPage } from './html-pages.ts';
+import { readBody } from './request-body.ts';
 import { busyAnswer } from './tasks.ts';
 
 /** What stands in the way of every call while a unit starts. */
@@ -41,7 +42,6 @@ export interface RestServer {
 }
 
 const maxTargetBytes = 8190;
-const maxDrainedBytes = 512 << 20;
 const maxCallsKept = 200_000;
 
 export async function startRestServer(options: RestServerOptions): Promise<RestServer> {
@@ -49,35 +49,11 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   const sockets = new Map<string, Socket>();
   let lastOperation = 1_000_000;
 
-  const server = createServer({
-    key: options.key,
-    cert: options.cert,
-    maxHeaderSize: 64 * 1024,
-    requestTimeout: 60_000,
-  });
-  server.maxConnections = 512;
-  server.on('connection', (socket: Socket) => {
-    const key = keyOf(socket);
-    sockets.set(key, socket);
-    socket.once('close', () => sockets.delete(key));
-  });
-  // A handshake or a request that is none ends its own connection, nothing else.
-  server.on('tlsClientError', (_error, socket) => socket.destroy());
-  server.on('clientError', (_error, socket) => {
-    if (socket.writable) socket.end(badRequest);
-    else socket.destroy();
-  });
-  server.on('checkContinue', (request, response) => {
-    response.writeContinue();
-    server.emit('request', request, response);
-  });
-  server.on('request', (request, response) => {
+  const server = openServer(options, sockets, (request, response) => {
     void serve(request, response).catch((thrown: unknown) => {
-      options.logger.error(
-        { event: 'simulator_failed', method: request.method, path: request.url, err: thrown },
-        messageOf(thrown),
-      );
-      cut(request);
+      const fields = { event: 'simulator_failed', method: request.method, path: request.url, err: thrown };
+      options.logger.error(fields, messageOf(thrown));
+      request.socket.destroy();
     });
   });
 
@@ -91,7 +67,7 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
     response.on('error', () => {});
     const fault = options.strike(request.method ?? '', request.url ?? '');
     if (fault === 'reset') return resetEarly(request);
-    const body = await read(request, options.maxBodyBytes());
+    const body = await readBody(request, options.maxBodyBytes());
     if (body.state === 'cut') return record(request, 0, body.bytes);
     const early = before(request, fault) ?? (body.state === 'too-large' ? tooLarge(options.maxBodyBytes()) : null);
     if (early !== null) return send(request, response, { answer: early, userName: null }, body.bytes);
@@ -144,23 +120,8 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
 
   function send(request: IncomingMessage, response: ServerResponse, done: Dispatched, bytes: number): void {
     record(request, done.answer.status, bytes);
-    const content = contentOf(done.answer, request.socket.remoteAddress ?? '');
-    for (const [name, value] of headersOf(done.answer, options.version, done.userName))
-      response.appendHeader(name, value);
-    if (done.answer.form === 'json' && done.answer.endsConnection === true) response.setHeader('Connection', 'close');
-    response.setHeader('Content-Length', Buffer.byteLength(content));
-    response.writeHead(done.answer.status);
-    response.end(request.method === 'HEAD' ? '' : content);
-  }
-
-  function contentOf(answer: Answer, referer: string): string {
-    if (answer.form === 'empty') return '';
-    if (answer.form === 'html') return answer.html;
-    if (answer.form === 'json') return JSON.stringify(answer.body);
     lastOperation += 1;
-    const { status, message, fields = {} } = answer;
-    const kind = ':resterrorresponse';
-    return JSON.stringify({ code: status, message, ...fields, referer, restOperationId: lastOperation, kind });
+    writeAnswer(response, done, { version: options.version, operation: lastOperation });
   }
 
   function reset(request: IncomingMessage): void {
@@ -185,34 +146,6 @@ export async function startRestServer(options: RestServerOptions): Promise<RestS
   };
 }
 
-const page = badRequestPage.form === 'html' ? badRequestPage.html : '';
-const badRequest = `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/html\r\nContent-Length: ${page.length}\r\n\r\n${page}`;
-
-type Body =
-  | { state: 'whole'; content: Buffer; bytes: number }
-  | { state: 'too-large' | 'cut'; content: Buffer; bytes: number };
-
-async function read(request: IncomingMessage, maxBytes: number): Promise<Body> {
-  const nothing = Buffer.alloc(0);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of request) {
-      const piece = Buffer.from(chunk);
-      bytes += piece.length;
-      // What is too large is read to its end and forgotten: a client that is still writing would not see the answer.
-      if (bytes > maxDrainedBytes) break;
-      if (bytes <= maxBytes) chunks.push(piece);
-      else chunks.length = 0;
-    }
-  } catch {
-    return { state: 'cut', content: nothing, bytes };
-  }
-  if (bytes > maxDrainedBytes) return { state: 'cut', content: nothing, bytes };
-  if (bytes > maxBytes) return { state: 'too-large', content: nothing, bytes };
-  return { state: 'whole', content: Buffer.concat(chunks), bytes };
-}
-
 function tooLarge(maxBytes: number): Answer {
   return restFailure(413, `The request body exceeds the maximum of ${maxBytes} bytes`);
 }
@@ -221,8 +154,29 @@ function closed(request: IncomingMessage): Promise<unknown[]> {
   return new Promise((resolve) => request.once('close', () => resolve([])));
 }
 
-function cut(request: IncomingMessage): void {
-  request.socket.destroy();
+type OnRequest = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** A handshake or a request that is none ends its own connection, nothing else. */
+function openServer(options: RestServerOptions, sockets: Map<string, Socket>, onRequest: OnRequest): Server {
+  const { key, cert } = options;
+  const server = createServer({ key, cert, maxHeaderSize: 64 * 1024, requestTimeout: 60_000 });
+  server.maxConnections = 512;
+  server.on('connection', (socket: Socket) => {
+    const name = keyOf(socket);
+    sockets.set(name, socket);
+    socket.once('close', () => sockets.delete(name));
+  });
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  server.on('clientError', (_error, socket) => {
+    if (socket.writable) socket.end(badRequest);
+    else socket.destroy();
+  });
+  server.on('checkContinue', (request, response) => {
+    response.writeContinue();
+    onRequest(request, response);
+  });
+  server.on('request', onRequest);
+  return server;
 }
 
 function keyOf(socket: { remoteAddress?: string | undefined; remotePort?: number | undefined }): string {

@@ -2,8 +2,8 @@
 import type { TmosVersion } from '../simulator.ts';
 import { type Answer, type Json, json } from './answer.ts';
 import type { Call } from './call.ts';
+import { linkTo, segmentOf } from './links.ts';
 import { entriesOf, nested, statsView } from './nested-stats.ts';
-import { linkTo, segmentOf } from './object-view.ts';
 import type { RestUnit } from './rest-unit.ts';
 
 const builds: Record<TmosVersion, { build: string; edition: string; date: string }> = {

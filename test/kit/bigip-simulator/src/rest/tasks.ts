@@ -6,7 +6,7 @@ import type { Clock } from '@edgeward/runtime';
 import type { TmosVersion } from '../simulator.ts';
 import { type Answer, answerOf, boxFailure, empty, type Json, json, refuseBox } from './answer.ts';
 import { bodyOf, type Call } from './call.ts';
-import { linkTo } from './object-view.ts';
+import { linkTo } from './links.ts';
 
 export interface Tasks {
   /** `run` is the command itself; it may throw what a call may. */

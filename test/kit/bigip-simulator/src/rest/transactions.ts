@@ -2,14 +2,15 @@
  * Transactions: writes that wait, invisible, until one PATCH applies all of them or none. One lives 120 seconds and is
  * then gone as if it had never been. What a command asks for is judged at the commit, in order.
  */
-import type { Clock } from '@edgeward/runtime';
+import { type Clock, messageOf } from '@edgeward/runtime';
 import type { BoxConfig, Change, ConfigObject } from '../config/box-config.ts';
 import { BoxError } from '../config/box-config.ts';
 import type { TmosVersion } from '../simulator.ts';
-import { type Answer, empty, type Json, json, refuseBox } from './answer.ts';
+import { type Answer, empty, json, refuseBox } from './answer.ts';
 import { bodyOf, type Call } from './call.ts';
-import { linkTo } from './object-view.ts';
+import { linkTo } from './links.ts';
 import type { PlannedWrite } from './planned-write.ts';
+import { type Command, commandView, type Transaction, transactionsView, transactionView } from './transaction-view.ts';
 
 export interface Transactions {
   /** A call that carries the header: kept for later, answered with the command that it has become. */
@@ -17,27 +18,6 @@ export interface Transactions {
   /** A call below /mgmt/tm/transaction. */
   answer(call: Call): Answer;
   clear(): void;
-}
-
-interface Command {
-  id: number;
-  evalOrder: number;
-  method: string;
-  uri: string;
-  body: unknown;
-  write: PlannedWrite;
-}
-
-interface Transaction {
-  id: number;
-  endsMs: number;
-  state: 'STARTED' | 'VALIDATING' | 'COMPLETED' | 'FAILED';
-  validateOnly: boolean;
-  asyncExecution: boolean;
-  timeoutSeconds: number;
-  failureReason: string;
-  lastCommand: number;
-  commands: Command[];
 }
 
 const timeoutS = 120;
@@ -49,13 +29,17 @@ export function createTransactions(options: { config: BoxConfig; clock: Clock; v
   const transactions = new Map<string, Transaction>();
   let lastId = 0;
 
-  function find(id: string): Transaction {
+  function sweep(): void {
     for (const [key, other] of transactions) if (other.endsMs <= clock.now()) transactions.delete(key);
+  }
+
+  function find(id: string): Transaction {
+    sweep();
     return transactions.get(id) ?? refuseBox(404, `Found invalid transaction id ${id}. transaction not found`, 1);
   }
 
   function create(call: Call): Answer {
-    for (const [key, other] of transactions) if (other.endsMs <= clock.now()) transactions.delete(key);
+    sweep();
     if (transactions.size >= maxTransactions) refuseBox(503, 'There are too many open transactions.', 1);
     const body = bodyOf(call);
     lastId = Math.max(lastId + 1, clock.now() * 1000);
@@ -112,8 +96,8 @@ export function createTransactions(options: { config: BoxConfig; clock: Clock; v
       transaction.state = 'COMPLETED';
     } catch (thrown) {
       transaction.state = 'FAILED';
+      transaction.failureReason = messageOf(thrown);
       if (!(thrown instanceof BoxError)) throw thrown;
-      transaction.failureReason = thrown.message;
       refuseBox(thrown.status, `transaction failed:${thrown.message}`, 2);
     }
   }
@@ -144,7 +128,7 @@ export function createTransactions(options: { config: BoxConfig; clock: Clock; v
         if (call.method === 'POST') return create(call);
         if (call.method !== 'GET') return unsupported();
         return json(
-          listView(
+          transactionsView(
             [...transactions.values()].map((each) => transactionView(each, version)),
             version,
           ),
@@ -202,36 +186,4 @@ function answerCommands(
 
 function unsupported(): never {
   return refuseBox(405, 'Operation is not supported on component /transaction.', 1);
-}
-
-function listView(items: Json[], version: TmosVersion): Json {
-  const frame = { kind: 'tm:transactioncollectionstate', selfLink: linkTo('tm/transaction', version) };
-  return items.length === 0 ? frame : { ...frame, items };
-}
-
-function transactionView(transaction: Transaction, version: TmosVersion): Json {
-  return {
-    transId: transaction.id,
-    state: transaction.state,
-    timeoutSeconds: transaction.timeoutSeconds,
-    asyncExecution: transaction.asyncExecution,
-    validateOnly: transaction.validateOnly,
-    executionTimeout: 300,
-    executionTime: 0,
-    failureReason: transaction.failureReason,
-    kind: 'tm:transactionstate',
-    selfLink: linkTo(`tm/transaction/${transaction.id}`, version),
-  };
-}
-
-function commandView(transaction: Transaction, command: Command, version: TmosVersion): Json {
-  return {
-    method: command.method,
-    uri: command.uri,
-    body: command.body,
-    evalOrder: command.evalOrder,
-    commandId: command.id,
-    kind: 'tm:transaction:commandsstate',
-    selfLink: linkTo(`tm/transaction/${transaction.id}/commands/${command.id}`, version),
-  };
 }

@@ -165,6 +165,17 @@ t.test(
     });
     const profiles = await admin.call('GET', '/mgmt/tm/ltm/virtual/~Common~v/profiles');
     t.match(profiles.body, { items: [{ fullPath: '/Common/http', context: 'all' }, { fullPath: '/Common/tcp' }] });
+    t.match(
+      profiles.text,
+      '"nameReference":{"link":"https://localhost/mgmt/tm/ltm/profile/http/~Common~http?ver=17.1.2"}',
+    );
+    const whole = await admin.call('GET', '/mgmt/tm/ltm/virtual/~Common~v?expandSubcollections=true');
+    const sentBack = await admin.call('PUT', '/mgmt/tm/ltm/virtual/~Common~v', {
+      body: { ...body, profiles: profiles.body.items },
+    });
+    t.equal(sentBack.status, 200, 'what was read can be sent back');
+    const after = await admin.call('GET', '/mgmt/tm/ltm/virtual/~Common~v?expandSubcollections=true');
+    t.strictSame(withoutGeneration(after), withoutGeneration(whole));
     const refused = await admin.call('DELETE', '/mgmt/tm/ltm/rule/~Common~one');
     t.equal(refused.status, 400);
     t.match(
@@ -204,4 +215,8 @@ t.test('a path that no BIG-IP has is refused, whoever asks', async (t) => {
 
 function namesOf(answer: Response): unknown[] {
   return Array.isArray(answer.body.items) ? answer.body.items : [];
+}
+
+function withoutGeneration(answer: Response): unknown {
+  return JSON.parse(answer.text.replaceAll(/"generation":\d+/g, '"generation":0'));
 }

@@ -233,3 +233,13 @@ t.test('a sync that meets a unit which is down does nothing', async (t) => {
   t.equal(await statusAt(a), 'yellow Changes Pending');
   t.equal((await stage.b.call('GET', `${pools}/~Common~p`)).status, 404);
 });
+
+t.test('failovers that are asked for at once follow one another', async (t) => {
+  const { a, b, simulator } = await setPair(t);
+  await Promise.all([simulator.failover(), simulator.failover(), simulator.failover()]);
+  const roles = await Promise.all([a, b].map((client) => client.call('GET', '/mgmt/tm/cm/failover-status')));
+  t.strictSame(
+    roles.map((answer) => statOf(answer, 'status')),
+    ['STANDBY', 'ACTIVE'],
+  );
+});
