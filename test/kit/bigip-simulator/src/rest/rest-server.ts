@@ -161,6 +161,8 @@ function openServer(options: RestServerOptions, sockets: Map<string, Socket>, on
   const { key, cert } = options;
   const server = createServer({ key, cert, maxHeaderSize: 64 * 1024, requestTimeout: 60_000 });
   server.maxConnections = 512;
+  // A connection that ends just when a slow client uses it again would look like a fault that nobody injected.
+  server.keepAliveTimeout = 120_000;
   server.on('connection', (socket: Socket) => {
     const name = keyOf(socket);
     sockets.set(name, socket);
