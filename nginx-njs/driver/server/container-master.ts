@@ -9,6 +9,7 @@ import type { Master } from './master.ts';
 import { type Worker, workersAmong } from './workers.ts';
 
 const callTimeoutMs = 10_000;
+const removalPollMs = 100;
 
 export function containerMaster(child: ChildProcess, container: string): Master {
   const gone = new Promise<void>((resolve) => {
@@ -18,9 +19,9 @@ export function containerMaster(child: ChildProcess, container: string): Master 
   return {
     workers: () => containerWorkers(container),
     async signal(signal) {
+      await docker(['kill', '--signal', signal, container]);
       // A container that does not run yet can't be signalled, but it ends as soon as it finds stdin closed.
       if (signal === 'SIGKILL') child.stdin?.end();
-      await docker(['kill', '--signal', signal, container]);
     },
     ended: (waitMs) => {
       const timer = new AbortController();
@@ -30,8 +31,14 @@ export function containerMaster(child: ChildProcess, container: string): Master 
     async clear() {
       // Docker removes a container that ended. One whose client was killed may still run, or may never have started.
       await docker(['rm', '--force', container]);
+      // Where Docker is removing it already, that call is refused, and the end of the removal not waited for.
+      for (let attempt = 0; attempt < 50 && (await isThere(container)); attempt++) await sleep(removalPollMs);
     },
   };
+}
+
+async function isThere(container: string): Promise<boolean> {
+  return (await docker(['container', 'inspect', '--format', '{{.Id}}', container])).code === 0;
 }
 
 /** The first line of `docker top` names the columns; which there are is up to the `ps` of Docker's host. */

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { lastWords, type ProgramRun, runProgram } from '@edgeward/debian-packages';
 import type { Installed } from './installed.ts';
 
-const baseImage = 'debian:trixie-slim';
+export const baseImage: string = 'debian:trixie-slim';
 
 const dockerfile = `FROM ${baseImage}
 RUN apt-get update \\
@@ -15,7 +15,7 @@ RUN apt-get update \\
 `;
 
 /** Another recipe is another image. */
-export const image: string = `edgeward-nginx:${createHash('sha256').update(dockerfile).digest('hex').slice(0, 12)}`;
+export const dockerImage: string = `edgeward-nginx:${createHash('sha256').update(dockerfile).digest('hex').slice(0, 12)}`;
 
 const answerTimeoutMs = 10_000;
 const buildTimeoutMs = 600_000;
@@ -25,12 +25,12 @@ const proxies = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_P
 export async function dockerNginx(onProgress: (message: string) => void): Promise<Installed> {
   const version = await docker(['version', '--format', '{{.Server.Version}}']);
   if (version.code !== 0) return { state: 'unfit', reason: withoutDocker(version) };
-  const there = await docker(['image', 'inspect', '--format', '{{.Id}}', image]);
+  const there = await docker(['image', 'inspect', '--format', '{{.Id}}', dockerImage]);
   const failure = there.code === 0 ? null : await build(onProgress);
-  if (failure !== null) return { state: 'unfit', reason: `building ${image} in Docker: ${failure}` };
+  if (failure !== null) return { state: 'unfit', reason: `building ${dockerImage} in Docker: ${failure}` };
   return {
     state: 'found',
-    candidate: { command: ['nginx'], modulesDir: '/usr/lib/nginx/modules', image },
+    candidate: { command: ['nginx'], modulesDir: '/usr/lib/nginx/modules', image: dockerImage },
   };
 }
 
@@ -43,10 +43,10 @@ function withoutDocker(run: ProgramRun): string {
 }
 
 async function build(onProgress: (message: string) => void): Promise<string | null> {
-  onProgress(`building the image ${image} in Docker (NGINX 1.26 with njs 0.8.9 of Debian 13, 80 MB)`);
+  onProgress(`building the image ${dockerImage} in Docker (NGINX 1.26 with njs 0.8.9 of Debian 13, 80 MB)`);
   // Named without a value, so that it is taken from the environment; the host's network reaches a proxy on loopback too.
   const passed = proxies.filter((name) => process.env[name]).flatMap((name) => ['--build-arg', name]);
-  const words = ['build', '--network', 'host', '--force-rm', '--tag', image, ...passed, '-'];
+  const words = ['build', '--network', 'host', '--force-rm', '--tag', dockerImage, ...passed, '-'];
   const run = await runProgram('docker', words, { timeoutMs: buildTimeoutMs, input: dockerfile });
   if (run.code === 0) return null;
   return /\bE: .+/.exec(`${run.stdout}\n${run.stderr}`)?.[0] ?? lastWords(run);

@@ -2,7 +2,7 @@
  * Reads what NGINX says when it refuses. Its own words are the best message there is; this picks them out of the rest.
  */
 
-/** The `[emerg]` and `[alert]` lines without their time stamps, and Docker's own, first reason first; else the last line; else null. */
+/** The `[emerg]`, `[alert]` and Docker's lines without time stamps, first reason first; else the last line; else null. */
 export function emergencyOf(stderr: string): string | null {
   const lines = stderr
     .split('\n')

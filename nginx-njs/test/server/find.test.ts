@@ -104,6 +104,20 @@ t.test('a mirror that can not be reached is named, and nothing is left behind', 
   t.strictSame(await readdir(cacheDir), []);
 });
 
+t.test('where neither packages nor Docker can be had, both reasons are named', { skip: hidden }, async (t) => {
+  const folder = t.testdir({ file: 'x' });
+  const before = process.env.PATH;
+  t.teardown(() => {
+    process.env.PATH = before;
+  });
+  process.env.PATH = folder;
+  const find = () => findNginx({ cacheDir: join(folder, 'file'), searchPath: '' });
+  await t.rejects(find(), { code: /EDW_ERR_NGINX_/, message: /; there is no docker command$/, mend: /njs/ });
+  await writeFile(join(folder, 'docker'), '#!/bin/sh\necho "is the daemon running?" >&2; exit 1\n');
+  await chmod(join(folder, 'docker'), 0o755);
+  await t.rejects(find(), { code: /EDW_ERR_NGINX_/, message: /; Docker does not answer: is the daemon running\?$/ });
+});
+
 const asked = process.env.EDGEWARD_TEST_FETCH === '1' || process.env.CI !== undefined;
 const network = asked ? false : 'downloads 40 MB: set EDGEWARD_TEST_FETCH=1, or CI';
 
