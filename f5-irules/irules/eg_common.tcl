@@ -47,6 +47,82 @@ proc eg_outcome { who transport port } {
     return [list port-not-allowed ""]
 }
 
+# A peer as its policy knows it: IPv4-mapped IPv6 is the IPv4 address, in the same route domain.
+proc eg_folded { peer } {
+    if { ![string match -nocase ::ffff:*.* $peer] } {
+        return $peer
+    }
+    set domain [string first % $peer]
+    if { $domain < 0 } {
+        return [call eg_address $peer]
+    }
+    return [call eg_address [string range $peer 0 [expr { $domain - 1 }]]][string range $peer $domain end]
+}
+
+# Text as an address that a data group can be asked for, or "" when it is none.
+proc eg_address { text } {
+    set text [string tolower [string trim $text " \t\r\n"]]
+    if { [string first : $text] < 0 } {
+        return [call eg_ipv4 $text]
+    }
+    if { [string first . $text] >= 0 } {
+        set colon [string last : $text]
+        set embedded [call eg_ipv4 [string range $text [expr { $colon + 1 }] end]]
+        if { $embedded eq "" } {
+            return ""
+        }
+        foreach { a b c d } [split $embedded .] { break }
+        set text [string range $text 0 $colon][format %x%02x:%x%02x $a $b $c $d]
+    }
+    set gap [string first :: $text]
+    if { $gap < 0 } {
+        set groups [split $text :]
+        if { [llength $groups] != 8 } {
+            return ""
+        }
+    } else {
+        set head [split [string range $text 0 [expr { $gap - 1 }]] :]
+        set tail [split [string range $text [expr { $gap + 2 }] end] :]
+        set missing [expr { 8 - [llength $head] - [llength $tail] }]
+        if { $missing < 1 } {
+            return ""
+        }
+        set groups $head
+        for { set i 0 } { $i < $missing } { incr i } {
+            lappend groups 0
+        }
+        foreach group $tail {
+            lappend groups $group
+        }
+    }
+    set out [list]
+    foreach group $groups {
+        if { ![regexp -- {^[0-9a-f]{1,4}$} $group] } {
+            return ""
+        }
+        scan $group %x number
+        lappend out [format %x $number]
+    }
+    # IPv4-mapped IPv6 is the IPv4 address (RFC 4291, 2.5.5.2).
+    set out [join $out :]
+    if { [string match 0:0:0:0:0:ffff:* $out] } {
+        scan $out 0:0:0:0:0:ffff:%x:%x high low
+        return [expr { $high >> 8 }].[expr { $high & 255 }].[expr { $low >> 8 }].[expr { $low & 255 }]
+    }
+    return $out
+}
+
+proc eg_ipv4 { text } {
+    set octet {(0|[1-9][0-9]{0,2})}
+    if { ![regexp -- "^$octet\\.$octet\\.$octet\\.$octet\$" $text all a b c d] } {
+        return ""
+    }
+    if { $a > 255 || $b > 255 || $c > 255 || $d > 255 } {
+        return ""
+    }
+    return $text
+}
+
 # Sends a denial to the collector, and answers its reference. Traffic never waits for it, and what was not sent is counted:
 # at most 200 a second and TMM, so that a flood costs the collector no more than that.
 proc eg_record { verdict reason rule revision object source peer peer_port port method target host } {

@@ -19,7 +19,7 @@ when CLIENT_ACCEPTED priority 10 {
     set eg_who ""
     set eg_told ""
     if { [catch {
-        set eg_peer [IP::client_addr]
+        set eg_peer [call eg_folded [IP::client_addr]]
         if { [IP::protocol] == 17 } {
             set eg_transport udp
             set eg_port [UDP::local_port]

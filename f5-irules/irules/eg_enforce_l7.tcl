@@ -17,7 +17,7 @@ when HTTP_REQUEST priority 10 {
         set eg_before $eg_entry
     }
     if { [catch {
-        set eg_peer [IP::client_addr]
+        set eg_peer [call eg_folded [IP::client_addr]]
         set eg_client $eg_peer
         set eg_port [TCP::local_port]
         set eg_peer_port [TCP::client_port]
@@ -127,7 +127,7 @@ when HTTP_REQUEST priority 10 {
 }
 
 # A request in the one form that rules are compared with: a list of path and host, or "" when it can't be brought into it
-# without guessing. The path is decoded once and written with %XX for every byte beyond A-Z a-z 0-9 . _ ~ / -
+# without guessing. Both are written with %XX for what is not A-Z a-z 0-9 . _ ~ / - and the path is decoded once.
 proc eg_request { method target hosts } {
     if { $method eq "CONNECT" } {
         return ""
@@ -159,7 +159,7 @@ proc eg_request { method target hosts } {
     if { $path eq "" } {
         return ""
     }
-    return [list $path $host]
+    return [list $path [string map $static::eg_escapes $host]]
 }
 
 # Lower case (of ASCII alone), without port and final dot.
@@ -280,68 +280,4 @@ proc eg_matching { alternatives method path host } {
         return [list denied-by-rule $rule]
     }
     return [list request-not-allowed ""]
-}
-
-# An entry of X-Forwarded-For as an address that a data group can be asked for, or "" when it is none.
-proc eg_address { text } {
-    set text [string tolower [string trim $text " \t\r\n"]]
-    if { [string first : $text] < 0 } {
-        return [call eg_ipv4 $text]
-    }
-    if { [string first . $text] >= 0 } {
-        set colon [string last : $text]
-        set embedded [call eg_ipv4 [string range $text [expr { $colon + 1 }] end]]
-        if { $embedded eq "" } {
-            return ""
-        }
-        foreach { a b c d } [split $embedded .] { break }
-        set text [string range $text 0 $colon][format %x%02x:%x%02x $a $b $c $d]
-    }
-    set gap [string first :: $text]
-    if { $gap < 0 } {
-        set groups [split $text :]
-        if { [llength $groups] != 8 } {
-            return ""
-        }
-    } else {
-        set head [split [string range $text 0 [expr { $gap - 1 }]] :]
-        set tail [split [string range $text [expr { $gap + 2 }] end] :]
-        set missing [expr { 8 - [llength $head] - [llength $tail] }]
-        if { $missing < 1 } {
-            return ""
-        }
-        set groups $head
-        for { set i 0 } { $i < $missing } { incr i } {
-            lappend groups 0
-        }
-        foreach group $tail {
-            lappend groups $group
-        }
-    }
-    set out [list]
-    foreach group $groups {
-        if { ![regexp -- {^[0-9a-f]{1,4}$} $group] } {
-            return ""
-        }
-        scan $group %x number
-        lappend out [format %x $number]
-    }
-    # IPv4-mapped IPv6 is the IPv4 address (RFC 4291, 2.5.5.2).
-    set out [join $out :]
-    if { [string match 0:0:0:0:0:ffff:* $out] } {
-        scan $out 0:0:0:0:0:ffff:%x:%x high low
-        return [expr { $high >> 8 }].[expr { $high & 255 }].[expr { $low >> 8 }].[expr { $low & 255 }]
-    }
-    return $out
-}
-
-proc eg_ipv4 { text } {
-    set octet {(0|[1-9][0-9]{0,2})}
-    if { ![regexp -- "^$octet\\.$octet\\.$octet\\.$octet\$" $text all a b c d] } {
-        return ""
-    }
-    if { $a > 255 || $b > 255 || $c > 255 || $d > 255 } {
-        return ""
-    }
-    return $text
 }

@@ -9,6 +9,9 @@ import { startProcs, withoutTclsh } from './fixtures/tclsh-procs.ts';
 /** UTF-8 bytes, one character each. */
 const bytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
 
+/** A host keeps what is beyond ASCII: no policy has such a host. */
+const plainAscii = (text: string): string => bytes(text.replace(/[\x20-\x7e]+/g, (ascii) => plainWord(ascii)));
+
 const tclList = (words: string[]): string => words.map((word) => `{${word}}`).join(' ');
 
 /** Pieces that tricks are made of. */
@@ -102,7 +105,7 @@ t.test('a request has the plain form that the core gives it', { skip: withoutTcl
         const wanted = plainRequest(method, target, hosts);
         const found = await procs.call('eg_request', method, bytes(target), tclList(hosts.map(bytes)));
         if (wanted !== null) judged += 1;
-        const expected = wanted === null ? ['', ''] : [plainWord(wanted.path), bytes(wanted.host ?? '')];
+        const expected = wanted === null ? ['', ''] : [plainWord(wanted.path), plainAscii(wanted.host ?? '')];
         const normal = [await procs.call('lindex', found, '0'), await procs.call('lindex', found, '1')];
         if (String(normal) !== String(expected))
           throw new Error(`${method} ${target} ${hosts}: ${normal}, wanted ${expected}`);
