@@ -1,4 +1,5 @@
 /** Every command, in the order of `edgeward --help`. */
+import { bigip } from './bigip/bigip.ts';
 import { demo } from './demo/demo.ts';
 import type { CommandEntry } from './frame/command.ts';
 import { nginx } from './nginx-snippets.ts';
@@ -24,4 +25,5 @@ export const commands: readonly CommandEntry[] = [
   why,
   accept,
   nginx,
+  bigip,
 ];

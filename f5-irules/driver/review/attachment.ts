@@ -87,7 +87,9 @@ async function changesFor(task: AttachmentTask, unit: Unit): Promise<RulesChange
 
 function detachment({ fullPath, rules }: VirtualFacts, entry: MapEntry | null): RulesChange {
   const after = withOwnRules(rules, []);
-  const warnings = entry?.mode === 'enforce' ? ['it is enforced now: without the rules everything passes'] : [];
+  const isDue = !isDeepStrictEqual(rules, after);
+  const warnings =
+    isDue && entry?.mode === 'enforce' ? ['it is enforced now: without the rules everything passes'] : [];
   return { virtual: fullPath, before: rules, after, mode: entry?.mode ?? null, warnings };
 }
 
@@ -110,13 +112,9 @@ async function attachment(
     if (entry === null) throw noEntry(task, fullPath);
   }
   const names = own.map((rule) => rule.fullPath);
-  return {
-    virtual: fullPath,
-    before: facts.rules,
-    after: withOwnRules(facts.rules, names),
-    mode: entry?.mode ?? null,
-    warnings: warningsOf(facts, entry),
-  };
+  const [before, after] = [facts.rules, withOwnRules(facts.rules, names)];
+  const warnings = isDeepStrictEqual(before, after) ? [] : warningsOf(facts, entry);
+  return { virtual: fullPath, before, after, mode: entry?.mode ?? null, warnings };
 }
 
 function warningsOf({ enabled, policies }: VirtualFacts, entry: MapEntry | null): string[] {

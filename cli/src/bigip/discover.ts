@@ -1,0 +1,91 @@
+/** `edgeward bigip discover`: virtual servers of a box as documents for a policy directory. Sends GETs only. */
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { EdgewardError, messageOf, writeDurably } from '@edgeward/runtime';
+import type { Command, Context } from '../frame/command.ts';
+import type { ExitCode } from '../frame/exit-codes.ts';
+import { counted } from '../frame/terminal-text.ts';
+import { bigipOptions, configuredBigip } from './bigip-options.ts';
+import { readPointPolicy } from './point-policy.ts';
+import { reviewing } from './reviewing.ts';
+import { documentsText, namedVirtuals } from './virtual-server-documents.ts';
+
+export const discover: Command = {
+  name: 'bigip discover',
+  summary: 'Write VirtualServer documents for what a BIG-IP has.',
+  help: {
+    examples: [
+      { line: 'edgeward bigip discover --point bigip-1', says: 'Virtual servers that no policy binds yet, as YAML.' },
+      {
+        line: 'edgeward bigip discover --point bigip-1 --out policies/bigip-1.yaml',
+        says: 'Into a new file of the policy directory; fill in the labels there.',
+      },
+    ],
+    usage: ['--point NAME [--out FILE] [--all] [--config FILE] [--json]'],
+    about: [
+      'Each document gets mode observe, and no label: those are for you to give. What can not be protected stands in comments, with the reason. A file that exists is never replaced.',
+      'JSON: {point, unit, url, virtuals: [{fullPath, name, object: {ports, protocol} or null, bound, enabled, attached, remarks}], file}.',
+    ],
+    exits: { 2: 'the command line is wrong, or FILE can not be written', 3: 'the policy has errors' },
+  },
+  args: [],
+  options: {
+    ...bigipOptions,
+    out: { type: 'string', value: 'FILE', says: 'Where to write; stdout without it.' },
+    all: { type: 'boolean', says: 'Those that the policy binds already, too.' },
+  },
+  run: runDiscover,
+};
+
+async function runDiscover(context: Context): Promise<ExitCode> {
+  const { config, bigip } = await configuredBigip(context);
+  const own = await readPointPolicy(context, config, bigip.name);
+  if (own === null) return 3;
+  const out = context.text('out') ?? '-';
+  if (out !== '-') await refuseExisting(out);
+  const bound = new Map(own.policy.objects.map(({ bind, name }) => [bind, name]));
+  const without = new Set(context.flag('all') ? [] : bound.keys());
+  let says = `reading ${bigip.name}`;
+  const found = await reviewing(
+    context,
+    bigip,
+    () => says,
+    (review) =>
+      review.discover(without, (done, all) => {
+        says = `reading virtual server ${done + 1} of ${all}`;
+      }),
+  );
+  const { model } = own.reading.resolution;
+  const taken = [...model.workloads, ...model.virtualServers].map(({ value }) => value.name);
+  const virtuals = namedVirtuals(found.virtuals, bound, taken);
+  const text = documentsText({ ...found, virtuals, left: without.size });
+  if (out !== '-') await writeNew(out, text);
+  if (context.json) await context.printJson({ ...found, virtuals, file: out === '-' ? null : out });
+  else if (out === '-') await context.out.write(text);
+  else
+    await context.out.write(
+      `wrote ${counted(virtuals.filter((it) => it.object !== null).length, 'document')} to ${out}\n`,
+    );
+  return 0;
+}
+
+/** Before the box is asked, and not again after: nobody waits for a box to be told of a file. */
+async function refuseExisting(file: string): Promise<void> {
+  const isThere = await access(file, constants.F_OK).then(
+    () => true,
+    () => false,
+  );
+  if (!isThere) return;
+  throw new EdgewardError('EDW_ERR_OUT_FILE', `writing ${file}: it exists already`, {
+    mend: 'Name a new file: labels that were filled in there would be lost.',
+  });
+}
+
+async function writeNew(file: string, text: string): Promise<void> {
+  await writeDurably(file, text, { mode: 0o644 }).catch((cause: unknown) => {
+    throw new EdgewardError('EDW_ERR_OUT_FILE', messageOf(cause), {
+      mend: 'Name a file in a folder that exists and that you may write in.',
+      cause,
+    });
+  });
+}
