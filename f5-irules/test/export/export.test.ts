@@ -248,8 +248,14 @@ t.test('a number that the box has already is not given to another policy', async
   const box = await startBox(t);
   await box.point().apply({ ...policyA, revision: 5 });
   const boxes = [box.admin()];
-  t.equal(await codeOf(() => planExport({ policy: policyB, revision: 4, boxes, nowMs: NOW })), 'EDW_ERR_EXPORT_REVISION');
-  t.equal(await codeOf(() => planExport({ policy: policyB, revision: 5, boxes, nowMs: NOW })), 'EDW_ERR_EXPORT_REVISION');
+  t.equal(
+    await codeOf(() => planExport({ policy: policyB, revision: 4, boxes, nowMs: NOW })),
+    'EDW_ERR_EXPORT_REVISION',
+  );
+  t.equal(
+    await codeOf(() => planExport({ policy: policyB, revision: 5, boxes, nowMs: NOW })),
+    'EDW_ERR_EXPORT_REVISION',
+  );
   t.equal((await planExport({ policy: policyA, revision: 5, boxes, nowMs: NOW })).revision, 5, 'the same policy may');
   t.equal((await planExport({ policy: policyB, revision: 6, boxes, nowMs: NOW })).revision, 6);
 });
