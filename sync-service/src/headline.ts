@@ -4,7 +4,7 @@ import type { PointReport } from './status-api.ts';
 /** The first line of `edgeward status`: whether anything is enforced, and if not, what to do. */
 export function headlineOf(policy: Pick<PolicyStatus, 'state' | 'errors' | 'held'>, points: PointReport[]): string {
   if (points.length === 0)
-    return 'NOT ENFORCING: no point is configured; name your NGINX under `points` in edgeward.yaml.';
+    return 'NOT ENFORCING: no point is configured; name your NGINX under `points`, your BIG-IP under `bigips` in edgeward.yaml.';
   if (policy.state === 'none') {
     const first = policy.errors[0];
     const cause = first === undefined ? 'no policy was read yet' : `${first.file}:${first.line}: ${first.message}`;
@@ -20,6 +20,8 @@ export function headlineOf(policy: Pick<PolicyStatus, 'state' | 'errors' | 'held
   if (sum('observe') > 0) parts.push(`OBSERVING ${count(sum('observe'))}`);
   if (sum('off') > 0) parts.push(`${count(sum('off'))} off`);
   if (away.length > 0) parts.push(`NOT ENFORCING at ${away.join(', ')}`);
+  const unprotected = holding.flatMap((point) => point.unprotected);
+  if (unprotected.length > 0) parts.push(`NOT PROTECTED: ${unprotected.join(', ')}`);
   const unreachable = holding.filter((point) => point.state === 'unreachable').map((point) => point.point);
   if (unreachable.length > 0) parts.push(`UNREACHABLE: ${unreachable.join(', ')} (keeps what it had)`);
   if (policy.held !== null) parts.push('a revision is HELD');

@@ -1,9 +1,15 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type Collector, createCollector, type LogStatus } from '@edgeward/audit-collector';
-import { createReconciler, type PointStatus, type Reconciler } from '@edgeward/enforcement-point';
-import { createNginxPoint, type NginxPoint, type VerdictCounts } from '@edgeward/nginx-njs';
-import type { CompiledPolicy, Mode } from '@edgeward/policy';
+import {
+  type Collector,
+  createCollector,
+  type ListenerStatus,
+  type LogStatus,
+  type SyslogListener,
+} from '@edgeward/audit-collector';
+import type { Hazard, HazardCode } from '@edgeward/f5-irules';
+import type { VerdictCounts } from '@edgeward/nginx-njs';
+import type { Mode } from '@edgeward/policy';
 import { openPolicyCache } from '@edgeward/policy-cache';
 import {
   createMetrics,
@@ -16,15 +22,16 @@ import {
   stateWriteError,
   systemClock,
 } from '@edgeward/runtime';
-import type { PointConfig, ServiceConfig } from './config.ts';
+import type { BigipConfig, ServiceConfig } from './config.ts';
 import { createDirectorySource } from './directory-source.ts';
 import { eventLabels } from './event-labels.ts';
 import { headlineOf } from './headline.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
+import { type ServedPoint, serveBigip, serveNginx, setDesired } from './served-point.ts';
 import { type ServiceMetrics, serviceMetrics } from './service-metrics.ts';
 import { type PointReport, type ServiceStatus, statusOf, statusRoutes } from './status-api.ts';
 
-/** The sync service: a directory of policy in, every NGINX point kept equal to it, denials out. Composition only. */
+/** The sync service: a directory of policy in, every point kept equal to it, denials out. Composition only. */
 export interface Service {
   /** `http://127.0.0.1:9400` */
   url: string;
@@ -40,13 +47,6 @@ export interface ServiceOptions {
   lifecycle: Lifecycle;
 }
 
-/** One point and what keeps it. */
-interface Served {
-  config: PointConfig;
-  point: NginxPoint;
-  reconciler: Reconciler;
-}
-
 /** Points say what they hold before the first revision is numbered; one that does not answer by then is asked later. */
 const FIRST_LOOK_MS = 2000;
 const COUNTS_INTERVAL_MS = 2000;
@@ -59,9 +59,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const cache = await openPolicyCache({ dir: join(config.stateDir, 'cache'), logger });
   lifecycle.onClose('policy cache', () => cache.close());
   const registry = createMetrics();
-  const served: Served[] = [];
+  const served: ServedPoint[] = [];
   const publisher = createPublisher({
-    points: config.points.map((point) => point.name),
+    points: [...config.points, ...config.bigips].map((point) => point.name),
     cache,
     clock: systemClock,
     logger,
@@ -75,6 +75,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const collector = createCollector({
     ledgerFile: join(config.stateDir, 'ledger.db'),
     logs: config.points.map((point) => ({ point: point.name, file: point.denyLog })),
+    listeners: config.bigips.flatMap(listenerOf),
     labels: eventLabels(publisher),
     logger,
     registry,
@@ -87,8 +88,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     () => publisher.status(),
     () => served.map((it) => it.reconciler.status()),
   );
-  for (const point of config.points) served.push(serve(point, options, publisher, metrics));
-  for (const it of served) lifecycle.onClose(`point ${it.config.name}`, () => it.reconciler.close());
+  const serving = { publisher, metrics, logger };
+  for (const point of config.points) served.push(serveNginx(point, serving));
+  for (const bigip of config.bigips) served.push(await serveBigip(bigip, serving));
+  for (const it of served) lifecycle.onClose(`point ${it.name}`, () => it.close());
   const server = await openHttpServer({
     host: config.api.host,
     port: config.api.port,
@@ -112,46 +115,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   return { url: server.url, status, collector };
 }
 
-function serve(config: PointConfig, options: ServiceOptions, publisher: Publisher, metrics: ServiceMetrics): Served {
-  const { logger } = options;
-  const point = createNginxPoint({
-    name: config.name,
-    push: config.push,
-    tokenFile: config.tokenFile,
-    lastKnownFile: config.lastKnownFile,
-    logger,
-  });
-  let applied = 0;
-  const onChange = (status: PointStatus): void => {
-    const { appliedRevision, appliedAt, desiredAt, desiredRevision } = status;
-    if (appliedRevision !== null && appliedRevision > publisher.status().revision)
-      void publisher.foundRevision(appliedRevision);
-    if (appliedAt === null || desiredAt === null || appliedRevision !== desiredRevision || appliedRevision === applied)
-      return;
-    applied = appliedRevision ?? 0;
-    metrics.applied(config.name, Math.max(0, appliedAt - desiredAt) / 1000);
-  };
-  return {
-    config,
-    point,
-    reconciler: createReconciler({ point, logger, onDrift: config.onDrift, onChange }),
-  };
-}
-
-/** A point that was found to hold a newer revision makes us number from there on. */
-function setDesired(it: Served, policies: Map<string, CompiledPolicy>, publisher: Publisher): void {
-  const policy = policies.get(it.config.name);
-  if (policy === undefined) return;
-  try {
-    it.reconciler.setDesired(policy);
-  } catch (cause) {
-    if (!(cause instanceof EdgewardError) || cause.code !== 'EDW_ERR_REVISION_OLDER') throw cause;
-    void publisher.foundRevision(it.reconciler.status().appliedRevision ?? policy.revision);
-  }
-}
-
 /** Past the reconcilers, which ask nothing before a policy is desired. */
-async function lookFirst(served: Served[], publisher: Publisher): Promise<void> {
+async function lookFirst(served: ServedPoint[], publisher: Publisher): Promise<void> {
   const found: number[] = [0];
   const looks = served.map(async ({ point }) => {
     const actual = await point.inspect();
@@ -169,13 +134,19 @@ async function restore(publisher: Publisher, cache: Awaited<ReturnType<typeof op
 }
 
 /** Hands NGINX's own exact totals to the collector, so that what was enforced and what is in the ledger can be compared. */
-function followCounts(served: Served[], collector: Collector, metrics: ServiceMetrics, logger: Logger): () => void {
-  const ask = async (it: Served): Promise<void> => {
-    const { epoch, counts } = await it.point.counts();
+function followCounts(
+  served: ServedPoint[],
+  collector: Collector,
+  metrics: ServiceMetrics,
+  logger: Logger,
+): () => void {
+  const ask = async (it: ServedPoint): Promise<void> => {
+    if (it.counts === null) return;
+    const { epoch, counts } = await it.counts();
     const denied = counts.filter((count) => count.verdict === 'deny' || count.verdict === 'would-deny');
-    collector.setEnforcedCounts(it.config.name, summed(denied), epoch);
+    collector.setEnforcedCounts(it.name, summed(denied), epoch);
     metrics.lostAtPoint(
-      it.config.name,
+      it.name,
       counts.filter((count) => count.verdict === 'lost').reduce((sum, count) => sum + count.total, 0),
     );
   };
@@ -183,7 +154,7 @@ function followCounts(served: Served[], collector: Collector, metrics: ServiceMe
     for (const it of served) {
       // The reconciler says that a point is away; here it only means that there is nothing to compare yet.
       ask(it).catch((cause: unknown) =>
-        logger.debug({ event: 'counts_unavailable', point: it.config.name, cause: messageOf(cause) }, 'no counters'),
+        logger.debug({ event: 'counts_unavailable', point: it.name, cause: messageOf(cause) }, 'no counters'),
       );
     }
   }, COUNTS_INTERVAL_MS).unref();
@@ -206,22 +177,27 @@ function report(
   options: ServiceOptions,
   startedAtMs: number,
   publisher: Publisher,
-  served: Served[],
+  served: ServedPoint[],
   collector: Collector,
 ): ServiceStatus {
   const { warnings, stateWriteFailures: _, ...policy } = publisher.status();
-  const { logs, ledgerError } = logsOf(collector);
+  const { logs, listeners, ledgerError } = intakesOf(collector);
   const objects = publisher.identities()?.identities.resolution.objects ?? [];
   const points = served.map((it): PointReport => {
     const modes: Record<Mode, number> = { enforce: 0, observe: 0, off: 0 };
-    for (const object of objects) if (object.point === it.config.name) modes[object.mode] += 1;
-    const log = logs.get(it.config.name);
+    const own = objects.filter((object) => object.point === it.name);
+    const hazards = it.hazards();
+    const unprotected = own.filter(({ bind, mode }) => mode !== 'off' && isUnprotected(bind, hazards));
+    for (const object of own) if (!unprotected.includes(object)) modes[object.mode] += 1;
+    const [log, listener] = [logs.get(it.name), listeners.get(it.name)];
     return {
       ...it.reconciler.status(),
-      kind: 'nginx',
+      kind: it.kind,
       objects: modes,
-      denials: { stored: log?.stored ?? 0, counted: log?.enforced ?? 0 },
-      logError: log?.error ?? ledgerError,
+      denials: { stored: (log ?? listener)?.stored ?? 0, counted: log?.enforced ?? listener?.observed ?? 0 },
+      logError: log?.error ?? listener?.error ?? ledgerError,
+      hazards,
+      unprotected: unprotected.map(({ name }) => name),
     };
   });
   return {
@@ -234,15 +210,45 @@ function report(
   };
 }
 
+/** What the policy says of these objects is judged by nobody, or only in part. */
+const UNPROTECTED: readonly HazardCode[] = [
+  'virtual-missing',
+  'not-attached',
+  'requests-not-judged',
+  'connections-not-judged',
+  'rule-ends-events',
+  'rule-ends-http',
+];
+
+function isUnprotected(bind: string, hazards: readonly Hazard[]): boolean {
+  return hazards.some(({ object, code }) => object === bind && UNPROTECTED.includes(code));
+}
+
+interface Intakes {
+  logs: Map<string, LogStatus>;
+  listeners: Map<string, ListenerStatus>;
+  ledgerError: PointReport['logError'];
+}
+
 /** A ledger that can't be read must not take the rest of the status away: then most of all somebody asks for it. */
-function logsOf(collector: Collector): { logs: Map<string, LogStatus>; ledgerError: PointReport['logError'] } {
+function intakesOf(collector: Collector): Intakes {
   try {
-    return { logs: new Map(collector.status().map((log) => [log.point, log])), ledgerError: null };
+    return {
+      logs: new Map(collector.status().map((log) => [log.point, log])),
+      listeners: new Map(collector.listeners().map((listener) => [listener.point, listener])),
+      ledgerError: null,
+    };
   } catch (thrown) {
     if (!(thrown instanceof EdgewardError)) throw thrown;
     const { code, message, mend } = thrown;
-    return { logs: new Map(), ledgerError: { code, message, mend } };
+    return { logs: new Map(), listeners: new Map(), ledgerError: { code, message, mend } };
   }
+}
+
+function listenerOf({ name, denials }: BigipConfig): SyslogListener[] {
+  if (denials === null) return [];
+  const { host, port, from, tls } = denials;
+  return [{ point: name, listen: { host, port }, from, ...(tls === null ? {} : { tls }) }];
 }
 
 async function makeFolders(config: ServiceConfig): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Collector, StoredDenial } from '@edgeward/audit-collector';
 import type { PointStatus } from '@edgeward/enforcement-point';
+import type { Hazard } from '@edgeward/f5-irules';
 import type { Finding, Mode, ObjectLoss } from '@edgeward/policy';
 import { EdgewardError, type HttpAnswer, type HttpRequest, type HttpRoute, type Registry } from '@edgeward/runtime';
 import { flowOf } from './event-labels.ts';
@@ -27,12 +28,16 @@ export interface ServiceStatus {
 }
 
 export interface PointReport extends PointStatus {
-  kind: 'nginx';
+  kind: 'nginx' | 'bigip';
   objects: Record<Mode, number>;
-  /** Denials in the ledger, and as the point itself counted them up to two seconds ago; fewer stored are on their way or lost. */
+  /** Denials in the ledger, and as the point itself counted them (a BIG-IP: numbered them); fewer stored are on their way or lost. */
   denials: { stored: number; counted: number };
   /** Why its deny log is not being read, or null. */
   logError: { code: string; message: string; mend: string } | null;
+  /** What stands in the way of enforcement at the point itself; only a BIG-IP is looked at for it. */
+  hazards: Hazard[];
+  /** Names of objects that a hazard keeps from being judged; they count in no mode of `objects`. */
+  unprotected: string[];
 }
 
 export interface ApiOptions {

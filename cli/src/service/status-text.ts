@@ -91,27 +91,32 @@ function tableText(rows: readonly (readonly string[])[]): string {
 }
 
 interface Problem {
+  tone: 'error' | 'warning';
   what: string;
   mend: string;
 }
 
 function problemsText({ policy, points, nowMs }: ShownStatus, paint: Paint): string {
   const found = policy.errors.map(({ file, line, column, code, message, mend }) => ({
+    tone: 'error' as const,
     what: `${join(policy.directory, file)}:${line}:${column}  ${code}  ${message}`,
     mend,
   }));
   return [...found, ...points.flatMap((point) => problemsOf(point, nowMs))]
-    .map(({ what, mend }) => `${paint.bad('error')}  ${printable(what)}\n    ${printable(mend)}\n`)
+    .map(({ tone, what, mend }) => `${paint.bad(tone)}  ${printable(what)}\n    ${printable(mend)}\n`)
     .join('');
 }
 
-function problemsOf({ point, lastError, logError }: ShownPoint, nowMs: number): Problem[] {
+function problemsOf({ point, lastError, logError, hazards }: ShownPoint, nowMs: number): Problem[] {
   const problems: Problem[] = [];
+  const tone = 'error';
   if (lastError !== null) {
     const { code, message, mend, at } = lastError;
-    problems.push({ what: `${point}  ${code}  ${message} (${formatAge(at, nowMs)})`, mend });
+    problems.push({ tone, what: `${point}  ${code}  ${message} (${formatAge(at, nowMs)})`, mend });
   }
   if (logError !== null)
-    problems.push({ what: `${point}  ${logError.code}  ${logError.message}`, mend: logError.mend });
+    problems.push({ tone, what: `${point}  ${logError.code}  ${logError.message}`, mend: logError.mend });
+  for (const { object, code, words, mend } of hazards)
+    problems.push({ tone: 'warning', what: `${point}  ${object}  ${code}: ${words}`, mend });
   return problems;
 }

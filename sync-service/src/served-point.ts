@@ -1,0 +1,172 @@
+import { readFile } from 'node:fs/promises';
+import {
+  createReconciler,
+  type EnforcementPoint,
+  type PointStatus,
+  type Reconciler,
+} from '@edgeward/enforcement-point';
+import { type BigipPoint, createBigipPoint, type Hazard } from '@edgeward/f5-irules';
+import { createNginxPoint, type VerdictCounts } from '@edgeward/nginx-njs';
+import type { CompiledPolicy } from '@edgeward/policy';
+import { EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import type { BigipConfig, PointConfig } from './config.ts';
+import type { Publisher } from './publisher.ts';
+import type { ServiceMetrics } from './service-metrics.ts';
+
+/** One point, whatever kind it is, and what keeps it. */
+export interface ServedPoint {
+  name: string;
+  kind: 'nginx' | 'bigip';
+  point: EnforcementPoint;
+  reconciler: Reconciler;
+  /** Totals that the point itself keeps; null where it keeps none. */
+  counts: (() => Promise<VerdictCounts>) | null;
+  /** What stood in the way of enforcement when this was last looked at. */
+  hazards(): Hazard[];
+  /** Settles what is under way. */
+  close(): Promise<void>;
+}
+
+export interface Serving {
+  publisher: Publisher;
+  metrics: ServiceMetrics;
+  logger: Logger;
+}
+
+export function serveNginx(config: PointConfig, serving: Serving): ServedPoint {
+  const { name, push, tokenFile, lastKnownFile, onDrift } = config;
+  const { logger } = serving;
+  const point = createNginxPoint({ name, push, tokenFile, lastKnownFile, logger });
+  const reconciler = createReconciler({ point, logger, onDrift, onChange: applications(name, serving) });
+  return {
+    name,
+    kind: 'nginx',
+    point,
+    reconciler,
+    counts: () => point.counts(),
+    hazards: () => [],
+    close: () => reconciler.close(),
+  };
+}
+
+export async function serveBigip(config: BigipConfig, serving: Serving): Promise<ServedPoint> {
+  const { name, urls, user, passwordFile, syncOthersChanges, onDrift } = config;
+  const { logger } = serving;
+  const ca = config.caFile === null ? {} : { ca: await readAuthority(name, config.caFile) };
+  const point = createBigipPoint({ name, urls, user, passwordFile, ...ca, syncOthersChanges, logger });
+  const driftCheckIntervalMs = config.driftCheckSeconds * 1000;
+  const watch = watchHazards(point, driftCheckIntervalMs, logger);
+  const counted = applications(name, serving);
+  const reconciler = createReconciler({
+    point,
+    logger,
+    onDrift,
+    driftCheckIntervalMs,
+    // A management plane is asked seldom: iControl REST has other clients, and few threads.
+    probeIntervalMs: Math.min(10_000, driftCheckIntervalMs),
+    onChange: (status) => {
+      counted(status);
+      watch.policyIs(status.appliedRevision);
+    },
+  });
+  return {
+    name,
+    kind: 'bigip',
+    point,
+    reconciler,
+    counts: null,
+    hazards: watch.found,
+    close: async () => {
+      await watch.close();
+      await reconciler.close();
+    },
+  };
+}
+
+/** A point that was found to hold a newer revision makes us number from there on. */
+export function setDesired(it: ServedPoint, policies: Map<string, CompiledPolicy>, publisher: Publisher): void {
+  const policy = policies.get(it.name);
+  if (policy === undefined) return;
+  try {
+    it.reconciler.setDesired(policy);
+  } catch (cause) {
+    if (!(cause instanceof EdgewardError) || cause.code !== 'EDW_ERR_REVISION_OLDER') throw cause;
+    void publisher.foundRevision(it.reconciler.status().appliedRevision ?? policy.revision);
+  }
+}
+
+/** Tells the publisher what a point holds, and counts how long each revision took. */
+function applications(name: string, { publisher, metrics }: Serving): (status: PointStatus) => void {
+  let applied = 0;
+  return ({ appliedRevision, appliedAt, desiredAt, desiredRevision }) => {
+    if (appliedRevision !== null && appliedRevision > publisher.status().revision)
+      void publisher.foundRevision(appliedRevision);
+    if (appliedAt === null || desiredAt === null || appliedRevision !== desiredRevision || appliedRevision === applied)
+      return;
+    applied = appliedRevision ?? 0;
+    metrics.applied(name, Math.max(0, appliedAt - desiredAt) / 1000);
+  };
+}
+
+interface HazardWatch {
+  found(): Hazard[];
+  /** Looked at again at once when another revision is in force: it may bind other virtual servers. */
+  policyIs(revision: number | null): void;
+  close(): Promise<void>;
+}
+
+function watchHazards(point: BigipPoint, intervalMs: number, logger: Logger): HazardWatch {
+  let known: Hazard[] = [];
+  let revision: number | null = null;
+  let looking: Promise<void> | null = null;
+  let closed = false;
+  const look = (): void => {
+    if (closed) return;
+    looking ??= point
+      .hazards()
+      .then((found) => {
+        report(point.name, known, found, logger);
+        known = found;
+      })
+      // The reconciler says that a point is away.
+      .catch((cause: unknown) =>
+        logger.debug({ event: 'hazards_unknown', point: point.name, cause: messageOf(cause) }, 'not looked at'),
+      )
+      .finally(() => {
+        looking = null;
+      });
+  };
+  const timer = setInterval(look, intervalMs).unref();
+  return {
+    found: () => known,
+    policyIs(next) {
+      if (next === revision) return;
+      revision = next;
+      if (next !== null) look();
+    },
+    async close() {
+      closed = true;
+      clearInterval(timer);
+      await looking;
+    },
+  };
+}
+
+function report(point: string, before: readonly Hazard[], now: readonly Hazard[], logger: Logger): void {
+  const known = new Set(before.map(({ object, code }) => `${object} ${code}`));
+  for (const { object, code, words, mend } of now) {
+    if (known.has(`${object} ${code}`)) continue;
+    logger.warn({ event: 'hazard_found', point, object, hazard: code, mend }, words);
+  }
+}
+
+async function readAuthority(point: string, file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new EdgewardError('EDW_ERR_CA_FILE', `reading the authority of ${point}, ${file}: ${messageOf(cause)}`, {
+      mend: 'Put the PEM certificate of the authority that signed the management certificate there, or name it as `caFile`.',
+      cause,
+    });
+  }
+}
