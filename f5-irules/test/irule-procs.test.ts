@@ -1,10 +1,13 @@
+import { requireTclsh } from '@edgeward/test/kit';
 import fc from 'fast-check';
 import t from 'tap';
 import { formatAddress, parseAddress } from '../../policy/src/address.ts';
 import { plainRequest } from '../../policy/src/request.ts';
 import { search } from '../../policy/test/runs.ts';
 import { plainWord } from '../driver/layout/plain-word.ts';
-import { startProcs, withoutTclsh } from './fixtures/tclsh-procs.ts';
+import { startProcs } from './fixtures/tclsh-procs.ts';
+
+const tclsh = await requireTclsh(t);
 
 /** UTF-8 bytes, one character each. */
 const bytes = (text: string): string => Buffer.from(text, 'utf8').toString('latin1');
@@ -91,8 +94,8 @@ const arbitraryHosts = fc.array(
   { maxLength: 2 },
 );
 
-t.test('a request has the plain form that the core gives it', { skip: withoutTclsh }, async (t) => {
-  const procs = await startProcs(t.testdir());
+t.test('a request has the plain form that the core gives it', async (t) => {
+  const procs = await startProcs(t.testdir(), tclsh);
   t.teardown(() => procs.close());
   const runs = search(t, 3000);
   let judged = 0;
@@ -116,8 +119,8 @@ t.test('a request has the plain form that the core gives it', { skip: withoutTcl
   t.ok(judged > runs.numRuns / 10, 'and many of them could be judged, or this proves little');
 });
 
-t.test('an entry of X-Forwarded-For is the address that the core reads', { skip: withoutTclsh }, async (t) => {
-  const procs = await startProcs(t.testdir());
+t.test('an entry of X-Forwarded-For is the address that the core reads', async (t) => {
+  const procs = await startProcs(t.testdir(), tclsh);
   t.teardown(() => procs.close());
   const group = fc.constantFrom('0', '1', 'ffff', 'FFFF', '2001', 'db8', '00a', '0', '10000', 'g', '', '0000');
   const text = fc.oneof(
@@ -160,8 +163,8 @@ t.test('an entry of X-Forwarded-For is the address that the core reads', { skip:
   );
 });
 
-t.test('what a client sent is one plain JSON string', { skip: withoutTclsh }, async (t) => {
-  const procs = await startProcs(t.testdir());
+t.test('what a client sent is one plain JSON string', async (t) => {
+  const procs = await startProcs(t.testdir(), tclsh);
   t.teardown(() => procs.close());
   await fc.assert(
     fc.asyncProperty(fc.uint8Array({ maxLength: 60 }), async (raw) => {

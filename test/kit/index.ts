@@ -6,4 +6,5 @@ export type { EdgeServer } from './nginx-configuration.ts';
 export { type PushAnswer, type PushCall, pushCall } from './push-call.ts';
 export { type RawAnswer, type RawRequest, rawRequest } from './raw-request.ts';
 export { privateNginx, requireNginx } from './real-nginx.ts';
+export { requireTclsh } from './real-tclsh.ts';
 export { startUpstream, type Upstream } from './upstream.ts';

@@ -3,7 +3,7 @@
  * with it. Verdict, reason and rule must be the same; what the front refuses by itself, for a listed reason, counts as denied.
  */
 import type { Flow } from '@edgeward/policy';
-import { compileDocuments } from '@edgeward/test/kit';
+import { compileDocuments, requireTclsh } from '@edgeward/test/kit';
 import fc from 'fast-check';
 import t from 'tap';
 import { arbitraryDirectory, arbitraryFlow, NOW } from '../../policy/test/generators/documents.ts';
@@ -39,6 +39,8 @@ const asked = arbitraryDirectory()
       fc.array(flow, { minLength: FLOWS_A_DIRECTORY, maxLength: FLOWS_A_DIRECTORY }),
     );
   });
+
+await requireTclsh(t);
 
 t.test('random directories and flows: a BIG-IP judges as the oracle does', async (t) => {
   const judging = await startJudgingBigip(t);

@@ -2,12 +2,13 @@
  * Every vector whose object a BIG-IP can carry, through a simulated one: compiled, pushed over iControl REST, sent as a
  * connection, and compared in what the client saw, reason, rule and revision.
  */
-import { compileDocuments } from '@edgeward/test/kit';
+import { compileDocuments, requireTclsh } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
 import { type Vector, vectorFiles, vectorsOf } from '../../policy/test/vector-files.ts';
 import { type JudgingBigip, startJudgingBigip } from './judging-bigip.ts';
 import { carriersOf, groupsOf, pointOf } from './vector-carriers.ts';
 
+await requireTclsh(t);
 const judging = await startJudgingBigip(t);
 const ran = { bigip: 0, refused: 0 };
 
