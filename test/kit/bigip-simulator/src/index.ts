@@ -6,6 +6,7 @@ export type {
   SimulatedUser,
   Simulator,
   SimulatorOptions,
+  TclshCommand,
   TmosVersion,
 } from './simulator.ts';
 export { startSimulator } from './start-simulator.ts';

@@ -3,6 +3,9 @@
  * faithful to, and by which evidence, stands in fidelity/. It says nothing about the speed of a real one.
  */
 import type { Clock, Logger } from '@edgeward/runtime';
+import type { TclshCommand } from './tmm/tclsh.ts';
+
+export type { TclshCommand };
 
 export interface SimulatorOptions {
   /** Default `17.1.2`. */
@@ -13,8 +16,8 @@ export interface SimulatorOptions {
   users?: SimulatedUser[];
   /** Default 2. */
   tmms?: number;
-  /** Default: the first on PATH. */
-  tclsh?: string;
+  /** A path, a name on PATH, or a command with its environment. Default: the first `tclsh` on PATH. */
+  tclsh?: string | TclshCommand;
   /** tmsh text, as in bigip.conf: loaded at the start, and saved. */
   config?: string;
   /** Without it no virtual server listens and no tclsh is needed. Default true. */

@@ -13,14 +13,14 @@ import { createHsl } from './hsl.ts';
 import { createListeners, type Service } from './listeners.ts';
 import { createLtmLog } from './ltm-log.ts';
 import { createRuleStats, type RuleStat } from './rule-stats.ts';
-import { findTclsh } from './tclsh.ts';
+import { findTclsh, type TclshCommand } from './tclsh.ts';
 import { startTmm, type Tmm } from './tmm.ts';
 
 export interface DataPlaneOptions {
   config: BoxConfig;
   loadRule: LoadRule;
-  /** A path, or a name on PATH. */
-  tclsh: string;
+  /** A path, a name on PATH, or a command. */
+  tclsh: string | TclshCommand;
   tmms: number;
   preface: boolean;
   hostname: string;

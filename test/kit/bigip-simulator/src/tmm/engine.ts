@@ -9,7 +9,7 @@ import type { RuleStats } from './rule-stats.ts';
 import { handlersOf, loadRuleVersion, type RuleVersion } from './rule-version.ts';
 import { openTclSession, type SessionEvents, type TclSession } from './tcl-session.ts';
 import { bytesOf } from './tcl-words.ts';
-import { expressionFunctions } from './tclsh.ts';
+import { expressionFunctions, type Tclsh } from './tclsh.ts';
 
 export interface Engine {
   readonly session: TclSession;
@@ -18,7 +18,7 @@ export interface Engine {
 }
 
 export interface EngineOptions extends Omit<SessionEvents, 'onInitialized'> {
-  tclsh: string;
+  tclsh: Tclsh;
   tmms: number;
   hostname: string;
   stats: RuleStats;
@@ -64,10 +64,10 @@ export async function startEngine(options: EngineOptions): Promise<Engine> {
   };
 }
 
-function tclshFailed(tclsh: string, reason: string): EdgewardError {
+function tclshFailed({ command }: Tclsh, reason: string): EdgewardError {
   return new EdgewardError(
     'EDW_ERR_TCLSH_FAILED',
-    `starting the data plane of a simulated BIG-IP with ${tclsh}: ${reason}`,
+    `starting the data plane of a simulated BIG-IP with ${command.join(' ')}: ${reason}`,
     { mend: 'Run the program by hand: it must be a working Tcl 8.6. On Debian: apt-get install tcl.' },
   );
 }

@@ -4,6 +4,7 @@
  */
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { createFrameReader } from './frame-reader.ts';
+import type { Tclsh } from './tclsh.ts';
 
 export interface TclProcess {
   readonly pid: number | undefined;
@@ -15,7 +16,7 @@ export interface TclProcess {
 }
 
 export interface TclProcessOptions {
-  tclsh: string;
+  tclsh: Tclsh;
   program: string;
   onFrame(fields: string[]): void;
   /** With what it said last, or how it ended. */
@@ -76,11 +77,11 @@ export function startTclProcess({ tclsh, program, onFrame, onEnd }: TclProcessOp
   };
 }
 
-function spawnTclsh(tclsh: string): ChildProcessWithoutNullStreams {
-  const unprivileged = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
-  return spawn('/bin/sh', ['-c', `ulimit -v ${MAX_MEMORY_KB}; ulimit -c 0; exec "$@"`, 'sh', tclsh], {
+function spawnTclsh({ command, env, openToAll }: Tclsh): ChildProcessWithoutNullStreams {
+  const unprivileged = process.getuid?.() === 0 && openToAll ? { uid: NOBODY, gid: NOBODY } : {};
+  return spawn('/bin/sh', ['-c', `ulimit -v ${MAX_MEMORY_KB}; ulimit -c 0; exec "$@"`, 'sh', ...command], {
     cwd: '/',
-    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C' },
+    env: { PATH: process.env.PATH ?? '', LC_ALL: 'C', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
     ...unprivileged,
   });

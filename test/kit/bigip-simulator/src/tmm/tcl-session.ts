@@ -7,7 +7,7 @@ import { createQueue } from './queue.ts';
 import type { HandlerOutcome } from './rule-stats.ts';
 import { startTclProcess } from './tcl-process.ts';
 import { tclLine, textOf, type Word } from './tcl-words.ts';
-import { tclProgram } from './tclsh.ts';
+import { type Tclsh, tclProgram } from './tclsh.ts';
 
 /** What a rule may ask of its connection, by the names that tcl/ uses. */
 export type Facts = Record<string, Word>;
@@ -46,7 +46,7 @@ interface Waiting {
   resolve(outcome: Outcome): void;
 }
 
-export function openTclSession(tclsh: string, events: SessionEvents): TclSession {
+export function openTclSession(tclsh: Tclsh, events: SessionEvents): TclSession {
   const waiting = createQueue<Waiting>();
   const pings = createQueue<() => void>();
   let dead = false;

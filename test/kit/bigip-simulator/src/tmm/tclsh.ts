@@ -1,13 +1,30 @@
 /** Where tclsh is, and the program that it runs. */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
-import { delimiter, isAbsolute, join, resolve } from 'node:path';
+import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
+import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { EdgewardError } from '@edgeward/runtime';
 
 const PARTS = 'wire child connection address group class flow http-header http table logging text digest'.split(' ');
 const FOLDER = new URL('../../tcl/', import.meta.url);
 
-/** The full path of `name`, which is a path or a name on PATH. Throws EDW_ERR_TCLSH_NOT_FOUND. */
-export function findTclsh(name = 'tclsh'): string {
+/** A program with its leading arguments, and what it needs on top of the environment. */
+export interface TclshCommand {
+  readonly command: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
+export interface Tclsh extends TclshCommand {
+  /** Whether an unprivileged user can run it: one that was unpacked below root's home is closed to him. */
+  readonly openToAll: boolean;
+}
+
+/** `given` is a path, a name on PATH, or a command that is taken as it is. Throws EDW_ERR_TCLSH_NOT_FOUND. */
+export function findTclsh(given: string | TclshCommand = 'tclsh'): Tclsh {
+  const { command, env } = typeof given === 'string' ? { command: [programOf(given)], env: {} } : given;
+  const paths = [...command, ...Object.values(env)].filter((word) => isAbsolute(word));
+  return { command, env, openToAll: paths.every(isOpenToAll) };
+}
+
+function programOf(name: string): string {
   const candidates = name.includes('/')
     ? [isAbsolute(name) ? name : resolve(name)]
     : (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name));
@@ -21,6 +38,19 @@ export function findTclsh(name = 'tclsh'): string {
 function isProgram(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isOpenToAll(path: string): boolean {
+  const [passable, readable] = [0o001, 0o004];
+  try {
+    if ((statSync(path).mode & readable) === 0) return false;
+    for (let folder = dirname(path); folder !== dirname(folder); folder = dirname(folder)) {
+      if ((statSync(folder).mode & passable) === 0) return false;
+    }
     return true;
   } catch {
     return false;
