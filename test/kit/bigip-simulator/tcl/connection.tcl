@@ -157,7 +157,7 @@ proc ::tmm::trace_of {unit code} {
   # F5's commands are aliases here, and Tcl words the place of an error in one as if it were a procedure.
   set at [string first "\n    invoked from within\n" $trace]
   if {$at >= 0 && [string first "\n    while executing\n" $trace] < 0} {
-    set trace [string range $trace 0 $at-1]\n    while executing[string range $trace $at+24 end]
+    set trace "[string range $trace 0 $at-1]\n    while executing[string range $trace $at+24 end]"
   }
   string map {\r " " \n " "} $trace
 }

@@ -59,3 +59,9 @@ export function write(socket: Socket, data: Buffer | string): Promise<void> {
     socket.on('close', settle);
   });
 }
+
+/** A reset, where that is still possible: after the end was written a handle refuses it, and would never be closed. */
+export function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}

@@ -10,8 +10,8 @@ import { bytesOf } from './tcl-words.ts';
 
 export interface Chain {
   readonly handlesAny: boolean;
-  /** `unit` is any number: it is brought to a TMM. */
-  open(unit: number, facts: Facts): EventSource;
+  /** The client's port says which TMM has the connection. */
+  open(clientPort: number, facts: Facts): EventSource;
   /** No new connections; those that are open keep it. */
   retire(): void;
 }
@@ -54,10 +54,12 @@ export function createChain(options: ChainOptions): Chain {
     session.send('unchain', number);
     for (const rule of rules) rule.letGo();
   };
-  const opened = (unit: number, facts: Facts): EventSource => {
+  const opened = (clientPort: number, facts: Facts): EventSource => {
     const connection = nextNumber();
     let closed = false;
-    session.send('open', connection, unit % options.tmms, number, Object.entries(facts).flat());
+    // Linux hands out even ports first: both halves of the number count.
+    const unit = (clientPort + (clientPort >> 1)) % options.tmms;
+    session.send('open', connection, unit, number, Object.entries(facts).flat());
     return {
       handles: (event) => events.has(event),
       fire(event, said = {}) {
@@ -76,9 +78,9 @@ export function createChain(options: ChainOptions): Chain {
   };
   return {
     handlesAny: events.size > 0,
-    open(unit, facts) {
+    open(clientPort, facts) {
       open++;
-      return opened(unit, facts);
+      return opened(clientPort, facts);
     },
     retire() {
       if (retired) return;

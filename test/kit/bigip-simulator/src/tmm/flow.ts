@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import type { Balancing } from './balancing.ts';
-import { type ByteReader, readerOf, write } from './byte-reader.ts';
+import { type ByteReader, readerOf, reset, write } from './byte-reader.ts';
 import type { Chain, EventSource } from './chain.ts';
 import { nothing, type Outcome, type Side, type Target } from './outcome.ts';
 import type { Facts } from './tcl-session.ts';
@@ -95,7 +95,7 @@ export function createFlow(options: FlowOptions, reader: ByteReader = readerOf(o
       if (outcome.end === 'silence') end(() => keepSilent(client));
       return outcome;
     },
-    reset: () => end(() => client.resetAndDestroy()),
+    reset: () => end(() => reset(client)),
     close: () => end(() => client.destroySoon()),
   };
   client.on('close', () => {

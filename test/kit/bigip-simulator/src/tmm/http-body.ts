@@ -3,12 +3,12 @@ import type { Socket } from 'node:net';
 import { type ByteReader, write } from './byte-reader.ts';
 import type { Framing } from './http-message.ts';
 
-/** Pieces of content; it ends early, and `whole` stays false, when the sender breaks off or its framing is broken. */
+/** Pieces of content. It is `broken` when the sender breaks off or its framing can't be read. */
 export interface Body {
   /** Null at the end. */
   read(): Promise<Buffer | null>;
   unread(data: Buffer): void;
-  readonly whole: boolean;
+  readonly state: 'open' | 'whole' | 'broken';
 }
 
 const MAX_LINE = 4096;
@@ -17,19 +17,19 @@ const EMPTY = Buffer.alloc(0);
 export function bodyOf(reader: ByteReader, framing: Framing): Body {
   const pieces = piecesOf(reader, framing);
   const returned: Buffer[] = [];
-  let whole = framing.kind === 'none';
+  let state: Body['state'] = framing.kind === 'none' ? 'whole' : 'open';
   return {
     async read() {
       const back = returned.pop();
       if (back !== undefined) return back;
       const { value, done } = await pieces.next();
       if (done !== true) return value;
-      whole = whole || value;
+      if (state === 'open') state = value ? 'whole' : 'broken';
       return null;
     },
     unread: (data) => void (data.length > 0 && returned.push(data)),
-    get whole() {
-      return whole;
+    get state() {
+      return state;
     },
   };
 }
@@ -88,15 +88,15 @@ async function readLine(reader: ByteReader): Promise<string | null> {
   }
 }
 
-/** Sends what is left of a body; false when it was not whole. */
+/** Sends what is left of a body; false when not all of it could be sent. */
 export async function sendBody(body: Body, to: Socket, framing: Framing): Promise<boolean> {
   const chunked = framing.kind === 'chunked';
   for (let piece = await body.read(); piece !== null; piece = await body.read()) {
     if (to.destroyed) return false;
     if (piece.length > 0) await write(to, chunked ? asChunk(piece) : piece);
   }
-  if (chunked && body.whole) await write(to, '0\r\n\r\n');
-  return body.whole;
+  if (chunked && body.state === 'whole') await write(to, '0\r\n\r\n');
+  return body.state === 'whole';
 }
 
 const asChunk = (piece: Buffer): Buffer =>

@@ -95,6 +95,8 @@ async function serveRequest(exchange: Exchange, number: number): Promise<boolean
     return true;
   }
   const upload = sendBody(exchange.body, upstream.socket, exchange.framing);
+  // A client that breaks off gets no answer; the server may wait for the rest for ever.
+  void upload.then(() => exchange.body.state === 'broken' && flow.reset());
   const ending = await forwardResponse(exchange, upstream);
   if (ending === 'tunnel') {
     await tunnel(flow);
@@ -160,7 +162,7 @@ export async function answerClient(exchange: Exchange, { answer }: Outcome): Pro
   }
   if (!keep) return false;
   await collect(body, -1, MAX_UNREAD_BYTES);
-  return body.whole || (await body.read()) === null ? body.whole : false;
+  return (await body.read()) === null && body.state === 'whole';
 }
 
 export function dropUpstream(flow: Flow): void {

@@ -4,6 +4,7 @@
  */
 import { createSocket } from 'node:dgram';
 import { createServer, type Socket } from 'node:net';
+import { reset } from './byte-reader.ts';
 import type { Chain } from './chain.ts';
 import type { Surroundings } from './flow.ts';
 import { serveTcp } from './tcp-service.ts';
@@ -82,16 +83,16 @@ async function listenTcp(service: Service, wanted: Place, surroundings: Surround
     host: wanted.host,
     port: address !== null && typeof address === 'object' ? address.port : wanted.port,
   };
-  const reset = (): void => {
-    for (const socket of sockets) socket.resetAndDestroy();
+  const resetAll = (): void => {
+    for (const socket of sockets) reset(socket);
   };
   const listener: Listener = {
     key: keyOf(service.virtual),
     place,
     service,
-    reset,
+    reset: resetAll,
     close() {
-      reset();
+      resetAll();
       return new Promise((resolve) => server.close(() => resolve()));
     },
   };
@@ -101,10 +102,10 @@ async function listenTcp(service: Service, wanted: Place, surroundings: Surround
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {});
     const { virtual, chain } = listener.service;
-    if (chain === null) return void socket.resetAndDestroy();
+    if (chain === null) return reset(socket);
     serveTcp(socket, virtual, chain, surroundings).catch((error: unknown) => {
       surroundings.log('err', `simulator: ${error instanceof Error ? error.stack : String(error)}`);
-      socket.resetAndDestroy();
+      reset(socket);
     });
   });
   return listener;
