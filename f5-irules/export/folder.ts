@@ -32,9 +32,7 @@ export async function writeFolder(
   out: string,
   files: AsyncIterable<FolderFile> | Iterable<FolderFile>,
 ): Promise<WrittenFile[]> {
-  // A link to a folder stays one.
-  const place = await realpath(out).catch(() => resolve(out));
-  await requireFree(place);
+  const place = await requireFree(out);
   const unfinished = join(dirname(place), `.${basename(place)}.${randomBytes(6).toString('hex')}${unfinishedSuffix}`);
   try {
     await mkdir(unfinished, { mode: 0o755 });
@@ -43,26 +41,34 @@ export async function writeFolder(
     return written;
   } catch (thrown) {
     await rm(unfinished, { recursive: true, force: true }).catch(() => {}); // the first failure is the one to report
-    throw systemCodeOf(thrown) === null ? thrown : outError(place, thrown);
+    // What making a file's content throws is no matter of the folder.
+    throw /^E[A-Z]+$/.test(systemCodeOf(thrown) ?? '') ? outError(place, thrown) : thrown;
   }
 }
 
-/** Throws EDW_ERR_OUT_FOLDER for what may not be replaced: whoever only plans can ask first. */
-export async function requireFree(out: string): Promise<void> {
-  const found = await lstat(out).catch(() => null);
-  if (found === null) return;
-  if (!found.isDirectory()) throw taken(out, 'it is no folder');
-  const names = await orOutError(out, readdir(out));
-  if (names.length === 0) return;
+/**
+ * The real path of a place that may be written, or written over. Throws EDW_ERR_OUT_FOLDER for any other: whoever only
+ * plans can ask first.
+ */
+export async function requireFree(out: string): Promise<string> {
+  // A link to a folder stays one.
+  const place = await realpath(out).catch(() => resolve(out));
+  const found = await lstat(place).catch(() => null);
+  if (found === null) return place;
+  if (!found.isDirectory()) throw taken(place, 'it is no folder');
+  const names = await orOutError(place, readdir(place));
+  if (names.length === 0) return place;
   // Asked before anything below is listed: that may be a whole disk.
-  const listed = await readManifest(out);
-  if (listed === null) throw taken(out, 'it is not empty, and it is no earlier export');
-  for (const name of await orOutError(out, filesIn(out))) {
+  const listed = await readManifest(place);
+  if (listed === null) throw taken(place, 'it is not empty, and it is no earlier export');
+  for (const name of await orOutError(place, filesIn(place))) {
     if (name === MANIFEST) continue;
     const digest = listed.get(name);
-    if (digest === undefined) throw taken(out, `${JSON.stringify(name)} in it is not of an earlier export`);
-    if ((await digestOf(join(out, name))) !== digest) throw taken(out, `${name} in it was changed since its export`);
+    if (digest === undefined) throw taken(place, `${JSON.stringify(name)} in it is not of an earlier export`);
+    if ((await digestOf(join(place, name))) !== digest)
+      throw taken(place, `${name} in it was changed since its export`);
   }
+  return place;
 }
 
 async function writeFiles(

@@ -53,8 +53,10 @@ export function writeExport(out: string, change: Change, options: WriteOptions =
   return writeFolder(out, filesOf(change, { collector: options.collector ?? null }));
 }
 
-/** Whether `writeExport` would find its place free. Throws EDW_ERR_OUT_FOLDER. */
-export const requireFreeFolder: (out: string) => Promise<void> = requireFree;
+/** Before anybody waits for a box: whether `writeExport` would find its place free. Throws EDW_ERR_OUT_FOLDER. */
+export async function requireFreeFolder(out: string): Promise<void> {
+  await requireFree(out);
+}
 
 /** One number is one policy: the number that the box has may only be given to what it has. */
 function revisionFor({ point, hash }: CompiledPolicy, wanted: number | undefined, held: HeldBox | null): number {

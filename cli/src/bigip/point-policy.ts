@@ -22,7 +22,7 @@ export interface PointPolicy {
 /** null: the policy has errors and they have been printed; the command ends with 3. */
 export async function readPointPolicy(
   context: Context,
-  config: ServiceConfig,
+  config: Pick<ServiceConfig, 'policies'>,
   point: string,
 ): Promise<PointPolicy | null> {
   const reading = await readPolicy(context, config.policies);

@@ -24,7 +24,8 @@ export async function reviewing<T>(
   }
 }
 
-async function readAuthority(point: string, file: string): Promise<string> {
+/** Throws EDW_ERR_CA_FILE. */
+export async function readAuthority(point: string, file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {

@@ -22,7 +22,15 @@ export const exitCodes: readonly ExitCode[] = [0, 1, 2, 3, 4, 69, 75, 78];
 
 /** Whatever is in no list is 1: a coded error that nobody expected here. */
 const codesByExit: Partial<Record<ExitCode, readonly string[]>> = {
-  2: ['EDW_ERR_USAGE', 'EDW_ERR_FLOWS_FILE', 'EDW_ERR_OUT_FILE', 'EDW_ERR_NGINX_PATH', 'EDW_ERR_UNKNOWN_USER'],
+  2: [
+    'EDW_ERR_USAGE',
+    'EDW_ERR_FLOWS_FILE',
+    'EDW_ERR_OUT_FILE',
+    'EDW_ERR_OUT_FOLDER',
+    'EDW_ERR_EXPORT_REVISION',
+    'EDW_ERR_NGINX_PATH',
+    'EDW_ERR_UNKNOWN_USER',
+  ],
   3: [
     'EDW_ERR_POLICY_INVALID',
     'EDW_ERR_TOO_FRAGMENTED',
@@ -31,6 +39,7 @@ const codesByExit: Partial<Record<ExitCode, readonly string[]>> = {
     'EDW_ERR_NOTHING_HELD',
     'EDW_ERR_HELD_OTHER',
     'EDW_ERR_BIGIP_BIND',
+    'EDW_ERR_BIGIP_GROUP',
     'EDW_ERR_BIGIP_NAME',
     'EDW_ERR_BIGIP_NO_ENTRY',
     'EDW_ERR_BIGIP_NO_HTTP',
@@ -50,6 +59,8 @@ const codesByExit: Partial<Record<ExitCode, readonly string[]>> = {
     'EDW_ERR_NGINX_NOT_FOUND',
     'EDW_ERR_NGINX_FETCH',
     'EDW_ERR_NGINX_START',
+    'EDW_ERR_TCLSH_FAILED',
+    'EDW_ERR_TCLSH_NOT_FOUND',
   ],
   75: [
     'EDW_ERR_SERVICE_BUSY',
@@ -70,6 +81,7 @@ const codesByExit: Partial<Record<ExitCode, readonly string[]>> = {
     'EDW_ERR_CONFIG',
     'EDW_ERR_CONFIG_FILE',
     'EDW_ERR_SECRET_FILE',
+    'EDW_ERR_SIMULATOR_CONFIG',
     'EDW_ERR_BIGIP_CERTIFICATE',
     'EDW_ERR_BIGIP_LOGIN',
     'EDW_ERR_BIGIP_NO_PAIR',

@@ -52,7 +52,7 @@ const hostile = fc.oneof(
   fc.string({ minLength: 1, maxLength: 12, unit: 'binary' }),
 );
 /** What tmsh has a word for. */
-const value = hostile.filter((text) => text !== 'none' && text.isWellFormed());
+const value = hostile.filter((text) => text !== 'none' && !/\p{Cs}/u.test(text));
 const record = fc.record({ name: value, data: fc.oneof(value, fc.constant('')) });
 
 const emptyBox = () =>
@@ -72,7 +72,7 @@ t.test('records and descriptions survive a merge exactly, and nothing else comes
         const box = emptyBox();
         const before = box.snapshot().objects.length;
         box.merge([...groupStanza({ fullPath: '/Common/g', type: 'string', description, records })].join(''));
-        const { properties } = box.get('ltm data-group internal', '/Common/g') ?? { properties: {} };
+        const properties = box.get('ltm data-group internal', '/Common/g')?.properties ?? {};
         const sorted = (list: unknown): string =>
           JSON.stringify(
             (list as { name: string; data?: string }[]).map(({ name, data }) => [name, data ?? '']).sort(),
