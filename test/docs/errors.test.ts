@@ -23,7 +23,9 @@ function codesInSources(): Set<string> {
 
 function sources(): string[] {
   const packages = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  const folders = packages.flatMap(({ name }) => ['src', 'driver', 'export', 'bin'].map((folder) => join(root, name, folder)));
+  const folders = packages.flatMap(({ name }) =>
+    ['src', 'driver', 'export', 'bin'].map((folder) => join(root, name, folder)),
+  );
   folders.push(join(root, 'test/kit/bigip-simulator/src'));
   return folders.flatMap((folder) => filesIn(folder)).filter((file) => /\.(ts|js)$/.test(file));
 }
