@@ -22,7 +22,7 @@ export interface ObjectChange {
   unread: Unread | null;
 }
 
-export type Settings = Omit<MapEntry, 'proxies'>;
+type Settings = Omit<MapEntry, 'proxies'>;
 
 /** Groups whose records nobody can read back: a file on the box tells no more than its name and its checksum. */
 export interface Unread {

@@ -35,7 +35,7 @@ export interface Preview {
   obstacle: { code: string; message: string; mend: string } | null;
 }
 
-export interface PlannedGroup {
+interface PlannedGroup {
   name: string;
   does: 'create' | 'mend';
   type: 'ip' | 'string';

@@ -37,7 +37,7 @@ export interface Difference {
   mend: string;
 }
 
-export type DifferenceCode =
+type DifferenceCode =
   | 'no-policy'
   | 'other-policy'
   | 'map-changed'
