@@ -57,8 +57,8 @@ export function createChain(options: ChainOptions): Chain {
   const opened = (clientPort: number, facts: Facts): EventSource => {
     const connection = nextNumber();
     let closed = false;
-    // Linux hands out even ports first: both halves of the number count.
-    const unit = (clientPort + (clientPort >> 1)) % options.tmms;
+    // Neighbouring ports, and even ones alone, reach all TMMs.
+    const unit = (Math.imul(clientPort, 0x9e3779b1) >>> 16) % options.tmms;
     session.send('open', connection, unit, number, Object.entries(facts).flat());
     return {
       handles: (event) => events.has(event),
