@@ -48,7 +48,7 @@ export interface Surplus {
   names: string[];
 }
 
-export type Back =
+type Back =
   /** The map that was in force: one load brings it back, its groups are still there. */
   | {
       by: 'map';

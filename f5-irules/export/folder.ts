@@ -22,7 +22,7 @@ export interface WrittenFile {
   sha256: string;
 }
 
-export const MANIFEST = 'MANIFEST';
+const MANIFEST = 'MANIFEST';
 
 /** sha256sum skips it. */
 const MANIFEST_HEAD = '# Edgeward change folder 1';

@@ -58,8 +58,7 @@ ${attachments.length} virtual servers; ${layout.groups.length} data groups, ${wr
 | file | what |
 |---|---|
 | \`forward.conf\` | the change: data groups, rules, and last the map that brings the policy into force |
-${change.back.by === 'map' ? '| `back.conf` | the way back: the map as it was |\n' : ''}| \`data/\` | large data groups, as files |
-| \`*.irule\` | the two rules as text, to read them or to paste them into the GUI |
+${change.back.by === 'map' ? '| `back.conf` | the way back: the map as it was |\n' : ''}${files.length > 0 ? '| `data/` | large data groups, as files |\n' : ''}| \`*.irule\` | the two rules as text, to read them or to paste them into the GUI |
 | \`verify.sh\`, \`verify.expected\` | compares the box with this change; reads only |
 | \`MANIFEST\` | SHA-256 of every file |
 
@@ -73,12 +72,10 @@ function before(change: Change): Step {
   return {
     title: 'Before the window',
     body: [
-      'Copy this folder to the active unit, and see that it arrived whole:',
-      commands([
-        `scp -r . ${shellWord(`root@BIGIP:${folder}`)}`,
-        `cd ${shellWord(folder)}`,
-        'sha256sum --quiet -c MANIFEST',
-      ]),
+      'From inside this folder, copy it to the active unit:',
+      commands([`scp -r . ${shellWord(`root@BIGIP:${folder}`)}`]),
+      'There, see that it arrived whole:',
+      commands([`cd ${shellWord(folder)}`, 'sha256sum --quiet -c MANIFEST']),
       'See that this unit is active, and that nobody else has changes waiting for a config-sync: they would go along.',
       commands(['tmsh show cm failover-status', 'tmsh show cm sync-status']),
       ...hazardsOf(change),
@@ -142,11 +139,11 @@ function keepWhatIsThere(change: Change): Step {
   return {
     title: 'Keep what is there now',
     body: [
-      'This is the way back, so keep it. A map without a record `edgeward` in it is no policy, and no way back.',
+      `This is the way back, so keep it. A map without a record \`edgeward\` in it is no policy, and no way back. The second number of that record is the revision in force: it must be less than ${change.revision}. Otherwise stop, and export again with a larger \`--revision\`.`,
       commands([
         `tmsh -q list ltm data-group internal ${map} > ${folder}/map-before.conf`,
         `tmsh -q list ltm data-group internal ${meta} > ${folder}/meta-before.conf`,
-        `tmsh -q list ltm virtual recursive destination rules > ${folder}/virtuals-before.txt`,
+        `tmsh -q -c 'cd /; list ltm virtual recursive destination rules' > ${folder}/virtuals-before.txt`,
       ]),
     ],
   };
@@ -202,13 +199,15 @@ function save({ held }: Change): Step {
   };
 }
 
-function check({ attachments, rules }: Change): Step {
+function check({ point, attachments, rules }: Change): Step {
   const needsNothing = attachments.every(({ state }: Attachment) => state === 'attached');
   return {
     title: 'Check',
     body: [
       `Compare the box with this folder${needsNothing ? '' : '; it also says to which virtual servers the rules are not attached'}. Of a pair, on both units.`,
       commands(['sh verify.sh']),
+      'Or from where Edgeward runs, with credentials that may only read:',
+      commands([`edgeward bigip verify --point ${point}`]),
       'Send a request that must pass and one that must not. `failures` and `aborts` of both rules must stay 0; each one is a client that was reset.',
       commands([`tmsh show ltm rule ${rules.l4.fullPath}`, `tmsh show ltm rule ${rules.l7.fullPath}`]),
       commands(["grep -e 'TCL error' -e edgeward: /var/log/ltm | tail"]),

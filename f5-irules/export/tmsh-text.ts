@@ -12,7 +12,7 @@ const PLAIN = /^[A-Za-z0-9_/.:%,=@~+*-]+$/;
 const PLAIN_IN_SHELL = /^[A-Za-z0-9_/.:%,=@+-]+$/;
 
 /** One word, quoted where it has to be. */
-export function tmshWord(text: string): string {
+function tmshWord(text: string): string {
   return PLAIN.test(text) ? text : `"${text.replace(/[\\"]/g, '\\$&')}"`;
 }
 

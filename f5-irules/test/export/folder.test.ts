@@ -1,5 +1,6 @@
 /** A folder is written whole or not at all, and never over anything but an earlier export. */
 import { execFile } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
 import { access, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -90,6 +91,21 @@ t.test('cut off in the middle, nothing is left and what stood there still does',
   await t.rejects(writeFolder(out, [...two, { path: 'c', content: broken() }]), { message: 'the source broke' });
   t.strictSame(await readdir(place), ['out']);
   t.equal(await readFile(join(out, 'a.txt'), 'utf8'), 'one\n');
+});
+
+t.test('content is on disk while the rest of it is still being made', async (t) => {
+  const place = t.testdir({});
+  const line = 'x'.repeat(1023).concat('\n');
+  let held = 0;
+  function* lines(): Generator<string> {
+    for (let made = 0; made < 8 << 20; made += line.length) {
+      const [unfinished] = readdirSync(place);
+      held = Math.max(held, made - statSync(join(place, unfinished ?? '', 'big')).size);
+      yield line;
+    }
+  }
+  await writeFolder(join(place, 'out'), [{ path: 'big', content: lines() }]);
+  t.ok(held <= 1 << 19, `${held} bytes at most`);
 });
 
 t.test('a link to an earlier export stays a link', async (t) => {
