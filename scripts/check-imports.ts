@@ -43,7 +43,7 @@ const RULES: Record<string, Rule> = {
     packages: [
       'audit-collector',
       'bigip-simulator',
-      'enforcement-point',
+      'debian-packages',
       'f5-irules',
       'nginx-njs',
       'policy',
