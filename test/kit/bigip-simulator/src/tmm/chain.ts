@@ -57,6 +57,8 @@ export function createChain(options: ChainOptions): Chain {
   const opened = (clientPort: number, facts: Facts): EventSource => {
     const connection = nextNumber();
     let closed = false;
+    // Of events that no rule handles: a later one may ask for them, as HTTP_RESPONSE does for the request.
+    let unsaid: Facts = {};
     // Neighbouring ports, and even ones alone, reach all TMMs.
     const unit = (Math.imul(clientPort, 0x9e3779b1) >>> 16) % options.tmms;
     session.send('open', connection, unit, number, Object.entries(facts).flat());
@@ -64,8 +66,10 @@ export function createChain(options: ChainOptions): Chain {
       handles: (event) => events.has(event),
       fire(event, said = {}) {
         const handlers = events.get(event);
+        const facts = { ...unsaid, ...said };
+        unsaid = handlers === undefined ? facts : {};
         if (closed || handlers === undefined) return Promise.resolve(nothing());
-        return session.fire(connection, event, said, (run) => stats.count(handlers.stats, run));
+        return session.fire(connection, event, facts, (run) => stats.count(handlers.stats, run));
       },
       close() {
         if (closed) return;

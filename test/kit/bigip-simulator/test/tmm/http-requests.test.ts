@@ -379,3 +379,13 @@ t.test(
     t.ok(stage.plane.log().length >= 2);
   },
 );
+
+t.test('a rule that sees only responses knows the request and the server all the same', { skip }, async (t) => {
+  const stage = await setStage(t);
+  const server = await webServer(t);
+  await stage.pool('/Common/p', server);
+  await stage.rule('/Common/r', 'when HTTP_RESPONSE { HTTP::header insert X-Of "[HTTP::status] [IP::server_addr]" }');
+  await stage.virtual('/Common/v', { pool: '/Common/p', rules: ['/Common/r'] });
+  const { text } = await stage.ask('/Common/v', request('/a'));
+  t.match(text, /\r\nX-Of: 200 127\.0\.0\.1\r\n/);
+});
