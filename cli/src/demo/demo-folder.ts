@@ -9,9 +9,21 @@ export interface DemoFolder {
   path: string;
   policies: string;
   configFile: string;
-  /** Replaces text in one policy file, by rename, as an editor does. */
-  edit(file: string, from: string, to: string): Promise<void>;
+  /** Replaces text in what the inventory says of one workload, by rename, as an editor does. */
+  relabel(workload: string, from: string, to: string): Promise<void>;
+  /** A pair that the configuration names too, with an object of its own. Before the configuration is read. */
+  addPair(pair: PairPlace): Promise<void>;
   remove(): Promise<void>;
+}
+
+export interface PairPlace {
+  urls: readonly string[];
+  /** PEM. */
+  ca: string;
+  password: string;
+  /** The virtual server's. */
+  frontPort: number;
+  denialsPort: number;
 }
 
 const examples = fileURLToPath(new URL('../../../examples/', import.meta.url));
@@ -22,24 +34,47 @@ export async function createDemoFolder(): Promise<DemoFolder> {
   await cp(join(examples, 'policies'), policies, { recursive: true });
   await mkdir(join(path, 'state'));
   const configFile = join(path, 'edgeward.yaml');
-  await writeFile(configFile, await configuration());
+  await writeFile(configFile, await configuration('edgeward.yaml'));
   return {
     path,
     policies,
     configFile,
-    edit: async (file, from, to) => {
-      const target = join(policies, file);
+    relabel: async (workload, from, to) => {
+      const target = join(policies, 'inventory.yaml');
       const text = await readFile(target, 'utf8');
-      await writeFile(`${target}.new`, text.replace(from, to));
+      const documents = text.split('---\n');
+      const edited = documents.map((it) => (it.includes(`name: ${workload}\n`) ? it.replace(from, to) : it));
+      await writeFile(`${target}.new`, edited.join('---\n'));
       await rename(`${target}.new`, target);
     },
+    addPair: (pair) => addPair({ path, policies, configFile }, pair),
     remove: () => rm(path, { recursive: true, force: true }),
   };
 }
 
-/** The example configuration, with a state folder beside it and ports that are free on this machine. */
-async function configuration(): Promise<string> {
-  const text = await readFile(join(examples, 'edgeward.yaml'), 'utf8');
+/** The text of an example. */
+export function example(name: string): Promise<string> {
+  return readFile(join(examples, name), 'utf8');
+}
+
+async function addPair(folder: Pick<DemoFolder, 'path' | 'policies' | 'configFile'>, pair: PairPlace): Promise<void> {
+  const { path, policies, configFile } = folder;
+  const front = (await example('bigip/order-front.yaml')).replace('tcp/8088', `tcp/${pair.frontPort}`);
+  await writeFile(join(policies, 'order-front-bigip.yaml'), front);
+  await writeFile(join(path, 'bigip-password'), `${pair.password}\n`, { mode: 0o600 });
+  await writeFile(join(path, 'bigip-ca.pem'), pair.ca);
+  const text = await configuration('bigip/edgeward.yaml');
+  await writeFile(
+    configFile,
+    text
+      .replace(/^( +urls:) \[.*\]/m, `$1 [${pair.urls.join(', ')}]`)
+      .replace('127.0.0.1:6514', `127.0.0.1:${pair.denialsPort}`),
+  );
+}
+
+/** An example configuration, with a state folder beside it and ports that are free on this machine. */
+async function configuration(name: string): Promise<string> {
+  const text = await example(name);
   const [push, api] = [await freePort(9180), await freePort(9400)];
   return text
     .replace(/^stateDir: .*$/m, 'stateDir: state')
@@ -48,15 +83,15 @@ async function configuration(): Promise<string> {
 }
 
 /** The preferred port, or any that is free where it is taken. */
-export async function freePort(preferred: number): Promise<number> {
-  return (await tryPort(preferred)) ?? (await tryPort(0)) ?? preferred;
+export async function freePort(preferred: number, host = '127.0.0.1'): Promise<number> {
+  return (await tryPort(preferred, host)) ?? (await tryPort(0, host)) ?? preferred;
 }
 
-function tryPort(port: number): Promise<number | null> {
+function tryPort(port: number, host: string): Promise<number | null> {
   return new Promise((resolve) => {
     const server = createServer();
     server.once('error', () => resolve(null));
-    server.listen(port, '127.0.0.1', () => {
+    server.listen(port, host, () => {
       const address = server.address();
       server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : null));
     });

@@ -1,5 +1,5 @@
 /** One request of the demonstration: who asks for what, from which loopback address. */
-import { request } from 'node:http';
+import { type Agent, request } from 'node:http';
 
 export interface DemoRequest {
   from: string;
@@ -8,7 +8,13 @@ export interface DemoRequest {
   path: string;
 }
 
+export interface DemoTarget {
+  host: string;
+  port: number;
+}
+
 export interface DemoAnswer {
+  /** 0: the connection was reset. */
   status: number;
   /** The opaque reference of a 403. */
   ref: string | null;
@@ -16,20 +22,23 @@ export interface DemoAnswer {
 
 const timeoutMs = 5000;
 
-export function sendRequest(port: number, { from, host, method, path }: DemoRequest): Promise<DemoAnswer> {
+/** On a connection of its own, unless an agent keeps one. */
+export function sendRequest(target: DemoTarget, asked: DemoRequest, agent: Agent | false = false): Promise<DemoAnswer> {
+  const { from, host, method, path } = asked;
   return new Promise((resolve, reject) => {
     const outgoing = request({
-      host: '127.0.0.1',
-      port,
+      ...target,
       localAddress: from,
       method,
       path,
       headers: { host },
-      agent: false,
+      agent,
       timeout: timeoutMs,
     });
     outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${timeoutMs} ms`)));
-    outgoing.on('error', reject);
+    outgoing.on('error', (error: NodeJS.ErrnoException) =>
+      error.code === 'ECONNRESET' ? resolve({ status: 0, ref: null }) : reject(error),
+    );
     outgoing.on('response', (response) => {
       response.resume();
       const ref = response.headers['edgeward-ref'];

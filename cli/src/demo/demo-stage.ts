@@ -1,0 +1,60 @@
+/** What every part of the demonstration stands on: where it speaks, what it edits, whom it asks; and how it says it. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StoredDenial } from '@edgeward/audit-collector';
+import { EdgewardError, type Lifecycle } from '@edgeward/runtime';
+import type { Service } from '@edgeward/sync-service';
+import type { Context } from '../frame/command.ts';
+import { denialLine } from '../service/denial-line.ts';
+import type { DemoFolder } from './demo-folder.ts';
+import type { DemoAnswer, DemoRequest } from './demo-requests.ts';
+
+export interface Stage {
+  context: Context;
+  folder: DemoFolder;
+  lifecycle: Lifecycle;
+  service: Service;
+}
+
+export interface DemoStep extends DemoRequest {
+  who: string;
+}
+
+const waitMs = 20_000;
+
+export function say({ context }: Pick<Stage, 'context'>, text: string): Promise<void> {
+  return context.out.write(`${text}\n`);
+}
+
+export function requestLine(step: DemoStep, answer: DemoAnswer, { paint }: Context): string {
+  const { status } = answer;
+  const shown = status === 200 ? paint.good('200  ') : paint.bad(status === 0 ? 'reset' : `${status}  `);
+  const request = `${step.method} ${step.host}${step.path}`;
+  return `${shown}  ${step.from.padEnd(12)} ${step.who.padEnd(20)} ${request}`;
+}
+
+/** As `edgeward denials` shows it; what a client sent is made harmless there. */
+export function shownDenial({ event }: StoredDenial, { paint, now }: Context): string {
+  return denialLine({ denial: event, count: event.count, since: null }, now(), paint);
+}
+
+/** Denials that come into the ledger from now on: waits until there are as many as asked for. */
+export function followLedger({ service }: Stage): (expected: number) => Promise<StoredDenial[]> {
+  const before = service.collector.denials({ newest: true, limit: 1 })[0]?.id ?? 0;
+  const found = (): StoredDenial[] => service.collector.denials({ afterId: before });
+  return async (expected) => {
+    await until('the denials are in the ledger', () => found().length >= expected);
+    return found();
+  };
+}
+
+export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + waitMs;
+  while (!(await holds())) {
+    if (Date.now() > deadline) {
+      throw new EdgewardError('EDW_ERR_DEMO', `waiting until ${what}: not within ${waitMs / 1000} s`, {
+        mend: 'Run it again; if it stays so, report the output and the machine.',
+      });
+    }
+    await sleep(5);
+  }
+}
