@@ -129,7 +129,7 @@ t.test('an account that may only read is enough to discover, plan and verify', a
   t.strictSame([code, /EDW_ERR_\w+/.exec(err)?.[0]], [78, 'EDW_ERR_BIGIP_RIGHTS']);
 });
 
-t.test('a policy with errors is refused with its findings before the box is asked; detach needs none', async (t) => {
+t.test('a policy with errors is refused with its findings before the box is asked; detach and discover need none', async (t) => {
   const at = await place(t, { policy });
   await at.apply(1);
   await at.bigip('attach', '/Common/vs_orders');
@@ -140,7 +140,7 @@ t.test('a policy with errors is refused with its findings before the box is aske
     [policy + failing, 'EDW_ERR_TEST_FAILED'],
   ] as const) {
     at.write(text);
-    for (const args of [['plan'], ['verify'], ['discover'], ['attach', '/Common/vs_ssh']]) {
+    for (const args of [['plan'], ['verify'], ['attach', '/Common/vs_ssh']]) {
       const said = await at.bigip(...args);
       t.strictSame([said.code, said.out], [3, ''], args.join(' '));
       t.match(said.err, new RegExp(`shop\\.yaml:\\d+:\\d+ {2}error {2}${code}`), args.join(' '));
@@ -152,6 +152,9 @@ t.test('a policy with errors is refused with its findings before the box is aske
   }
   t.strictSame(at.calls(), []);
   t.equal((await at.bigip('detach', '/Common/vs_orders')).code, 0);
+  const found = await at.bigip('discover');
+  t.equal(found.code, 0);
+  t.notMatch(found.out, /bind: \/Common\/vs_orders/, 'what is bound is known all the same');
 });
 
 t.test('what goes wrong has its code, its mend and its exit code', async (t) => {
@@ -169,7 +172,6 @@ t.test('what goes wrong has its code, its mend and its exit code', async (t) => 
   };
   writeFileSync(join(at.folder, 'wrong'), 'wrong\n', { mode: 0o600 });
   const rows: [string[], number, string][] = [
-    [['plan', ...given], 2, 'EDW_ERR_USAGE'],
     [['attach', ...point], 2, 'EDW_ERR_USAGE'],
     [['attach', 'vs_orders', ...point], 2, 'EDW_ERR_USAGE'],
     [['plan', ...given, '--point', 'bigip-2'], 3, 'EDW_ERR_UNKNOWN_POINT'],

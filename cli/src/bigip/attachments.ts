@@ -26,7 +26,7 @@ export const attach: Command = {
         says: 'Do it; other rules stay, in their order.',
       },
     ],
-    usage: ['VIRTUAL... --point NAME [--dry-run] [--force] [--config FILE] [--json]'],
+    usage: ['VIRTUAL... [--point NAME] [--dry-run] [--force] [--config FILE] [--json]'],
     about: [
       'VIRTUAL is a full path. The rule for requests is attached where the object of the policy has `protocol: http`. Once attached, a policy changes nothing on the virtual server.',
       'Refused where no policy is in force for it, or the rules are not on the box yet: everything would be denied. All are looked at before any is written.',
@@ -59,7 +59,7 @@ export const detach: Command = {
         says: 'Do it; other rules stay, in their order.',
       },
     ],
-    usage: ['VIRTUAL... --point NAME [--dry-run] [--config FILE] [--json]'],
+    usage: ['VIRTUAL... [--point NAME] [--dry-run] [--config FILE] [--json]'],
     about: [
       'Needs no policy, so that it works when that is broken. To let traffic pass and keep the rules, set `mode: off` or `observe` in the policy instead.',
       pair,

@@ -8,7 +8,11 @@ import type { Context, Option } from '../frame/command.ts';
 import { didYouMean } from '../frame/nearest-name.ts';
 
 export const bigipOptions: Record<'point' | 'config', Option> = {
-  point: { type: 'string', value: 'NAME', says: 'The point, as edgeward.yaml names it under `bigips`.' },
+  point: {
+    type: 'string',
+    value: 'NAME',
+    says: 'The point, as edgeward.yaml names it under `bigips`; not needed where it names one.',
+  },
   config: configOption,
 };
 
@@ -19,8 +23,10 @@ export interface ConfiguredBigip {
 
 /** Throws EDW_ERR_CONFIG, EDW_ERR_CONFIG_FILE and EDW_ERR_UNKNOWN_POINT. */
 export async function configuredBigip(context: Context): Promise<ConfiguredBigip> {
-  const name = context.required('point');
   const config = await loadServiceConfig({ file: context.text('config'), env: context.env });
+  const [first, second] = config.bigips;
+  const only = second === undefined ? first?.name : undefined;
+  const name = context.text('point') ?? only ?? context.required('point');
   const bigip = config.bigips.find((it) => it.name === name);
   if (bigip !== undefined) return { config, bigip };
   const known = config.bigips.map((it) => it.name);

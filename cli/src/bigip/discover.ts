@@ -5,8 +5,8 @@ import { EdgewardError, messageOf, writeDurably } from '@edgeward/runtime';
 import type { Command, Context } from '../frame/command.ts';
 import type { ExitCode } from '../frame/exit-codes.ts';
 import { counted } from '../frame/terminal-text.ts';
+import { readPolicy } from '../policy/policy-reading.ts';
 import { bigipOptions, configuredBigip } from './bigip-options.ts';
-import { readPointPolicy } from './point-policy.ts';
 import { reviewing } from './reviewing.ts';
 import { documentsText, namedVirtuals } from './virtual-server-documents.ts';
 
@@ -21,12 +21,12 @@ export const discover: Command = {
         says: 'Into a new file of the policy directory; fill in the labels there.',
       },
     ],
-    usage: ['--point NAME [--out FILE] [--all] [--config FILE] [--json]'],
+    usage: ['[--point NAME] [--out FILE] [--all] [--config FILE] [--json]'],
     about: [
       'Each document gets mode observe, and no label: those are for you to give. What can not be protected stands in comments, with the reason. A file that exists is never replaced.',
       'JSON: {point, unit, url, virtuals: [{fullPath, name, object: {ports, protocol} or null, bound, enabled, attached, remarks}], file}.',
     ],
-    exits: { 2: 'the command line is wrong, or FILE can not be written', 3: 'the policy has errors' },
+    exits: { 2: 'the command line is wrong, or FILE can not be written' },
   },
   args: [],
   options: {
@@ -39,11 +39,12 @@ export const discover: Command = {
 
 async function runDiscover(context: Context): Promise<ExitCode> {
   const { config, bigip } = await configuredBigip(context);
-  const own = await readPointPolicy(context, config, bigip.name);
-  if (own === null) return 3;
+  // Only what is named and bound counts here: whoever begins has no sound policy yet.
+  const { model } = (await readPolicy(context, config.policies)).resolution;
   const out = context.text('out') ?? '-';
   if (out !== '-') await refuseExisting(out);
-  const bound = new Map(own.policy.objects.map(({ bind, name }) => [bind, name]));
+  const own = model.virtualServers.filter(({ value }) => value.point === bigip.name);
+  const bound = new Map(own.map(({ value }) => [value.bind, value.name]));
   const without = new Set(context.flag('all') ? [] : bound.keys());
   let says = `reading ${bigip.name}`;
   const found = await reviewing(
@@ -55,7 +56,6 @@ async function runDiscover(context: Context): Promise<ExitCode> {
         says = `reading virtual server ${done + 1} of ${all}`;
       }),
   );
-  const { model } = own.reading.resolution;
   const taken = [...model.workloads, ...model.virtualServers].map(({ value }) => value.name);
   const virtuals = namedVirtuals(found.virtuals, bound, taken);
   const text = documentsText({ ...found, virtuals, left: without.size });

@@ -18,7 +18,7 @@ export const plan: Command = {
       },
       { line: 'edgeward bigip plan --point bigip-1 --json | jq .calls', says: 'Everything, for a pipeline.' },
     ],
-    usage: ['--point NAME [--all] [--config FILE] [--json]'],
+    usage: ['[--point NAME] [--all] [--config FILE] [--json]'],
     about: [
       'Reads what the box holds and compares it with the policy: sources × ports × requests gained and lost, modes, groups, and each call that would be sent, with its bytes. Sends GETs only, beside login and logout.',
       'Records of external groups can not be read back: such a group is compared by name, and the plan says so.',

@@ -16,7 +16,7 @@ export const verify: Command = {
       { line: 'edgeward bigip verify --point bigip-1', says: 'After a change ticket, or whenever somebody asks.' },
       { line: 'edgeward bigip verify --point bigip-1 --strict', says: 'Hazards count too.' },
     ],
-    usage: ['--point NAME [--strict] [--config FILE] [--json]'],
+    usage: ['[--point NAME] [--strict] [--config FILE] [--json]'],
     about: [
       'Reads every group of the policy whole and compares contents: who wrote them, and under which revision, does not matter. Credentials that may read are enough.',
       'Differences are what the box enforces otherwise: map, groups, rules, and virtual servers without them. Hazards are what may keep a right policy from being enforced, or from lasting.',
