@@ -129,7 +129,7 @@ t.test('an account that may only read is enough to discover, plan and verify', a
   t.strictSame([code, /EDW_ERR_\w+/.exec(err)?.[0]], [78, 'EDW_ERR_BIGIP_RIGHTS']);
 });
 
-t.test('a policy with errors is refused with its findings before the box is asked; detach and discover need none', async (t) => {
+t.test('a policy with errors is told before the box is asked; detach and discover need none', async (t) => {
   const at = await place(t, { policy });
   await at.apply(1);
   await at.bigip('attach', '/Common/vs_orders');
