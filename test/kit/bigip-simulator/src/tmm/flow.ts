@@ -18,7 +18,7 @@ export interface Surroundings {
   log(level: string, text: string): void;
 }
 
-export interface Endpoint {
+interface Endpoint {
   address: string;
   port: number;
 }

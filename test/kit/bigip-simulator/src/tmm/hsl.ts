@@ -23,7 +23,7 @@ export interface HslOptions {
 /** By full path. */
 export type Publishers = ReadonlyMap<string, readonly Destination[]>;
 
-export interface Destination {
+interface Destination {
   protocol: 'tcp' | 'udp';
   pool: string;
 }

@@ -17,7 +17,7 @@ export interface Service {
   chain: Chain | null;
 }
 
-export interface Place {
+interface Place {
   host: string;
   port: number;
 }

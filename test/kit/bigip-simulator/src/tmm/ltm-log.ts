@@ -1,4 +1,4 @@
-/** /var/log/ltm: what rules log and TMM complains about, as syslog writes it. The newest lines are kept. */
+/** /var/log/ltm: what rules log and TMM complains about, as syslog writes it. The newest lines are kept, and of each the beginning. */
 
 export interface LtmLog {
   write(unit: number, level: string, text: string): void;
@@ -6,6 +6,7 @@ export interface LtmLog {
 }
 
 const MAX_LINES = 10_000;
+const MAX_LINE_CHARS = 8192;
 const MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
 
 export function createLtmLog(hostname: string, now: () => Date = () => new Date()): LtmLog {
@@ -13,7 +14,7 @@ export function createLtmLog(hostname: string, now: () => Date = () => new Date(
   return {
     write(unit, level, text) {
       const tmm = `tmm${unit === 0 ? '' : unit}[${process.pid}]`;
-      lines.push(`${stamp(now())} ${hostname} ${level} ${tmm}: ${text}`);
+      lines.push(`${stamp(now())} ${hostname} ${level} ${tmm}: ${text}`.slice(0, MAX_LINE_CHARS));
       if (lines.length > 2 * MAX_LINES) lines.splice(0, lines.length - MAX_LINES);
     },
     lines: () => lines.slice(-MAX_LINES),

@@ -13,7 +13,7 @@ import { type Tclsh, tclProgram } from './tclsh.ts';
 export type Facts = Record<string, Word>;
 
 /** How many handlers ran, and what became of the last of them. */
-export interface Run {
+interface Run {
   handlers: number;
   outcome: HandlerOutcome;
 }

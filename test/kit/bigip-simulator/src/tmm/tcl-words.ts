@@ -13,7 +13,7 @@ export function tclLine(words: readonly Word[]): string {
   return `${words.map(tclWord).join(' ')}\n`;
 }
 
-export function tclWord(word: Word): string {
+function tclWord(word: Word): string {
   if (typeof word === 'number') return String(word);
   if (typeof word !== 'string') return `{${word.map(tclWord).join(' ')}}`;
   if (PLAIN.test(word)) return word;

@@ -1,6 +1,11 @@
 import t from 'tap';
 import { contentOf, request, type Stage, setStage, skip } from './stage.ts';
 
+interface Claims {
+  equal(found: unknown, wanted: unknown, claim: string): unknown;
+  match(found: unknown, wanted: RegExp, claim: string): unknown;
+}
+
 /** What commands answer in HTTP_REQUEST of one connection each, as text; errors are what `catch` says. */
 async function evaluate(stage: Stage, scripts: readonly string[]): Promise<string[]> {
   const answers: string[] = [];
@@ -16,7 +21,7 @@ async function evaluate(stage: Stage, scripts: readonly string[]): Promise<strin
   return answers;
 }
 
-async function claims(t: Tap.Test, stage: Stage, cases: [string, string | RegExp][]): Promise<void> {
+async function claims(t: Claims, stage: Stage, cases: [string, string | RegExp][]): Promise<void> {
   const answers = await evaluate(
     stage,
     cases.map(([script]) => script),
@@ -25,10 +30,6 @@ async function claims(t: Tap.Test, stage: Stage, cases: [string, string | RegExp
     if (typeof expected === 'string') t.equal(answers[index], expected, script);
     else t.match(answers[index], expected, script);
   }
-}
-
-declare namespace Tap {
-  type Test = typeof t;
 }
 
 t.test('strings: getfield, findstr, substr, URI, base 64 and digests', { skip }, async (t) => {
