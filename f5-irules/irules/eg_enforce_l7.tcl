@@ -47,7 +47,13 @@ when HTTP_REQUEST priority 10 {
                 }
                 if { [string match *proxies* $eg_flags] && [lindex $eg_who 0] eq "trusted" } {
                     # From the right: what stands left of an entry that is not trusted, or not readable, nobody vouches for.
-                    set eg_chain [split [join [HTTP::header values X-Forwarded-For] ,] ,]
+                    # Of one header the value: whether `values` of it is a list or that value is told differently.
+                    if { [HTTP::header count X-Forwarded-For] == 1 } {
+                        set eg_forwarded [HTTP::header value X-Forwarded-For]
+                    } else {
+                        set eg_forwarded [join [HTTP::header values X-Forwarded-For] ,]
+                    }
+                    set eg_chain [split $eg_forwarded ,]
                     for { set eg_at [expr { [llength $eg_chain] - 1 }] } { $eg_at >= 0 } { incr eg_at -1 } {
                         set eg_address [call eg_address [lindex $eg_chain $eg_at]]
                         if { $eg_address eq "" } {
@@ -68,7 +74,12 @@ when HTTP_REQUEST priority 10 {
                     set eg_key $eg_rule
                     set eg_reason bad-request
                     set eg_rule ""
-                    set eg_request [call eg_request [HTTP::method] [HTTP::uri] [HTTP::header values Host]]
+                    if { [HTTP::header count Host] == 1 } {
+                        set eg_hosts [list [HTTP::header value Host]]
+                    } else {
+                        set eg_hosts [HTTP::header values Host]
+                    }
+                    set eg_request [call eg_request [HTTP::method] [HTTP::uri] $eg_hosts]
                     if { $eg_request ne "" } {
                         # A request group never changes under its name, so what was read of it stays true.
                         set eg_cached $eg_requests/$eg_key
@@ -119,7 +130,7 @@ when HTTP_REQUEST priority 10 {
         if { [info exists eg_source] && $eg_source ne "" } {
             set eg_judged $eg_source
         }
-        set eg_ref [call eg_record $eg_verdict $eg_reason $eg_rule $eg_revision [virtual name] $eg_judged $eg_peer $eg_peer_port tcp/$eg_port [HTTP::method] [HTTP::uri] [lindex [HTTP::header values Host] 0]]
+        set eg_ref [call eg_record $eg_verdict $eg_reason $eg_rule $eg_revision [virtual name] $eg_judged $eg_peer $eg_peer_port tcp/$eg_port [HTTP::method] [HTTP::uri] [HTTP::header value Host]]
     }
     if { $eg_verdict eq "deny" } {
         HTTP::respond 403 content "denied $eg_ref\n" noserver Content-Type text/plain Edgeward-Ref $eg_ref Cache-Control no-store
