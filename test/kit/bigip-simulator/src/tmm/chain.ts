@@ -60,7 +60,7 @@ export function createChain(options: ChainOptions): Chain {
     // Of events that no rule handles: a later one may ask for them, as HTTP_RESPONSE does for the request.
     let unsaid: Facts = {};
     // Neighbouring ports, and even ones alone, reach all TMMs.
-    const unit = (Math.imul(clientPort, 0x9e3779b1) >>> 16) % options.tmms;
+    const unit = (Math.imul(clientPort, 0x85ebca6b) >>> 13) % options.tmms;
     session.send('open', connection, unit, number, Object.entries(facts).flat());
     return {
       handles: (event) => events.has(event),
