@@ -1,5 +1,5 @@
 /** docs/bigip.md against the code: every call, every hazard, and its configuration. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { CALLS } from '@edgeward/f5-irules';
 import { loadServiceConfig } from '@edgeward/sync-service';
@@ -31,4 +31,19 @@ t.test('the configuration on the page is one', async (t) => {
   const folder = t.testdir({ 'edgeward.yaml': yaml });
   const config = await loadServiceConfig({ file: `${folder}/edgeward.yaml` });
   t.match(config.bigips, [{ name: 'dc1', urls: { length: 2 }, denials: { port: 6514, tls: {} } }]);
+});
+
+t.test('what is presumed of a BIG-IP is printed, all of it', async (t) => {
+  const folder = fileURLToPath(new URL('../kit/bigip-simulator/fidelity/', import.meta.url));
+  const presumed = readdirSync(folder)
+    .toSorted()
+    .flatMap((file) => {
+      const entries = JSON.parse(readFileSync(`${folder}${file}`, 'utf8')) as Record<string, string>[];
+      return entries
+        .filter(({ evidence }) => evidence === 'presumed')
+        .map(({ behaviour, source }) => [file.replace('.json', ''), behaviour, source]);
+    });
+  const rows = tableRows(page('docs/bigip-simulator.md'), ['area', 'presumed', 'because']);
+  t.ok(presumed.length > 50, 'the ledger was read');
+  t.strictSame(rows, presumed);
 });
