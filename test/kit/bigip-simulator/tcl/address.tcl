@@ -96,8 +96,9 @@ proc ::tmm::format_address {domain family number} {
   return $text
 }
 
-# As RFC 5952: the first longest run of zeros is left out.
+# As RFC 5952: the first longest run of zeros is left out, and a mapped address keeps its dots.
 proc ::tmm::format_v6 {number} {
+  if {$number >> 32 == 0xffff} {return ::ffff:[::tmm::format_address 0 4 [expr {$number & 0xffffffff}]]}
   set groups {}
   for {set shift 112} {$shift >= 0} {incr shift -16} {
     lappend groups [format %x [expr {($number >> $shift) & 0xffff}]]

@@ -87,6 +87,8 @@ t.test('addresses are compared and masked', { skip }, async (t) => {
     ['IP::addr 10.1.2.3%2 equals 10.1.2.3', '0'],
     ['IP::addr 2001:db8::1 equals 2001:db8::/32', '1'],
     ['IP::addr 2001:db8:0:0:0:0:0:1 mask ffff:ffff::', '2001:db8::'],
+    ['IP::addr ::FFFF:102:304', '::ffff:1.2.3.4'],
+    ['IP::addr 2001:0:0:1:0:0:0:1', '2001:0:0:1::1'],
     ['IP::addr ::ffff:1.2.3.4 mask 255.255.255.255', /^error: bad IP mask/],
     ['IP::addr 10.1.2.300 mask 255.255.255.255', /^error: bad IP network address/],
     ['IP::addr "" equals 10.0.0.1', /^error: bad IP network address/],
