@@ -1,3 +1,4 @@
+export { type Bigip, type BigipFront, type BigipOptions, startBigip, virtualOf } from './bigip.ts';
 export { compileDocuments } from './compiled-documents.ts';
 export { type Denial, denialsIn } from './denials.ts';
 export { type Edge, type EdgeOptions, type EdgePaths, startEdge, type Teardown } from './edge.ts';
