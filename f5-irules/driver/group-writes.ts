@@ -63,22 +63,27 @@ async function forgetUpload(box: Icontrol, name: string, logger: Logger): Promis
   });
 }
 
-const PIECE_CHARS = 64 * 1024;
+const PIECE_BYTES = 128 * 1024;
 
 /** Made anew for each reading, and a million lines are never held at once. */
 function inPieces(group: DataGroup): Iterable<Uint8Array> {
-  return { [Symbol.iterator]: () => piecesOf(group.lines()) };
+  return { [Symbol.iterator]: () => pieces(group.lines()) };
 }
 
-function* piecesOf(lines: Iterable<string>): Generator<Uint8Array> {
-  let piece = '';
+/** A piece holds until the next is asked for. */
+function* pieces(lines: Iterable<string>): Generator<Uint8Array> {
+  const piece = Buffer.allocUnsafe(PIECE_BYTES);
+  let used = 0;
   for (const line of lines) {
-    piece += line;
-    if (piece.length < PIECE_CHARS) continue;
-    yield Buffer.from(piece, 'latin1');
-    piece = '';
+    if (used + line.length > PIECE_BYTES) {
+      yield piece.subarray(0, used);
+      used = 0;
+    }
+    // Longer than any value that a box takes, and yet not cut.
+    if (line.length > PIECE_BYTES) yield Buffer.from(line, 'latin1');
+    else used += piece.write(line, used, 'latin1');
   }
-  if (piece !== '') yield Buffer.from(piece, 'latin1');
+  if (used > 0) yield piece.subarray(0, used);
 }
 
 /** What stands there already is compared like everything that was written. */

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import t from 'tap';
-import { decide, viewOf } from '../../policy/src/index.ts';
+import { compareKeys, decide, pack, predecessor, unpack, viewOf } from '../../policy/src/index.ts';
 import { arbitraryDirectory, arbitraryFlow, NOW } from '../../policy/test/generators/documents.ts';
 import { search } from '../../policy/test/runs.ts';
 import { compileDocuments } from '../../test/kit/compiled-documents.ts';
 import { groupName, type Layout, layOut, mapHashOf, readMap } from '../driver/layout/index.ts';
+import { intervalsOf } from '../driver/layout/intervals.ts';
 import { alternativesIn, findIn } from './fixtures/layout-reader.ts';
 
 const front = (more: object = {}): object => ({
@@ -160,4 +161,27 @@ t.test('what stands in the groups is what decide says of source and port', async
     search(t, 300),
   );
   t.ok(compared > 300, `${compared} flows compared`);
+});
+
+t.test('sources come out of their table in order and joined, however it is cut into buckets', async (t) => {
+  const key = fc.oneof(
+    fc.integer({ min: 0x0a000000, max: 0x0a000fff }).map((n) => n.toString(16).padStart(8, '0')),
+    fc.integer({ min: 0, max: 0xffffffff }).map((n) => n.toString(16).padStart(8, '0')),
+    fc.integer({ min: 0, max: 0x3fff }).map((n) => `20010db8${n.toString(16).padStart(24, '0')}`),
+    fc.integer({ min: 0, max: 0xffff }).map((n) => `2001${n.toString(16).padStart(4, '0')}${'0'.repeat(24)}`),
+  );
+  const intervals = fc.array(fc.tuple(key, fc.integer({ min: 0, max: 2 })), { maxLength: 400 }).map((keyed) => {
+    const sorted = [...new Map(keyed)].sort(([a], [b]) => compareKeys(a, b));
+    // From each key to just before the next, or only itself: wide ones, single ones, and neighbours of equal number.
+    return sorted.map(([lo, value], index) => {
+      const next = sorted[index + 1]?.[0];
+      const end = next === undefined || next.length !== lo.length ? lo : (predecessor(next) ?? lo);
+      return { lo, hi: value === 2 ? lo : end, value };
+    });
+  });
+  const property = fc.property(intervals, (given) => {
+    const table = pack(given);
+    t.strictSame([...intervalsOf(table)], unpack(table));
+  });
+  fc.assert(property, search(t, 100));
 });

@@ -58,9 +58,12 @@ function isOneShot(pieces: Iterable<Uint8Array>): boolean {
   return iterator === pieces;
 }
 
-/** The same bytes in chunks of `size`, the last one shorter. */
+/**
+ * The same bytes in chunks of `size`, the last one shorter. A chunk holds until the next is asked for: a call has ended by
+ * then, whatever came of it, and a hundred chunks of a large file would wait long for the garbage collector.
+ */
 function* regroup(pieces: Iterable<Uint8Array>, size: number): Generator<Uint8Array> {
-  let chunk = new Uint8Array(size);
+  const chunk = new Uint8Array(size);
   let used = 0;
   for (const piece of pieces) {
     for (let at = 0; at < piece.length; ) {
@@ -70,8 +73,6 @@ function* regroup(pieces: Iterable<Uint8Array>, size: number): Generator<Uint8Ar
       at += taken.length;
       if (used < size) continue;
       yield chunk;
-      // A new one: whoever sends may hold the old one still.
-      chunk = new Uint8Array(size);
       used = 0;
     }
   }

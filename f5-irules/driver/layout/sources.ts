@@ -2,13 +2,12 @@ import {
   type AddressKey,
   type CompiledObject,
   compareKeys,
-  type IntervalTable,
   type Labelled,
   predecessor,
   successor,
-  unpack,
 } from '@edgeward/policy';
 import { type Cidr, cidrsOf, fileName, recordName } from './cidrs.ts';
+import { intervalsOf } from './intervals.ts';
 import type { DataRecord } from './layout.ts';
 
 /** Who a source is: disjoint intervals in order, each with the data of its records. */
@@ -50,44 +49,10 @@ function* sourcesOf(object: CompiledObject, classes: readonly string[]): Generat
     for (const { lo, hi, value } of intervalsOf(object.sources)) yield { lo, hi, data: dataOf(value) };
     return;
   }
-  for (const { lo, hi, value, trusted } of overlay(unpack(object.sources), unpack(object.trustedProxies))) {
+  for (const { lo, hi, value, trusted } of overlay(intervalsOf(object.sources), intervalsOf(object.trustedProxies))) {
     const data = value === null ? '' : dataOf(value);
     yield { lo, hi, data: trusted ? `trusted ${data}`.trimEnd() : data };
   }
-}
-
-/** A table's intervals in order, one top-level bucket at a time: a million of them would be a lot of objects. */
-function* intervalsOf(table: IntervalTable): Generator<Labelled> {
-  const buckets = new Map<string, string[]>();
-  for (const name of Object.keys(table)) {
-    if (name.startsWith('*')) continue;
-    const top = name.slice(0, name.length < 8 ? 4 : 8);
-    const names = buckets.get(top);
-    if (names === undefined) buckets.set(top, [name]);
-    else names.push(name);
-  }
-  const wide = unpack(only(table, ['*4', '*6']));
-  let next = 0;
-  // Names of IPv4 are shorter, and IPv4 comes first.
-  const tops = [...buckets.keys()].sort((a, b) => compareKeys(a, b));
-  for (const top of tops) {
-    const bucket = unpack(only(table, buckets.get(top) ?? []));
-    const first = bucket[0];
-    for (
-      let it = wide[next];
-      first !== undefined && it !== undefined && compareKeys(it.lo, first.lo) < 0;
-      it = wide[next]
-    ) {
-      yield it;
-      next += 1;
-    }
-    yield* bucket;
-  }
-  yield* wide.slice(next);
-}
-
-function only(table: IntervalTable, names: readonly string[]): IntervalTable {
-  return Object.fromEntries(names.flatMap((name) => (table[name] === undefined ? [] : [[name, table[name]]])));
 }
 
 interface Overlaid {
@@ -98,7 +63,7 @@ interface Overlaid {
 }
 
 /** Both lists are sorted and disjoint; so is the answer, cut wherever one of them begins or ends. */
-function* overlay(sources: readonly Labelled[], trusted: readonly Labelled[]): Generator<Overlaid> {
+function* overlay(sources: Iterator<Labelled>, trusted: Iterator<Labelled>): Generator<Overlaid> {
   const [a, b] = [cursor(sources), cursor(trusted)];
   for (;;) {
     const [source, proxy] = [a.rest(), b.rest()];
@@ -114,20 +79,20 @@ function* overlay(sources: readonly Labelled[], trusted: readonly Labelled[]): G
 }
 
 /** What is left of a list: the first interval without what was passed already. */
-function cursor(list: readonly Labelled[]): { rest(): Labelled | null; pass(hi: AddressKey): void } {
-  let at = 0;
-  let lo: AddressKey | null = null;
+function cursor(list: Iterator<Labelled>): { rest(): Labelled | null; pass(hi: AddressKey): void } {
+  let rest = nextOf(list);
   return {
-    rest() {
-      const interval = list[at];
-      return interval === undefined ? null : { ...interval, lo: lo ?? interval.lo };
-    },
+    rest: () => rest,
     pass(hi) {
-      const whole = list[at]?.hi === hi;
-      lo = whole ? null : successor(hi);
-      if (whole) at += 1;
+      const lo = rest === null || rest.hi === hi ? null : successor(hi);
+      rest = rest === null || lo === null ? nextOf(list) : { ...rest, lo };
     },
   };
+}
+
+function nextOf(list: Iterator<Labelled>): Labelled | null {
+  const { done, value } = list.next();
+  return done === true ? null : value;
 }
 
 function lesser(a: AddressKey | undefined, b: AddressKey | undefined): AddressKey {
