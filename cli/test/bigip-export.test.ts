@@ -158,7 +158,12 @@ t.test('what is wrong is told before anything is written', async (t) => {
   await writeFile(notes.out, 'mine');
   const point = ['--point', 'bigip-1'];
   const cases: [string, string[], number, string][] = [
-    ['no point', [policies, '--out', out], 2, 'EDW_ERR_USAGE'],
+    [
+      'nothing that names a point',
+      [policies, '--out', out, '--config', join(here.folder, 'none')],
+      78,
+      'EDW_ERR_CONFIG_FILE',
+    ],
     ['no folder', [policies, ...point], 2, 'EDW_ERR_USAGE'],
     ['a revision of words', [policies, ...point, '--out', out, '--revision', 'new'], 2, 'EDW_ERR_USAGE'],
     ['revision 0', [policies, ...point, '--out', out, '--revision', '0'], 2, 'EDW_ERR_USAGE'],

@@ -40,10 +40,10 @@ const asked = arbitraryDirectory()
     );
   });
 
-await requireTclsh(t);
+const tclsh = await requireTclsh(t);
 
 t.test('random directories and flows: a BIG-IP judges as the oracle does', async (t) => {
-  const judging = await startJudgingBigip(t);
+  const judging = await startJudgingBigip(t, tclsh);
   const chosen = seed();
   const numRuns = runs(60);
   const seen: Record<string, number> = {};

@@ -8,8 +8,8 @@ import { type Vector, vectorFiles, vectorsOf } from '../../policy/test/vector-fi
 import { type JudgingBigip, startJudgingBigip } from './judging-bigip.ts';
 import { carriersOf, groupsOf, pointOf } from './vector-carriers.ts';
 
-await requireTclsh(t);
-const judging = await startJudgingBigip(t);
+const tclsh = await requireTclsh(t);
+const judging = await startJudgingBigip(t, tclsh);
 const ran = { bigip: 0, refused: 0 };
 
 for (const file of vectorFiles) {

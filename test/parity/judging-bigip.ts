@@ -11,11 +11,13 @@ import { type SimulatedUnit, startSimulator } from '@edgeward/bigip-simulator';
 import { createBigipPoint, createIcontrol, enforcementRules, type Icontrol } from '@edgeward/f5-irules';
 import type { CompiledObject, CompiledPolicy, Flow } from '@edgeward/policy';
 import { createLogger } from '@edgeward/runtime';
-import type { Teardown } from '@edgeward/test/kit';
+import type { requireTclsh, Teardown } from '@edgeward/test/kit';
 import { type HslEvents, receiveHsl } from './bigip-events.ts';
 import { type Answer, askHttp, askTcp, askUdp } from './bigip-flows.ts';
 import { startBackends } from './bigip-pools.ts';
 import { frontRefuses } from './bigip-refusals.ts';
+
+type Tclsh = Awaited<ReturnType<typeof requireTclsh>>;
 
 export interface JudgedByBigip {
   answer: Answer;
@@ -37,10 +39,10 @@ const EVENTS_A_SECOND = 180;
 const EVENT_WAIT_MS = 3000;
 const STRANGER = 'stranger';
 
-export async function startJudgingBigip(t: Teardown): Promise<JudgingBigip> {
+export async function startJudgingBigip(t: Teardown, tclsh: Tclsh): Promise<JudgingBigip> {
   const hsl = await receiveHsl(t);
   const backends = await startBackends(t);
-  const simulator = await startSimulator({ preface: true, config: configuration(hsl.port, backends) });
+  const simulator = await startSimulator({ tclsh, preface: true, config: configuration(hsl.port, backends) });
   t.teardown(() => simulator.close());
   const unit = simulator.units[0] as SimulatedUnit;
   const folder = await mkdtemp(join(tmpdir(), 'edgeward-parity-'));

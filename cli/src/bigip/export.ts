@@ -37,7 +37,7 @@ export const exportCommand: Command = {
         says: 'Without any connection, and without edgeward.yaml.',
       },
     ],
-    usage: ['[DIR] --point NAME --out DIR [--from-box] [--revision N] [--config FILE] [--dry-run] [--json]'],
+    usage: ['[DIR] --out DIR [--point NAME] [--from-box] [--revision N] [--config FILE] [--dry-run] [--json]'],
     about: [
       'Begin with PROCEDURE.md in the folder: numbered steps with commands for tmsh. forward.conf and back.conf are for `tmsh load sys config merge`, data/ holds large groups, verify.sh compares a box with the change, MANIFEST has the SHA-256 of every file.',
       'DIR is a policy directory; without it the one of edgeward.yaml. The folder is written whole or not at all, over nothing but an earlier export as it was written. --from-box sends GETs only.',
@@ -50,7 +50,11 @@ export const exportCommand: Command = {
   },
   args: ['[DIR]'],
   options: {
-    point: { type: 'string', value: 'NAME', says: 'The policy enforcement point.' },
+    point: {
+      type: 'string',
+      value: 'NAME',
+      says: 'The policy enforcement point; not needed where edgeward.yaml names one BIG-IP.',
+    },
     out: { type: 'string', value: 'DIR', says: 'Folder for the change.' },
     'from-box': { type: 'boolean', says: 'Read the box first, as edgeward.yaml names it under `bigips`.' },
     revision: { type: 'string', value: 'N', says: 'Default: one more than the box has; 1 without --from-box.' },
@@ -63,9 +67,10 @@ export const exportCommand: Command = {
 async function runExport(context: Context): Promise<ExitCode> {
   const out = context.required('out');
   const revision = revisionOf(context);
-  const { policies, bigip } = await settingsOf(context);
+  const settings = await settingsOf(context);
+  const { bigip } = settings;
   await requireFreeFolder(out);
-  const policy = await compiledPolicy(context, policies);
+  const policy = await compiledPolicy(context, settings);
   if (policy === null) return 3;
   const says = (): string => `looking at ${bigip?.name ?? 'the policy'}`;
   const change = await withProgress(context.err, says, () => planned(context, policy, revision, bigip));
@@ -91,25 +96,27 @@ function revisionOf(context: Context): number | undefined {
 
 interface Settings {
   policies: string;
+  point: string;
   /** null where edgeward.yaml does not name this point, or was not needed. */
   bigip: BigipConfig | null;
 }
 
 /** With a directory and no box to look at, no configuration is needed. */
 async function settingsOf(context: Context): Promise<Settings> {
-  const point = context.required('point');
+  const point = context.text('point');
   const directory = context.args[0];
-  if (context.flag('from-box')) {
+  if (context.flag('from-box') || point === undefined) {
     const { config, bigip } = await configuredBigip(context);
-    return { policies: directory ?? config.policies, bigip };
+    return { policies: directory ?? config.policies, point: bigip.name, bigip };
   }
-  if (directory !== undefined && context.text('config') === undefined) return { policies: directory, bigip: null };
+  if (directory !== undefined && context.text('config') === undefined)
+    return { policies: directory, point, bigip: null };
   const config = await loadServiceConfig({ file: context.text('config'), env: context.env });
-  return { policies: directory ?? config.policies, bigip: config.bigips.find(({ name }) => name === point) ?? null };
+  const bigip = config.bigips.find(({ name }) => name === point) ?? null;
+  return { policies: directory ?? config.policies, point, bigip };
 }
 
-async function compiledPolicy(context: Context, policies: string): Promise<CompiledPolicy | null> {
-  const point = context.required('point');
+async function compiledPolicy(context: Context, { policies, point }: Settings): Promise<CompiledPolicy | null> {
   const own = await readPointPolicy(context, { policies }, point);
   if (own === null || own.policy.objects.length > 0) return own?.policy ?? null;
   const points = pointsOf(own.reading.resolution);

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Simulator, type SimulatorOptions, startSimulator, type TmosVersion } from '@edgeward/bigip-simulator';
+import { findTclsh } from '@edgeward/debian-packages';
 import {
   createLifecycle,
   createLogger,
@@ -90,12 +91,15 @@ async function runSimulator(context: Context): Promise<ExitCode> {
 
 async function optionsOf(context: Context): Promise<SimulatorOptions> {
   const file = context.text('load');
+  const dataPlane = !context.flag('no-data-plane');
+  const progress = (message: string): void => void context.err.write(`${message}\n`);
   return {
+    ...(dataPlane && { tclsh: await findTclsh({ progress }) }),
+    dataPlane,
     listen: listenOf(context.text('listen') ?? '127.0.0.1:8443'),
     version: versionOf(context.text('tmos') ?? '17.1.2'),
     units: context.flag('pair') ? 2 : 1,
     preface: context.flag('preface'),
-    dataPlane: !context.flag('no-data-plane'),
     logger: createLogger({ level: 'warn' }),
     ...(file !== undefined && { config: await readConfiguration(file) }),
   };

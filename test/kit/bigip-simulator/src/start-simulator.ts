@@ -77,8 +77,9 @@ async function startUnit(
     startDataPlane:
       options.dataPlane === false
         ? null
-        : () =>
+        : (active) =>
             startDataPlane({
+              active,
               config,
               loadRule,
               tclsh: options.tclsh ?? 'tclsh',

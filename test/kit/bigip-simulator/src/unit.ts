@@ -27,7 +27,7 @@ export interface UnitOptions {
   rebootMs: number;
   taskMs: number;
   /** Null: this unit has none. */
-  startDataPlane: (() => Promise<DataPlane>) | null;
+  startDataPlane: ((active: boolean) => Promise<DataPlane>) | null;
 }
 
 export interface Unit extends SimulatedUnit {
@@ -88,7 +88,7 @@ export async function createUnit(options: UnitOptions): Promise<Unit> {
 
   async function startTraffic(): Promise<void> {
     if (options.startDataPlane === null || closing) return;
-    const started = await options.startDataPlane();
+    const started = await options.startDataPlane(active);
     if (closing) return started.close();
     // Known before it is told, so that a failover in between reaches it too.
     dataPlane = started;

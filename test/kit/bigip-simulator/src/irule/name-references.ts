@@ -49,8 +49,9 @@ function kindOf(command: string): Reference['kind'] {
 
 function classOf([subcommand, ...words]: readonly Word[]): Word | undefined {
   switch (literalOf(subcommand)) {
-    case 'match':
     case 'search':
+      return afterOptions(words);
+    case 'match':
     case 'lookup':
     case 'element':
       return words.at(-1);
