@@ -16,8 +16,8 @@ export interface EnforcementRules {
   l7: EnforcementRule;
 }
 
-export const L4_RULE = 'eg_enforce_l4_v1';
-export const L7_RULE = 'eg_enforce_l7_v1';
+const L4_RULE = 'eg_enforce_l4_v1';
+const L7_RULE = 'eg_enforce_l7_v1';
 
 export async function enforcementRules(): Promise<EnforcementRules> {
   const read = (file: string): Promise<string> => readFile(join(rulesFolder(), file), 'utf8');

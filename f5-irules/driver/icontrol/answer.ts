@@ -26,7 +26,7 @@ export function judge(call: Call, doing: string, answer: Answered): Verdict {
 }
 
 /** The object in this text, or null for anything else. */
-export function jsonObject(text: string): Json | null {
+function jsonObject(text: string): Json | null {
   try {
     const value: unknown = JSON.parse(text);
     return isObject(value) ? value : null;

@@ -39,7 +39,7 @@ export function groupName(type: 'ip' | 'string', records: readonly DataRecord[])
   return nameOf(type === 'ip' ? SOURCES_PREFIX : REQUESTS_PREFIX, digest.digest('hex'));
 }
 
-export function nameOf(prefix: string, sha1: string): string {
+function nameOf(prefix: string, sha1: string): string {
   return `${prefix}${sha1.slice(0, NAME_DIGITS)}`;
 }
 

@@ -18,7 +18,7 @@ export interface MapEntry {
   blind: boolean;
 }
 
-export interface MapHead {
+interface MapHead {
   revision: number;
   policyHash: string;
   mapHash: string;
