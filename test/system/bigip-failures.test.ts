@@ -27,6 +27,7 @@ t.test('a box that reboots with a policy that was not saved has it back', async 
       .map(({ status }) => status);
   await until('it could not be saved', () => saves().includes(503));
   await box.unit.reboot();
+  t.match(box.unit.configText(), /edgeward \{\s+data "1 1 /, 'it came back with the policy before');
   await until('the new policy is in force again', async () => (await ask(orders, crm)).outcome === 'reset');
   const point = await pointWhen(it, 'and saved', ({ state, lastError }) => state === 'current' && lastError === null);
   t.equal(saves().at(-1), 200);
@@ -66,16 +67,18 @@ t.test('denials whose way to the collector was gone are missing, and that is sai
   const it = await startEnforcing(t, box);
   const orders = box.ports.orders ?? 0;
   const publisher = objectPath('tm/sys/log-config/publisher', '/Edgeward/eg_audit');
-  const denyAll = async (times: number): Promise<void> => {
-    // Each TMM numbers for itself, and a hole shows when a later number comes.
-    for (let n = 0; n < times; n += 1) t.equal((await ask(orders, stranger)).outcome, 'reset');
+  // Each TMM numbers for itself, and a hole shows when a later number comes.
+  const denied = async (times: number): Promise<void> => {
+    const outcomes = new Set<unknown>();
+    for (let n = 0; n < times; n += 1) outcomes.add((await ask(orders, stranger)).outcome);
+    t.strictSame([...outcomes], ['reset'], 'with or without a way for its event');
   };
-  await denyAll(20);
+  await denied(20);
   await pointWhen(it, 'all are stored', ({ denials }) => denials.stored === 20);
   await box.admin().modify(publisher, { destinations: [] });
-  await denyAll(5);
+  await denied(5);
   await box.admin().modify(publisher, { destinations: ['/Edgeward/eg_hsl'] });
-  await denyAll(20);
+  await denied(20);
   const { denials } = await pointWhen(it, 'the holes are seen', (point) => point.denials.counted === 45);
   t.strictSame(denials, { stored: 40, counted: 45 });
   const samples = await it.metrics();

@@ -51,7 +51,7 @@ t.test(
     await it.write('crm-2.yaml', workload('crm-2', dev, 'prod'));
     await until('crm-2 is let in', async () => (await ask(orders, dev)).outcome === 200);
     const { lastError } = await pointWhen(it, 'it is told', (point) => point.lastError !== null);
-    t.match(lastError, { code: 'EDW_ERR_BIGIP_NOT_SYNCED', mend: /config-sync/ });
+    t.match(lastError, { code: 'EDW_ERR_BIGIP_FOREIGN_CHANGES', mend: /config-sync/ });
     t.not((await box.admin(1).get(front))?.description, 'half done', 'nothing of theirs went along');
     const group = (await box.admin().list('tm/cm/device-group')).find(({ type }) => type === 'sync-failover');
     await box.admin().run('tm/cm', { command: 'run', utilCmdArgs: `config-sync to-group ${String(group?.name)}` });

@@ -37,11 +37,11 @@ export async function showPair(stage: Stage, pair: DemoPair, bigip: BigipConfig)
   await say(stage, `   ${requestLine(stranger, await sendRequest(pair.front, stranger), context)}   before: all pass`);
   await attach(stage, bigip);
   await say(stage, `\n${strong('7. Connections and requests are judged; denials come over HSL')}`);
-  await sendAll(stage, pair);
+  await sendAll(stage, pair, bigip.name);
   await say(stage, `\n${strong('8. Edit one label: rules and virtual servers stay as they are')}`);
   await editLabel(stage, pair, bigip.name);
   await say(stage, `\n${strong('9. Failover: the standby judges by the same policy')}`);
-  await failOver(stage, pair);
+  await failOver(stage, pair, bigip.name);
 }
 
 async function showPush(stage: Stage, { simulator }: DemoPair, point: string): Promise<void> {
@@ -70,8 +70,8 @@ async function attach(stage: Stage, bigip: BigipConfig): Promise<void> {
 }
 
 /** Sends the steps, waits for the ledger to hold their denials, and shows these. */
-async function sendAll(stage: Stage, { front }: DemoPair): Promise<void> {
-  const stored = followLedger(stage);
+async function sendAll(stage: Stage, { front }: DemoPair, point: string): Promise<void> {
+  const stored = followLedger(stage, point);
   let expected = 0;
   for (const step of steps) {
     const answer = await sendRequest(front, step);
@@ -92,6 +92,7 @@ async function editLabel(stage: Stage, { simulator, front }: DemoPair, point: st
     say(stage, `   ${requestLine(step, answer, context)}   ${how}`);
   try {
     await show(crmDev, await sendRequest(front, crmDev, agent), 'on a connection that stays open');
+    const stored = followLedger(stage, point);
     const written = writesOf(simulator.units);
     const revision = reportOf(stage, point)?.appliedRevision ?? 0;
     await folder.relabel('crm-dev-1', 'env: prod', 'env: dev');
@@ -102,6 +103,7 @@ async function editLabel(stage: Stage, { simulator, front }: DemoPair, point: st
     const step = { ...crmDev, who: 'crm-dev-1, env=dev' };
     await show(step, await sendRequest(front, step, agent), 'the next request on it');
     await show(step, await sendRequest(front, step), 'a new connection');
+    await stored(2);
     await say(stage, `   ${written()}`);
     await until('every point was looked at', () => reportOf(stage, point)?.unprotected.length === 0);
     await say(stage, `   ${service.status().headline}, revision ${service.status().policy.revision}`);
@@ -110,8 +112,8 @@ async function editLabel(stage: Stage, { simulator, front }: DemoPair, point: st
   }
 }
 
-async function failOver(stage: Stage, { simulator, front }: DemoPair): Promise<void> {
-  const stored = followLedger(stage);
+async function failOver(stage: Stage, { simulator, front }: DemoPair, point: string): Promise<void> {
+  const stored = followLedger(stage, point);
   await simulator.failover();
   await say(stage, `   ${simulator.units[1]?.name} is active now`);
   for (const step of [crm, { ...crm, method: 'DELETE' }, stranger]) {

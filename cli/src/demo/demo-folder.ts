@@ -16,7 +16,7 @@ export interface DemoFolder {
   remove(): Promise<void>;
 }
 
-export interface PairPlace {
+interface PairPlace {
   urls: readonly string[];
   /** PEM. */
   ca: string;

@@ -72,7 +72,7 @@ export async function showNginx(stage: Stage, port: number): Promise<StoredDenia
 
 /** Sends the steps and waits for the ledger to hold their denials. */
 async function sendAll(stage: Stage, port: number): Promise<StoredDenial[]> {
-  const stored = followLedger(stage);
+  const stored = followLedger(stage, 'edge-1');
   let expected = 0;
   for (const step of steps) {
     const answer = await sendRequest({ host: '127.0.0.1', port }, step);

@@ -37,10 +37,10 @@ export function shownDenial({ event }: StoredDenial, { paint, now }: Context): s
   return denialLine({ denial: event, count: event.count, since: null }, now(), paint);
 }
 
-/** Denials that come into the ledger from now on: waits until there are as many as asked for. */
-export function followLedger({ service }: Stage): (expected: number) => Promise<StoredDenial[]> {
+/** Denials of a point that come into the ledger from now on: waits until there are as many as asked for. */
+export function followLedger({ service }: Stage, point: string): (expected: number) => Promise<StoredDenial[]> {
   const before = service.collector.denials({ newest: true, limit: 1 })[0]?.id ?? 0;
-  const found = (): StoredDenial[] => service.collector.denials({ afterId: before });
+  const found = (): StoredDenial[] => service.collector.denials({ afterId: before, point });
   return async (expected) => {
     await until('the denials are in the ledger', () => found().length >= expected);
     return found();
