@@ -25,10 +25,10 @@ export function say({ context }: Pick<Stage, 'context'>, text: string): Promise<
   return context.out.write(`${text}\n`);
 }
 
-export function requestLine(step: DemoStep, answer: DemoAnswer, { paint }: Context): string {
-  const { status } = answer;
-  const shown = status === 200 ? paint.good('200  ') : paint.bad(status === 0 ? 'reset' : `${status}  `);
+export function requestLine(step: DemoStep, { status }: DemoAnswer, { paint, flag }: Context): string {
+  const word = (status === 0 ? 'reset' : String(status)).padEnd(flag('bigip') ? 5 : 3);
   const request = `${step.method} ${step.host}${step.path}`;
+  const shown = status === 200 ? paint.good(word) : paint.bad(word);
   return `${shown}  ${step.from.padEnd(12)} ${step.who.padEnd(20)} ${request}`;
 }
 
