@@ -3,7 +3,7 @@ import { INTERNAL_GROUPS, inPartition } from './box-paths.ts';
 import { requireActive, type Unit } from './cluster.ts';
 import { equalRecords, readHeldMap } from './held.ts';
 import { type Icontrol, objectPath } from './icontrol/index.ts';
-import { type Layout, MAP, PARTITION } from './layout/index.ts';
+import { type Layout, MAP, mapDescription, PARTITION } from './layout/index.ts';
 
 const PATH = objectPath(INTERNAL_GROUPS, inPartition(MAP));
 
@@ -23,7 +23,7 @@ export interface Switch {
 /** Throws EDW_ERR_POINT_TAKEN, EDW_ERR_BIGIP_FAILOVER, EDW_ERR_BIGIP_READ_BACK, and what the box refuses. */
 export async function switchMap({ point, unit, generation, layout }: Switch): Promise<void> {
   const { box } = unit;
-  const body = { description: describe(layout), records: layout.map };
+  const body = { description: mapDescription(layout), records: layout.map };
   await box.validate({ method: 'PATCH', path: PATH, body });
   if (unit.pair !== null) await requireActive(point, unit, `switching to revision ${layout.revision}`);
   const now = await box.get(PATH, { $select: 'generation' });
@@ -45,11 +45,6 @@ export async function switchMap({ point, unit, generation, layout }: Switch): Pr
 export async function createMap(box: Icontrol): Promise<number> {
   const { generation } = await box.create(INTERNAL_GROUPS, { name: MAP, partition: PARTITION, type: 'string' });
   return Number(generation);
-}
-
-/** Tells a person, and the probe, what the map holds; nothing is read from it. */
-function describe({ revision, policyHash }: Layout): string {
-  return `Edgeward revision ${revision}, policy ${policyHash.slice(0, 16)}`;
 }
 
 function taken(point: string, { revision }: Layout): EdgewardError {

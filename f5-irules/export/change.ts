@@ -7,7 +7,7 @@ import { compareText } from '@edgeward/policy';
 import { inPartition } from '../driver/box-paths.ts';
 import type { Hazard } from '../driver/hazards.ts';
 import type { EnforcementRule, EnforcementRules } from '../driver/irules.ts';
-import { type DataGroup, type DataRecord, type Layout, MAP, META } from '../driver/layout/index.ts';
+import { type DataGroup, type DataRecord, type Layout, MAP, META, mapDescription } from '../driver/layout/index.ts';
 import { emptyMeta, keptSets, metaRecords, readMeta } from '../driver/meta.ts';
 import { type Attachment, attachmentsOf } from './attachments.ts';
 import { type GroupNeed, type HeldBox, type HeldGroup, isCurrent } from './examination.ts';
@@ -108,10 +108,8 @@ export function changeOf({ policy, layout, rules, examined, nowMs }: ChangeInput
   };
 }
 
-function mapText({ revision, policyHash, map }: Layout): GroupText {
-  // As the driver writes it: a person reads it first, and a service that watches the box sees that it changed.
-  const description = `Edgeward revision ${revision}, policy ${policyHash.slice(0, 16)}`;
-  return { fullPath: inPartition(MAP), type: 'string', description, records: map };
+function mapText(layout: Layout): GroupText {
+  return { fullPath: inPartition(MAP), type: 'string', description: mapDescription(layout), records: layout.map };
 }
 
 /**

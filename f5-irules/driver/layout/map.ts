@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { compareText, type Mode } from '@edgeward/policy';
-import { type DataRecord, MAP_HEAD } from './layout.ts';
+import { type DataRecord, type Layout, MAP_HEAD } from './layout.ts';
 
 /** The map: which groups judge a virtual server, and by which revision. Its records are all that a switch writes. */
 export interface MapEntry {
@@ -41,6 +41,11 @@ export function mapRecords(entries: ReadonlyMap<string, MapEntry>, revision: num
   const records = [...entries].map(([name, entry]) => ({ name, data: entryText(entry) }));
   const head = ['1', revision, policyHash, mapHashOf(records)].join(' ');
   return [...records, { name: MAP_HEAD, data: head }].sort((a, b) => compareText(a.name, b.name));
+}
+
+/** Of the group itself: a person reads it first, and the probe sees that the map changed. Nothing else is read from it. */
+export function mapDescription({ revision, policyHash }: Pick<Layout, 'revision' | 'policyHash'>): string {
+  return `Edgeward revision ${revision}, policy ${policyHash.slice(0, 16)}`;
 }
 
 /** Hex SHA-256 of the records without the head, whatever their order. */
