@@ -2,31 +2,15 @@
 import t from 'tap';
 import { UNFINISHED } from '../driver/actual.ts';
 import { type Icontrol, objectPath } from '../driver/icontrol/index.ts';
-import type { DataRecord } from '../driver/layout/index.ts';
-import { itemOf, startBox, type TestBox } from './fixtures/box.ts';
-import { groupNames, readOwnState, recordsAt } from './fixtures/own-state.ts';
+import { startBox, type TestBox } from './fixtures/box.ts';
+import { groupNamed, groupPath, readOwnState, recordsAt, rewrite } from './fixtures/own-state.ts';
 import { smallPolicy } from './fixtures/policies.ts';
 
-const INTERNAL = 'tm/ltm/data-group/internal';
 const L4 = '/Edgeward/eg_enforce_l4_v1';
 const L7 = '/Edgeward/eg_enforce_l7_v1';
 const ORDERS = objectPath('tm/ltm/virtual', '/Common/vs_orders');
 const http = [{ path: '/v1/*' }];
 const policy = smallPolicy({ revision: 7, allow: ['10.1.0.0/16', '10.3.0.0/16', '10.5.0.0/16'], http });
-
-const groupPath = (name: string): string => objectPath(INTERNAL, `/Edgeward/${name}`);
-
-/** The group of that kind; there is one. */
-async function nameOf(box: Icontrol, prefix: string): Promise<string> {
-  return itemOf(
-    (await groupNames(box)).filter((name) => name.startsWith(prefix)),
-    0,
-  );
-}
-
-async function rewrite(box: Icontrol, name: string, change: (records: DataRecord[]) => DataRecord[]): Promise<void> {
-  await box.modify(groupPath(name), { records: change((await recordsAt(box, name)) ?? []) });
-}
 
 interface Tampering {
   name: string;
@@ -42,14 +26,14 @@ const tamperings: Tampering[] = [
     name: 'a source more',
     tamper: async (box) => {
       const added = { name: '203.0.113.9/32', data: 'tcp 443 443 allow r' };
-      await rewrite(box, await nameOf(box, 'eg_s_'), (records) => [...records, added]);
+      await rewrite(box, await groupNamed(box, 'eg_s_'), (records) => [...records, added]);
     },
     words: [/^\/Edgeward\/eg_s_\w+: "203\.0\.113\.9\/32" was added$/],
     wordsOfHeir: [/^\/Edgeward\/eg_s_\w+: it holds 5 records that are not its own$/],
   },
   {
     name: 'every source gone',
-    tamper: async (box) => rewrite(box, await nameOf(box, 'eg_s_'), () => []),
+    tamper: async (box) => rewrite(box, await groupNamed(box, 'eg_s_'), () => []),
     words: [
       /10\.1\.0\.0\/16 is missing/,
       /10\.3\.0\.0\/16 is missing/,
@@ -61,13 +45,15 @@ const tamperings: Tampering[] = [
   {
     name: 'another condition on requests',
     tamper: async (box) =>
-      rewrite(box, await nameOf(box, 'eg_r_'), (records) => records.map((one) => ({ ...one, data: 'allow r * * *' }))),
+      rewrite(box, await groupNamed(box, 'eg_r_'), (records) =>
+        records.map((one) => ({ ...one, data: 'allow r * * *' })),
+      ),
     words: [/^\/Edgeward\/eg_r_\w+: 0 is "allow r \* \* \*", not "allow r \* \/v1\/\* \*"$/],
     wordsOfHeir: [/it holds 1 records that are not its own/],
   },
   {
     name: 'a group deleted',
-    tamper: async (box) => box.remove(groupPath(await nameOf(box, 'eg_r_'))),
+    tamper: async (box) => box.remove(groupPath(await groupNamed(box, 'eg_r_'))),
     words: [/^\/Edgeward\/eg_r_\w+: it is missing$/],
   },
   {

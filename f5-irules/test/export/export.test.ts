@@ -8,7 +8,7 @@ import { type Icontrol, objectPath } from '../../driver/icontrol/index.ts';
 import { type ExportInput, planExport, writeExport } from '../../export/index.ts';
 import { CUSTOMERS, startBox, type TestBox } from '../fixtures/box.ts';
 import { codeOf } from '../fixtures/codes.ts';
-import { groupNames, readForeign, readOwnState, recordsAt } from '../fixtures/own-state.ts';
+import { groupNamed, groupPath, readForeign, readOwnState, recordsAt } from '../fixtures/own-state.ts';
 import { largePolicy, smallPolicy } from '../fixtures/policies.ts';
 import { openConsole, readProcedure } from './fixtures/console.ts';
 
@@ -18,7 +18,6 @@ const binds = ['/Common/vs_orders', '/Common/vs_crm'];
 const policyA = smallPolicy({ revision: 0, allow: ['10.1.0.0/16'], binds, http });
 const policyB = smallPolicy({ revision: 0, allow: ['10.2.0.0/16'], http });
 const VIRTUAL = 'tm/ltm/virtual';
-const GROUP = 'tm/ltm/data-group/internal';
 const OURS = ['/Edgeward/eg_enforce_l4_v1', '/Edgeward/eg_enforce_l7_v1'];
 
 interface Export {
@@ -181,14 +180,14 @@ async function tamperFile(box: TestBox, name: string): Promise<void> {
 t.test('a group that somebody changed is mended, and what was added goes', async (t) => {
   const box = await startBox(t);
   await box.point().apply({ ...policyA, revision: 1 });
-  const name = (await groupNames(box.admin())).find((one) => one.startsWith('eg_s_')) ?? '';
+  const name = await groupNamed(box.admin(), 'eg_s_');
   const [first, ...others] = (await recordsAt(box.admin(), name)) ?? [];
   const records = [
     ...others,
     { name: first?.name ?? '', data: 'no-port' },
     { name: '203.0.113.9', data: 'tcp 443 443 allow r' },
   ];
-  await box.admin().modify(objectPath(GROUP, `/Edgeward/${name}`), { records });
+  await box.admin().modify(groupPath(name), { records });
   const { folder, change } = await exported(t, { policy: policyA, boxes: [box.admin()] });
   t.match(change.surplus, [{ fullPath: `/Edgeward/${name}`, names: ['203.0.113.9/32'] }]);
   await openConsole(box.admin()).follow(folder, BEFORE_ATTACHING);

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap';
 import { type Icontrol, objectPath } from '../../driver/icontrol/index.ts';
 import { planExport, writeExport } from '../../export/index.ts';
 import { startBox, type TestBox } from '../fixtures/box.ts';
-import { groupNames, recordsAt } from '../fixtures/own-state.ts';
+import { groupNamed, groupNames, rewrite } from '../fixtures/own-state.ts';
 import { largePolicy, smallPolicy } from '../fixtures/policies.ts';
 import { openConsole } from './fixtures/console.ts';
 import { writeFakeTmsh } from './fixtures/fake-tmsh.ts';
@@ -15,7 +15,6 @@ import { writeFakeTmsh } from './fixtures/fake-tmsh.ts';
 const binds = ['/Common/vs_orders', '/Common/vs_crm'];
 const http = [{ methods: ['GET'], path: '/v1/*' }, { methods: ['POST'] }];
 const policy = smallPolicy({ revision: 0, allow: ['10.1.0.0/16', '2001:db8::/32'], binds, http });
-const GROUP = 'tm/ltm/data-group/internal';
 const RULE = '/Edgeward/eg_enforce_l7_v1';
 
 interface Stage {
@@ -88,11 +87,11 @@ t.test('each difference is found and named', async (t) => {
       says: /eg_map: not of this change: \/Common\/vs_old/,
     },
     'a record of a group': {
-      change: async (box) => changeRecord(box, await nameLike(box, 'eg_s_'), '203.0.113.9/32', 'tcp 1 65535 allow r'),
+      change: async (box) => changeRecord(box, await groupNamed(box, 'eg_s_'), '203.0.113.9/32', 'tcp 1 65535 allow r'),
       says: /eg_s_[0-9a-f]{20}: its records are others/,
     },
     'an alternative of requests': {
-      change: async (box) => changeRecord(box, await nameLike(box, 'eg_r_'), '0', 'allow r * * *'),
+      change: async (box) => changeRecord(box, await groupNamed(box, 'eg_r_'), '0', 'allow r * * *'),
       says: /eg_r_[0-9a-f]{20}: its records are others/,
     },
     'a line of a rule': {
@@ -122,13 +121,8 @@ t.test('each difference is found and named', async (t) => {
   }
 });
 
-async function changeRecord(box: Icontrol, group: string, name: string, data: string): Promise<void> {
-  const records = ((await recordsAt(box, group)) ?? []).filter((record) => record.name !== name);
-  await box.modify(objectPath(GROUP, `/Edgeward/${group}`), { records: [...records, { name, data }] });
-}
-
-async function nameLike(box: Icontrol, prefix: string): Promise<string> {
-  return (await groupNames(box)).find((name) => name.startsWith(prefix)) ?? '';
+function changeRecord(box: Icontrol, group: string, name: string, data: string): Promise<void> {
+  return rewrite(box, group, (records) => [...records.filter((record) => record.name !== name), { name, data }]);
 }
 
 t.test('a change that was not saved is told', async (t) => {

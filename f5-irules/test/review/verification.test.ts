@@ -1,12 +1,11 @@
 /** A box holds exactly what a policy compiles to, or the verification says where not. */
 import t from 'tap';
 import { type Icontrol, objectPath } from '../../driver/icontrol/index.ts';
-import type { DataRecord } from '../../driver/layout/index.ts';
 import type { Verification } from '../../driver/review/index.ts';
 import { codeOf } from '../fixtures/codes.ts';
-import { groupNames, recordsAt } from '../fixtures/own-state.ts';
+import { groupNamed, groupPath, rewrite } from '../fixtures/own-state.ts';
 import { largePolicy, smallPolicy } from '../fixtures/policies.ts';
-import { itemOf, type ReviewedBox, startReviewedBox } from './fixtures/review.ts';
+import { type ReviewedBox, startReviewedBox } from './fixtures/review.ts';
 
 const INTERNAL = 'tm/ltm/data-group/internal';
 const VS_ORDERS = objectPath('tm/ltm/virtual', '/Common/vs_orders');
@@ -31,19 +30,6 @@ function shown({ differences, hazards }: Verification): { differences: string[];
   return { differences: codes(differences), hazards: others };
 }
 
-const groupPath = (name: string): string => objectPath(INTERNAL, `/Edgeward/${name}`);
-
-async function nameOf(box: Icontrol, prefix: string): Promise<string> {
-  return itemOf(
-    (await groupNames(box)).filter((name) => name.startsWith(prefix)),
-    0,
-  );
-}
-
-async function rewrite(box: Icontrol, name: string, change: (records: DataRecord[]) => DataRecord[]): Promise<void> {
-  await box.modify(groupPath(name), { records: change((await recordsAt(box, name)) ?? []) });
-}
-
 interface Tampering {
   name: string;
   tamper(box: Icontrol): Promise<unknown>;
@@ -56,7 +42,7 @@ const tamperings: Tampering[] = [
   {
     name: 'a source more',
     tamper: async (box) =>
-      rewrite(box, await nameOf(box, 'eg_s_'), (all) => [
+      rewrite(box, await groupNamed(box, 'eg_s_'), (all) => [
         ...all,
         { name: '203.0.113.9/32', data: 'tcp 443 443 allow r' },
       ]),
@@ -65,7 +51,7 @@ const tamperings: Tampering[] = [
   {
     name: 'a group of another type under its name',
     tamper: async (box) => {
-      const name = await nameOf(box, 'eg_r_');
+      const name = await groupNamed(box, 'eg_r_');
       await box.remove(groupPath(name));
       await box.create(INTERNAL, { name, partition: 'Edgeward', type: 'ip', records: [] });
     },
@@ -73,7 +59,7 @@ const tamperings: Tampering[] = [
   },
   {
     name: 'a group deleted',
-    tamper: async (box) => box.remove(groupPath(await nameOf(box, 'eg_r_'))),
+    tamper: async (box) => box.remove(groupPath(await groupNamed(box, 'eg_r_'))),
     differences: ['group-missing'],
   },
   {
