@@ -5,7 +5,7 @@ import { compareKeys, decide, pack, predecessor, unpack, viewOf } from '../../po
 import { arbitraryDirectory, arbitraryFlow, NOW } from '../../policy/test/generators/documents.ts';
 import { search } from '../../policy/test/runs.ts';
 import { compileDocuments } from '../../test/kit/compiled-documents.ts';
-import { groupName, type Layout, layOut, mapHashOf, readMap } from '../driver/layout/index.ts';
+import { groupName, type Layout, layOut, mapHashOf, readMap, repairsIn, withRepairs } from '../driver/layout/index.ts';
 import { intervalsOf } from '../driver/layout/intervals.ts';
 import { alternativesIn, findIn } from './fixtures/layout-reader.ts';
 
@@ -115,6 +115,29 @@ t.test('equal sources are one group, and what was laid out once is used again', 
   const two = layOut(compileDocuments(documents, { revision: 2 }), new Map(), memo);
   t.equal(one.groups.length, 1);
   t.equal(one.groups[0], two.groups[0]);
+});
+
+t.test('how often groups were repaired stands in every entry, and the hash of the map covers it', async (t) => {
+  const layout = laidOut(front(), front({ name: 'blind', bind: '/Common/vs_blind' }), shop({ from: [{ any: true }] }));
+  t.strictSame(withRepairs(layout, 0), layout, 'none is not written');
+  const repaired = withRepairs(layout, 12);
+  const entries = [...(readMap(repaired.map)?.entries.values() ?? [])];
+  t.strictSame([repairsIn(layout.map), repairsIn(repaired.map), entries.length], [0, 12, 2]);
+  t.ok(entries.every(({ repairs }) => repairs === 12));
+  t.match(repaired.map.find(({ name }) => name === '/Common/vs_orders')?.data, / 0 r12$/);
+  t.not(repaired.mapHash, layout.mapHash);
+  t.equal(repaired.mapHash, mapHashOf(repaired.map));
+  const headless = repaired.map.filter(({ name }) => name !== 'edgeward');
+  t.equal(repairsIn(headless), 12, 'also of a map whose head is lost');
+});
+
+t.test('a revision that nobody can have given out is no head', async (t) => {
+  const { map } = laidOut(front());
+  const headed = (revision: string) =>
+    map.map((one) => ({ ...one, data: one.data.replace(/^1 \d+/, `1 ${revision}`) }));
+  t.equal(readMap(headed('1099511627776'))?.head.revision, 2 ** 40);
+  for (const revision of ['1099511627777', '999999999999999', '1000000000000000'])
+    t.equal(readMap(headed(revision)), null, revision);
 });
 
 t.test('a bind that is no full path is refused by name', async (t) => {

@@ -2,7 +2,7 @@ import type { CompiledObject, CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
 import { requestsGroup, sourcesGroup } from './data-groups.ts';
 import type { DataGroup, Layout, Placement } from './layout.ts';
-import { type MapEntry, mapHashOf, mapRecords } from './map.ts';
+import { type MapEntry, mapHashOf, mapRecords, readMap } from './map.ts';
 import { outcomesOf } from './outcomes.ts';
 
 /** Groups of objects that were laid out before, by the object's hash and place: most objects are as they were. */
@@ -71,7 +71,16 @@ function entryOf(
     routeDomain,
     proxies: object.protocol === 'http' && object.trustedProxies !== null,
     blind: object.protocol === 'http' && !judgesRequests,
+    repairs: 0,
   };
+}
+
+/** The same layout, with a map that tells that groups were repaired so often. */
+export function withRepairs(layout: Layout, repairs: number): Layout {
+  const { entries } = readMap(layout.map) ?? { entries: new Map<string, MapEntry>() };
+  const repaired = new Map([...entries].map(([bind, entry]) => [bind, { ...entry, repairs }]));
+  const map = mapRecords(repaired, layout.revision, layout.policyHash);
+  return { ...layout, mapHash: mapHashOf(map), map };
 }
 
 function requireFullPath(policy: CompiledPolicy, object: CompiledObject): void {

@@ -9,6 +9,7 @@
  *     eg_r_<hash>  string   key of an outcome `requests` → alternatives: `action rule methods path hosts` each
  *     eg_meta      string   for humans and the next driver: what runs since when, and the sets of earlier revisions
  *
+ * `flags` is `-` or a list of `proxies`, `blind` and `r<N>`: groups were repaired in place N times.
  * All values are Tcl lists of words from `A-Za-z0-9._~/%:,*-`, so that data never becomes code.
  */
 export const PARTITION = 'Edgeward';

@@ -16,6 +16,11 @@ export interface MapEntry {
   proxies: boolean;
   /** Nobody judges requests here: what needs that is denied. */
   blind: boolean;
+  /**
+   * How often groups were repaired in place. The rules remember what they read of a group under its name and this number,
+   * so that what a group said while it was somebody's is never used again.
+   */
+  repairs: number;
 }
 
 interface MapHead {
@@ -31,7 +36,10 @@ export interface PolicyMap {
 }
 
 export function entryText(entry: MapEntry): string {
-  const flags = [entry.proxies ? 'proxies' : '', entry.blind ? 'blind' : ''].filter((flag) => flag !== '');
+  const { proxies, blind, repairs } = entry;
+  const flags = [proxies ? 'proxies' : '', blind ? 'blind' : '', repairs > 0 ? `r${repairs}` : ''].filter(
+    (flag) => flag !== '',
+  );
   const words = [entry.revision, entry.mode, entry.protocol, entry.sources ?? '-', entry.requests ?? '-'];
   return [...words, entry.routeDomain, flags.join(',') || '-'].join(' ');
 }
@@ -72,14 +80,17 @@ export function readMap(records: readonly DataRecord[]): PolicyMap | null {
   return { head, entries };
 }
 
+/** No service comes that far: a greater number is somebody's, and numbers that went on from it would run out of digits. */
+const MAX_REVISION = 2 ** 40;
+
 function readHead(data: string | undefined): MapHead | null {
   const match = /^1 (\d{1,15}) ([0-9a-f]{64}) ([0-9a-f]{64})$/.exec(data ?? '');
-  if (match === null) return null;
+  if (match === null || Number(match[1]) > MAX_REVISION) return null;
   return { revision: Number(match[1]), policyHash: match[2] ?? '', mapHash: match[3] ?? '' };
 }
 
 const ENTRY =
-  /^(\d{1,15}) (enforce|observe|off) (http|tcp) (-|eg_s_[0-9a-f]{20}) (-|eg_r_[0-9a-f]{20}) (\d{1,5}) (-|[a-z,]+)$/;
+  /^(\d{1,15}) (enforce|observe|off) (http|tcp) (-|eg_s_[0-9a-f]{20}) (-|eg_r_[0-9a-f]{20}) (\d{1,5}) (-|[a-z0-9,]+)$/;
 
 function readEntry(data: string): MapEntry | null {
   const match = ENTRY.exec(data);
@@ -94,5 +105,15 @@ function readEntry(data: string): MapEntry | null {
     routeDomain: Number(routeDomain),
     proxies: flags.split(',').includes('proxies'),
     blind: flags.split(',').includes('blind'),
+    repairs: Number(/(?:^|,)r([1-9]\d{0,11})(?:,|$)/.exec(flags)?.[1] ?? 0),
   };
+}
+
+/** The greatest number that any entry tells, whatever became of the head: a number that was in force is never used again. */
+export function repairsIn(records: readonly DataRecord[]): number {
+  let greatest = 0;
+  for (const { name, data } of records) {
+    if (name !== MAP_HEAD) greatest = Math.max(greatest, readEntry(data)?.repairs ?? 0);
+  }
+  return greatest;
 }
