@@ -2,23 +2,55 @@
 # What follows stands in both rules: each can be attached, read and replaced without the other.
 
 when RULE_INIT {
-    # Saving a rule runs this again: numbers go on, so that no gap is seen where there is none.
-    if { ![info exists static::eg_epoch] } {
-        set static::eg_epoch [format %08x [expr { int(rand() * 2147483647) ^ ([clock clicks] & 2147483647) }]]
-        set static::eg_secret "$static::eg_epoch [clock clicks] [expr { rand() }] [TMM::cmp_unit]"
-        set static::eg_sequence 0
-        set static::eg_denials 0
-        set static::eg_suppressed 0
-        set static::eg_second 0
-        set static::eg_left 0
-        set static::eg_rules_chars 0
-    }
     set static::eg_escapes [list]
     for { set eg_code 32 } { $eg_code < 127 } { incr eg_code } {
         set eg_char [format %c $eg_code]
         if { ![regexp -- {[A-Za-z0-9._~/-]} $eg_char] } {
             lappend static::eg_escapes $eg_char [format %%%02X $eg_code]
         }
+    }
+    set static::eg_high [list]
+    for { set eg_code 128 } { $eg_code < 256 } { incr eg_code } {
+        lappend static::eg_high [format %c $eg_code] [format %%%02X $eg_code]
+    }
+    # Saving a rule runs this again: numbers go on, so that no gap is seen where there is none.
+    if { ![info exists static::eg_sequence] } { set static::eg_sequence 0 }
+    if { ![info exists static::eg_denials] } { set static::eg_denials 0 }
+    if { ![info exists static::eg_suppressed] } { set static::eg_suppressed 0 }
+    if { ![info exists static::eg_second] } { set static::eg_second 0 }
+    if { ![info exists static::eg_left] } { set static::eg_left 0 }
+    if { ![info exists static::eg_failed_at] } { set static::eg_failed_at 0 }
+    if { ![info exists static::eg_rules_chars] } { set static::eg_rules_chars 0 }
+    if { ![info exists static::eg_epoch] } {
+        set static::eg_epoch [format %08x [expr { int(rand() * 2147483647) ^ ([clock clicks] & 2147483647) }]]
+    }
+    if { ![info exists static::eg_secret] } {
+        set static::eg_secret "$static::eg_epoch [clock clicks] [expr { rand() }] [TMM::cmp_unit]"
+    }
+}
+
+# The mode that a virtual server was last known to have: what is only observed must pass whatever fails.
+proc eg_last_mode { name } {
+    if { [info exists static::eg_modes($name)] } {
+        return $static::eg_modes($name)
+    }
+    return enforce
+}
+
+# Reason, mode and revision where the map has no entry: without a head there is no policy at all.
+proc eg_missing { head mode } {
+    if { $head eq "" } {
+        return [list no-policy $mode 0]
+    }
+    return [list unknown-object enforce [lindex $head 1]]
+}
+
+# Once a second and TMM: the log of the box is no place for a flood.
+proc eg_failed { problem } {
+    set now [clock seconds]
+    if { $now != $static::eg_failed_at } {
+        set static::eg_failed_at $now
+        log local0.err "edgeward: the verdict failed: $problem"
     }
 }
 
@@ -144,6 +176,8 @@ proc eg_record { verdict reason rule revision object source peer peer_port port 
     if { $query >= 0 } {
         set target [string range $target 0 [expr { $query - 1 }]]
     }
+    # Nor is a user's name in an absolute target.
+    regsub -- {://[^/@]*@} $target :// target
     set truncated false
     if { [string length $target] > 1024 } {
         set truncated true

@@ -1,24 +1,27 @@
 # Edgeward, layer 4: lines 1 to 5 of the verdict, when a connection (or a UDP flow) begins.
 #
-# It reads data groups and nothing else, so a policy never changes this text. What fails denies. Rules of other
-# makers are left alone: nothing here disables an event.
+# It reads data groups and nothing else, so a policy never changes this text. What fails denies, but for what is only
+# observed. Rules of other makers are left alone: nothing here disables an event.
 
 when CLIENT_ACCEPTED priority 10 {
     set eg_reason internal-error
     set eg_rule ""
     set eg_revision 0
     set eg_mode enforce
+    set eg_protocol ""
     set eg_transport tcp
     set eg_port 0
     set eg_peer ""
     set eg_peer_port ""
-    set eg_accepted 1
     # By which entry of the map, and as whom, this connection was judged; layer 7 asks again when either is another.
     set eg_entry ""
     set eg_source ""
     set eg_who ""
     set eg_told ""
+    # Whether bytes may reach a server only after layer 7 has looked at them.
+    set eg_pending 0
     if { [catch {
+        set eg_mode [call eg_last_mode [virtual name]]
         set eg_peer [call eg_folded [IP::client_addr]]
         if { [IP::protocol] == 17 } {
             set eg_transport udp
@@ -31,14 +34,10 @@ when CLIENT_ACCEPTED priority 10 {
         set eg_entry [class match -value -- [virtual name] equals /Edgeward/eg_map]
         if { $eg_entry eq "" } {
             set eg_head [class match -value -- edgeward equals /Edgeward/eg_map]
-            if { $eg_head eq "" } {
-                set eg_reason no-policy
-            } else {
-                set eg_revision [lindex $eg_head 1]
-                set eg_reason unknown-object
-            }
+            foreach { eg_reason eg_mode eg_revision } [call eg_missing $eg_head $eg_mode] { break }
         } else {
             foreach { eg_revision eg_mode eg_protocol eg_sources eg_requests eg_domain eg_flags } $eg_entry { break }
+            set static::eg_modes([virtual name]) $eg_mode
             if { $eg_mode eq "off" } {
                 set eg_reason mode-off
             } else {
@@ -62,22 +61,46 @@ when CLIENT_ACCEPTED priority 10 {
     } eg_problem] } {
         set eg_reason internal-error
         set eg_rule ""
-        log local0.err "edgeward: the verdict failed, and denies: $eg_problem"
+        catch { call eg_failed $eg_problem }
     }
-    if { $eg_reason eq "allowed-by-rule" || $eg_reason eq "requests" || $eg_reason eq "mode-off" } {
-        return
-    }
-    if { $eg_mode eq "observe" && $eg_reason ne "internal-error" } {
-        set eg_verdict would-deny
-        # Layer 7 would say the same of every request: one connection, one event.
-        set eg_told "$eg_entry $eg_source"
-    } else {
+    if { $eg_mode ne "off" && $eg_reason ne "allowed-by-rule" && $eg_reason ne "requests" } {
         set eg_verdict deny
+        if { $eg_mode eq "observe" } {
+            set eg_verdict would-deny
+            # Layer 7 would say the same of every request: one connection, one event.
+            set eg_told "$eg_entry $eg_source"
+        }
+        catch {
+            call eg_record $eg_verdict $eg_reason $eg_rule $eg_revision [virtual name] $eg_peer $eg_peer $eg_peer_port $eg_transport/$eg_port "" "" ""
+        }
+        if { $eg_verdict eq "deny" } {
+            reject
+            return
+        }
     }
-    catch {
-        call eg_record $eg_verdict $eg_reason $eg_rule $eg_revision [virtual name] $eg_peer $eg_peer $eg_peer_port $eg_transport/$eg_port "" "" ""
+    if { $eg_reason eq "requests" } {
+        set eg_pending 1
     }
-    if { $eg_verdict eq "deny" } {
-        reject
+    # Of such an object connections are judged, and this one was.
+    if { $eg_protocol eq "tcp" } {
+        set eg_accepted 1
+    }
+}
+
+# A server was chosen for what layer 7 should have judged first and did not: its rule is not attached, or the HTTP filter
+# let bytes pass that it did not read as a request.
+when LB_SELECTED priority 10 {
+    if { [info exists eg_pending] && $eg_pending } {
+        set eg_verdict deny
+        if { $eg_mode eq "observe" } {
+            set eg_verdict would-deny
+            set eg_pending 0
+        }
+        catch {
+            call eg_record $eg_verdict bad-request "" $eg_revision [virtual name] $eg_peer $eg_peer $eg_peer_port tcp/$eg_port "" "" ""
+        }
+        if { $eg_verdict eq "deny" } {
+            reject
+        }
     }
 }

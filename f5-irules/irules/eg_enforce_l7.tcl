@@ -1,9 +1,15 @@
 # Edgeward, layer 7: every line of the verdict, for each request.
 #
 # A connection may live longer than a policy, and a proxy's requests come from many sources, so each request looks up the
-# map; what layer 4 found is used as long as entry and source are the same. What fails denies.
+# map; what layer 4 found is used as long as entry and source are the same. What fails denies, but for what is only observed.
 
 when HTTP_REQUEST priority 10 {
+    # Until this request was let through, no server may see it: the rule of layer 4 holds that.
+    set eg_pending 1
+    # A rule that ran before has answered already: there is nothing left to judge, and nothing here could.
+    if { [catch { set eg_method [HTTP::method] }] } {
+        return
+    }
     set eg_reason internal-error
     set eg_rule ""
     set eg_revision 0
@@ -17,6 +23,7 @@ when HTTP_REQUEST priority 10 {
         set eg_before $eg_entry
     }
     if { [catch {
+        set eg_mode [call eg_last_mode [virtual name]]
         set eg_peer [call eg_folded [IP::client_addr]]
         set eg_client $eg_peer
         set eg_port [TCP::local_port]
@@ -24,19 +31,15 @@ when HTTP_REQUEST priority 10 {
         set eg_entry [class match -value -- [virtual name] equals /Edgeward/eg_map]
         if { $eg_entry eq "" } {
             set eg_head [class match -value -- edgeward equals /Edgeward/eg_map]
-            if { $eg_head eq "" } {
-                set eg_reason no-policy
-            } else {
-                set eg_revision [lindex $eg_head 1]
-                set eg_reason unknown-object
-            }
+            foreach { eg_reason eg_mode eg_revision } [call eg_missing $eg_head $eg_mode] { break }
         } else {
             foreach { eg_revision eg_mode eg_protocol eg_sources eg_requests eg_domain eg_flags } $eg_entry { break }
+            set static::eg_modes([virtual name]) $eg_mode
             if { $eg_mode eq "off" } {
                 set eg_reason mode-off
             } elseif { $eg_protocol eq "tcp" && [info exists eg_accepted] } {
                 # Layer 4 judged the connection, and of this object nothing else is judged.
-                set eg_reason connection
+                set eg_reason allowed-by-rule
             } else {
                 if { $eg_entry ne $eg_before || $eg_client ne $eg_source } {
                     set eg_source $eg_client
@@ -79,10 +82,15 @@ when HTTP_REQUEST priority 10 {
                     } else {
                         set eg_hosts [HTTP::header values Host]
                     }
-                    set eg_request [call eg_request [HTTP::method] [HTTP::uri] $eg_hosts]
+                    # After an upgrade to HTTP/2 in clear nobody reads what is asked.
+                    if { [string match -nocase *h2c* [HTTP::header values Upgrade]] } {
+                        set eg_request ""
+                    } else {
+                        set eg_request [call eg_request $eg_method [HTTP::uri] $eg_hosts]
+                    }
                     if { $eg_request ne "" } {
-                        # A request group never changes under its name, so what was read of it stays true.
-                        set eg_cached $eg_requests/$eg_key
+                        # A request group never changes under its name, but for a repair, which changes the flags.
+                        set eg_cached $eg_requests/$eg_key/$eg_flags
                         if { [info exists static::eg_rules($eg_cached)] } {
                             set eg_alternatives $static::eg_rules($eg_cached)
                         } else {
@@ -101,7 +109,7 @@ when HTTP_REQUEST priority 10 {
                             }
                             set static::eg_rules($eg_cached) $eg_alternatives
                         }
-                        foreach { eg_reason eg_rule } [call eg_matching $eg_alternatives [HTTP::method] [lindex $eg_request 0] [lindex $eg_request 1]] { break }
+                        foreach { eg_reason eg_rule } [call eg_matching $eg_alternatives $eg_method [lindex $eg_request 0] [lindex $eg_request 1]] { break }
                     }
                 }
             }
@@ -111,30 +119,33 @@ when HTTP_REQUEST priority 10 {
         set eg_rule ""
         # Nothing that was read by half may be used by the next request.
         set eg_entry ""
-        log local0.err "edgeward: the verdict failed, and denies: $eg_problem"
+        catch { call eg_failed $eg_problem }
     }
-    if { $eg_reason eq "allowed-by-rule" || $eg_reason eq "mode-off" || $eg_reason eq "connection" } {
-        return
-    }
-    if { $eg_mode eq "observe" && $eg_reason ne "internal-error" } {
-        set eg_verdict would-deny
-        if { [info exists eg_told] && $eg_told eq "$eg_entry $eg_source" } {
+    if { $eg_mode ne "off" && $eg_reason ne "allowed-by-rule" } {
+        set eg_verdict deny
+        set eg_silent 0
+        if { $eg_mode eq "observe" } {
+            set eg_verdict would-deny
+            if { [info exists eg_told] && $eg_told eq "$eg_entry $eg_source" } {
+                set eg_silent 1
+            }
+        }
+        set eg_ref ""
+        if { !$eg_silent } {
+            catch {
+                set eg_judged $eg_client
+                if { [info exists eg_source] && $eg_source ne "" } {
+                    set eg_judged $eg_source
+                }
+                set eg_ref [call eg_record $eg_verdict $eg_reason $eg_rule $eg_revision [virtual name] $eg_judged $eg_peer $eg_peer_port tcp/$eg_port $eg_method [HTTP::uri] [HTTP::header value Host]]
+            }
+        }
+        if { $eg_verdict eq "deny" } {
+            HTTP::respond 403 content "denied $eg_ref\n" noserver Content-Type text/plain Edgeward-Ref $eg_ref Cache-Control no-store
             return
         }
-    } else {
-        set eg_verdict deny
     }
-    set eg_ref ""
-    catch {
-        set eg_judged $eg_client
-        if { [info exists eg_source] && $eg_source ne "" } {
-            set eg_judged $eg_source
-        }
-        set eg_ref [call eg_record $eg_verdict $eg_reason $eg_rule $eg_revision [virtual name] $eg_judged $eg_peer $eg_peer_port tcp/$eg_port [HTTP::method] [HTTP::uri] [HTTP::header value Host]]
-    }
-    if { $eg_verdict eq "deny" } {
-        HTTP::respond 403 content "denied $eg_ref\n" noserver Content-Type text/plain Edgeward-Ref $eg_ref Cache-Control no-store
-    }
+    set eg_pending 0
 }
 
 # A request in the one form that rules are compared with: a list of path and host, or "" when it can't be brought into it
@@ -192,31 +203,41 @@ proc eg_path { target } {
     if { ![regexp -- {^[A-Za-z0-9._~/-]*$} $target] } {
         set target [call eg_decoded [call eg_ascii $target]]
     }
+    if { $target eq "" } {
+        return ""
+    }
+    set segments [lrange [split $target /] 1 end]
+    # From the right, because a segment is taken away by the `..` that follow it; those that find none climb out.
+    set taken 0
     set kept [list]
-    set slash 0
-    foreach segment [lrange [split $target /] 1 end] {
-        set slash 1
+    for { set at [expr { [llength $segments] - 1 }] } { $at >= 0 } { incr at -1 } {
+        set segment [lindex $segments $at]
         if { $segment eq "" || $segment eq "." } {
             continue
         }
         if { $segment eq ".." } {
-            if { [llength $kept] == 0 } {
-                return ""
-            }
-            set kept [lrange $kept 0 end-1]
+            incr taken
             continue
         }
         if { [regexp -- {^\.\.?%3B} $segment] } {
             return ""
         }
-        set slash 0
+        if { $taken > 0 } {
+            incr taken -1
+            continue
+        }
         lappend kept $segment
     }
-    if { $target eq "" } {
+    if { $taken > 0 } {
         return ""
     }
-    set path /[join $kept /]
-    if { $slash && [llength $kept] > 0 } {
+    set plain [list]
+    for { set at [expr { [llength $kept] - 1 }] } { $at >= 0 } { incr at -1 } {
+        lappend plain [lindex $kept $at]
+    }
+    set path /[join $plain /]
+    set last [lindex $segments end]
+    if { [llength $plain] > 0 && ($last eq "" || $last eq "." || $last eq "..") } {
         append path /
     }
     return $path
@@ -224,19 +245,11 @@ proc eg_path { target } {
 
 # Bytes beyond ASCII as escapes.
 proc eg_ascii { text } {
-    if { ![regexp -- {[^\x00-\x7f]} $text] } {
-        return $text
+    # Strings are bytes here; whatever else came would be no escape, and unsafe.
+    if { [regexp -- {[^\x00-\xff]} $text] } {
+        return %
     }
-    set out ""
-    foreach char [split $text ""] {
-        scan $char %c code
-        if { $code > 127 } {
-            append out [format %%%02X $code]
-        } else {
-            append out $char
-        }
-    }
-    return $out
+    return [string map $static::eg_high $text]
 }
 
 # Decoded once and escaped again in one way only; "" when it is unsafe: an encoded slash, backslash or control character, a
