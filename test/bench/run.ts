@@ -5,6 +5,11 @@
  */
 import { parseArgs } from 'node:util';
 import { type Benchmark, type Result, runBenchmark } from './benchmark.ts';
+import { bigipChanges } from './bigip-changes.ts';
+import { bigipCost } from './bigip-cost.ts';
+import { bigipFlows } from './bigip-flows.ts';
+import { bigipLookups } from './bigip-lookups.ts';
+import { bigipMemory } from './bigip-memory.ts';
 import { explainFlows } from './explain-flows.ts';
 import { labelEdit } from './label-edit.ts';
 import { circumstances, watchPressure } from './machine.ts';
@@ -12,7 +17,17 @@ import { resultText, writeResult } from './report.ts';
 import { requestCost } from './request-cost.ts';
 import { scale } from './scale.ts';
 
-const benchmarks: Benchmark[] = [labelEdit, scale, requestCost, explainFlows];
+const benchmarks: Benchmark[] = [
+  labelEdit,
+  scale,
+  requestCost,
+  explainFlows,
+  bigipChanges,
+  bigipMemory,
+  bigipFlows,
+  bigipLookups,
+  bigipCost,
+];
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`);
 

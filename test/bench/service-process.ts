@@ -63,6 +63,7 @@ export function serviceConfigFor(edge: Edge, policies: string, apiPort: number):
     policies,
     stateDir,
     points: [{ name: 'edge-1', push: edge.pushUrl, tokenFile, denyLog, lastKnownFile, onDrift: 'repair' }],
+    bigips: [],
     api: { host: '127.0.0.1', port: apiPort, tokenFile: `${stateDir}/api-token` },
     retainDays: 30,
     logLevel: 'debug',
