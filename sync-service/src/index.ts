@@ -1,3 +1,4 @@
+export { type BigipAccess, bigipAccess, readAuthority } from './bigip-access.ts';
 export {
   type BigipConfig,
   loadServiceConfig,

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import {
   createReconciler,
   type EnforcementPoint,
@@ -9,6 +8,7 @@ import { type BigipPoint, createBigipPoint, type Hazard } from '@edgeward/f5-iru
 import { createNginxPoint, type VerdictCounts } from '@edgeward/nginx-njs';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import { bigipAccess } from './bigip-access.ts';
 import type { BigipConfig, PointConfig } from './config.ts';
 import type { Publisher } from './publisher.ts';
 import type { ServiceMetrics } from './service-metrics.ts';
@@ -50,10 +50,9 @@ export function serveNginx(config: PointConfig, serving: Serving): ServedPoint {
 }
 
 export async function serveBigip(config: BigipConfig, serving: Serving): Promise<ServedPoint> {
-  const { name, urls, user, passwordFile, syncOthersChanges, onDrift } = config;
+  const { name, syncOthersChanges, onDrift } = config;
   const { logger } = serving;
-  const ca = config.caFile === null ? {} : { ca: await readAuthority(name, config.caFile) };
-  const point = createBigipPoint({ name, urls, user, passwordFile, ...ca, syncOthersChanges, logger });
+  const point = createBigipPoint({ name, ...(await bigipAccess(config)), syncOthersChanges, logger });
   const driftCheckIntervalMs = config.driftCheckSeconds * 1000;
   const watch = watchHazards(point, driftCheckIntervalMs, logger);
   const counted = applications(name, serving);
@@ -157,16 +156,5 @@ function report(point: string, before: readonly Hazard[], now: readonly Hazard[]
   for (const { object, code, words, mend } of now) {
     if (known.has(`${object} ${code}`)) continue;
     logger.warn({ event: 'hazard_found', point, object, hazard: code, mend }, words);
-  }
-}
-
-async function readAuthority(point: string, file: string): Promise<string> {
-  try {
-    return await readFile(file, 'utf8');
-  } catch (cause) {
-    throw new EdgewardError('EDW_ERR_CA_FILE', `reading the authority of ${point}, ${file}: ${messageOf(cause)}`, {
-      mend: 'Put the PEM certificate of the authority that signed the management certificate there, or name it as `caFile`.',
-      cause,
-    });
   }
 }

@@ -11,7 +11,7 @@ import {
 } from '@edgeward/f5-irules/export';
 import { type CompiledPolicy, pointsOf } from '@edgeward/policy';
 import { createLogger, EdgewardError } from '@edgeward/runtime';
-import { type BigipConfig, loadServiceConfig } from '@edgeward/sync-service';
+import { type BigipConfig, bigipAccess, loadServiceConfig } from '@edgeward/sync-service';
 import type { Command, Context } from '../frame/command.ts';
 import type { ExitCode } from '../frame/exit-codes.ts';
 import { didYouMean } from '../frame/nearest-name.ts';
@@ -21,7 +21,6 @@ import { usageError } from '../frame/usage-error.ts';
 import { bigipOptions, configuredBigip } from './bigip-options.ts';
 import { findingLines } from './finding-lines.ts';
 import { readPointPolicy } from './point-policy.ts';
-import { readAuthority } from './reviewing.ts';
 
 export const exportCommand: Command = {
   name: 'bigip export',
@@ -144,11 +143,11 @@ async function planned(
   }
 }
 
-async function connections({ name, urls, user, passwordFile, caFile }: BigipConfig): Promise<Icontrol[]> {
-  const ca = caFile === null ? {} : { ca: await readAuthority(name, caFile) };
+async function connections(bigip: BigipConfig): Promise<Icontrol[]> {
+  const { urls, ...access } = await bigipAccess(bigip);
   // What goes wrong is thrown; a log would stand between the lines of the answer.
   const logger = createLogger({ level: 'silent' });
-  return urls.map((url) => createIcontrol({ url, user, passwordFile, logger, ...ca }));
+  return urls.map((url) => createIcontrol({ url, ...access, logger }));
 }
 
 /** Where denials of this point arrive, if that is an address which a BIG-IP could reach. */
