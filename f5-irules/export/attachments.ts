@@ -1,6 +1,7 @@
 /** Which virtual servers must get our rules, and what their lists of rules were before. */
 import type { CompiledPolicy } from '@edgeward/policy';
 import type { EnforcementRules } from '../driver/irules.ts';
+import { isOwnRule, withOwnRules } from '../driver/review/own-rules.ts';
 import type { HeldBox } from './examination.ts';
 
 /**
@@ -27,7 +28,7 @@ export function attachmentsOf(policy: CompiledPolicy, rules: EnforcementRules, h
     const needed = protocol === 'http' ? own : own.slice(0, 1);
     const virtual = held?.virtuals.get(bind);
     const before = virtual?.rules ?? [];
-    const after = [...needed, ...before.filter((rule) => !needed.includes(rule))];
+    const after = withOwnRules(before, needed);
     const base = { object: name, bind, protocol, routeDomain: virtual?.routeDomain ?? 0, needed, before, after };
     if (virtual === undefined) return { ...base, state: held === null ? 'unknown' : 'missing' };
     return { ...base, state: stateOf(needed, before) };
@@ -36,7 +37,9 @@ export function attachmentsOf(policy: CompiledPolicy, rules: EnforcementRules, h
 
 function stateOf(needed: readonly string[], before: readonly string[]): Attachment['state'] {
   const there = needed.filter((rule) => before.includes(rule));
-  if (there.length === needed.length) return 'attached';
+  // An older version of ours, or a rule that the protocol does not need, has to go.
+  const isSurplus = before.some((rule) => isOwnRule(rule) && !needed.includes(rule));
+  if (there.length === needed.length) return isSurplus ? 'partly' : 'attached';
   if (there.length === 0) return 'none';
   return there[0] === needed[0] ? 'blind' : 'partly';
 }

@@ -22,7 +22,7 @@ export function surplusCommands(surplus: readonly Surplus[]): { lines: string[];
   const lines: string[] = [];
   const unsayable: string[] = [];
   for (const { fullPath, names } of surplus) {
-    const sayable = names.filter((name) => !/\p{Cc}/u.test(name));
+    const sayable = names.filter(isSayable);
     if (sayable.length < names.length) unsayable.push(fullPath);
     for (let at = 0; at < sayable.length; at += NAMES_PER_LINE) {
       const line = deletion(fullPath, sayable.slice(at, at + NAMES_PER_LINE));
@@ -32,6 +32,16 @@ export function surplusCommands(surplus: readonly Surplus[]): { lines: string[];
   return { lines, unsayable };
 }
 
+/**
+ * Words that mean something of their own where a name is expected: `records delete { all }` empties a group, whatever the
+ * record's name is. Quotes would not help: tmsh takes them away before it looks.
+ */
+const MEANINGFUL = new Set(['all', 'none', 'default', '']);
+
+function isSayable(name: string): boolean {
+  return !/\p{Cc}/u.test(name) && !MEANINGFUL.has(name.toLowerCase()) && !name.startsWith('-');
+}
+
 function deletion(fullPath: string, names: readonly string[]): string | null {
   const head = `modify ltm data-group internal ${fullPath} records delete {`;
   return tmshCommand([head, ...names.map((word): CommandPart => ({ word })), '}']);
@@ -39,6 +49,7 @@ function deletion(fullPath: string, names: readonly string[]): string | null {
 
 /** The whole list of rules: tmsh has no way to add one to it. null: a name that no command line can carry. */
 export function rulesCommand(bind: string, rules: readonly string[]): string | null {
+  if (![bind, ...rules].every(isSayable)) return null;
   const list: CommandPart[] = rules.length === 0 ? ['none'] : ['{', ...rules.map((word) => ({ word })), '}'];
   return tmshCommand(['modify ltm virtual', { word: bind }, 'rules', ...list]);
 }

@@ -1,4 +1,6 @@
 /** The two parts of a procedure that touch virtual servers, or undo: attaching the rules, and how to go back. */
+
+import { withOwnRules } from '../driver/review/own-rules.ts';
 import type { Attachment } from './attachments.ts';
 import type { Change } from './change.ts';
 import { rulesCommand } from './commands.ts';
@@ -95,17 +97,11 @@ function detachText(change: Change): string[] {
   ];
 }
 
-function detachLines({ attachments, held, rules }: Change): string[] {
-  const own = [rules.l4.fullPath, rules.l7.fullPath];
+function detachLines({ attachments, held }: Change): string[] {
   const there = attachments.filter(({ state }) => state !== 'missing');
-  const lines = there.flatMap(
-    ({ bind, before }) =>
-      rulesCommand(
-        bind,
-        before.filter((rule) => !own.includes(rule)),
-      ) ?? [],
-  );
-  const unsayable = there.filter(({ bind, before }) => rulesCommand(bind, before) === null);
+  const withoutOwn = ({ bind, before }: Attachment): string | null => rulesCommand(bind, withOwnRules(before, []));
+  const lines = there.flatMap((attachment) => withoutOwn(attachment) ?? []);
+  const unsayable = there.filter((attachment) => withoutOwn(attachment) === null);
   const hint =
     'Each line sets the whole list: write the names that `virtuals-before.txt` shows in braces instead of `none`.';
   return [
