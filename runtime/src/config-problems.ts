@@ -68,7 +68,8 @@ function stringAccepted(node: JsonSchema): string {
 
 function showValue(value: unknown): string {
   if (value === undefined) return 'missing';
-  const text = JSON.stringify(value) ?? String(value);
+  // A URL may hold a password where none belongs.
+  const text = (JSON.stringify(value) ?? String(value)).replace(/:\/\/[^/"\s]*@/g, '://…@');
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 

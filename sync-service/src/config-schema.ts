@@ -72,9 +72,10 @@ const pointSchema = z.strictObject({
 
 const bigipSchema: z.ZodType<BigipInput> = z.strictObject({
   urls: z
-    .array(z.url({ protocol: /^https$/ }))
+    .array(z.url({ protocol: /^https$/ }).refine(isBareAddress, 'no more than a host and a port can stand in it'))
     .min(1)
     .max(2)
+    .refine((urls) => new Set(urls.map(originOf)).size === urls.length, 'it names one unit twice')
     .describe('Management addresses: one, or both of a pair; policy is written to the active one.'),
   user: z.string().min(1).max(255).describe('User of iControl REST; docs/bigip.md lists what it must be allowed.'),
   passwordFile: z
@@ -123,6 +124,31 @@ const bigipSchema: z.ZodType<BigipInput> = z.strictObject({
 /** The pattern says what it looks like; the URL parser knows which numbers there are. */
 function isAddress(listen: string): boolean {
   return URL.canParse(`http://${listen}`);
+}
+
+/** A user, a path or a query would be dropped without a word: the user stands in `user`, and the rest is ours. */
+function isBareAddress(url: string): boolean {
+  if (!URL.canParse(url)) return true; // that is told already
+  const { username, password, pathname, search, hash } = new URL(url);
+  return `${username}${password}${search}${hash}` === '' && pathname === '/';
+}
+
+function originOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : url;
+}
+
+/** Two points at one address would replace each other's policy for ever. */
+function refuseSharedAddresses(bigips: Record<string, BigipInput>, context: z.RefinementCtx): void {
+  const owners = new Map<string, string>();
+  for (const [name, { urls }] of Object.entries(bigips)) {
+    for (const [index, url] of urls.entries()) {
+      const owner = owners.get(originOf(url)) ?? name;
+      owners.set(originOf(url), owner);
+      if (owner === name) continue;
+      const message = `${owner} has the same address; one BIG-IP, or one pair, is one point`;
+      context.addIssue({ code: 'custom', path: [name, 'urls', index], message });
+    }
+  }
 }
 
 /** One name means one point, of whatever kind. */
@@ -175,6 +201,7 @@ export const serviceSchema: z.ZodType<ConfigInput> = z
       .describe('NGINX points on this host, by the name that VirtualServer documents give as `point`.'),
     bigips: z
       .record(z.string().regex(NAME), bigipSchema)
+      .superRefine(refuseSharedAddresses)
       .default({})
       .describe('BIG-IP points, by the name that VirtualServer documents give as `point`.'),
     api: z

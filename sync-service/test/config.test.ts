@@ -28,6 +28,7 @@ t.test('an empty file is enough, and says nothing but defaults', async (t) => {
     policies: join(dir, 'policies'),
     stateDir: '/var/lib/edgeward',
     points: [],
+    bigips: [],
     api: { host: '127.0.0.1', port: 9400, tokenFile: '/var/lib/edgeward/api-token' },
     retainDays: 30,
     logLevel: 'info',
@@ -74,6 +75,7 @@ logLevel: debug
         onDrift: 'report',
       },
     ],
+    bigips: [],
     api: { host: '127.0.0.1', port: 9500, tokenFile: join(dir, 'secrets/api') },
     retainDays: 7,
     logLevel: 'debug',
@@ -201,4 +203,32 @@ t.test('no file to read is a coded error that names the places', async (t) => {
   const missing = { code: 'EDW_ERR_CONFIG_FILE', message: /nowhere\.yaml/, mend: /--config/ };
   await t.rejects(loadServiceConfig({ file: join(dir, 'nowhere.yaml') }), missing);
   await t.rejects(loadServiceConfig({ file: dir }), { code: 'EDW_ERR_CONFIG_FILE' });
+});
+
+t.test('addresses of BIG-IPs are bare, and no two points share one', async (t) => {
+  const one = (urls: string): string => `bigips: { dc1: { urls: [${urls}], user: edgeward } }`;
+  const refused = [
+    ['a user in it', '"https://admin:secret@bigip-a.example"'],
+    ['a path', '"https://bigip-a.example/mgmt"'],
+    ['a query', '"https://bigip-a.example/?x=1"'],
+    ['no TLS', '"http://bigip-a.example"'],
+    ['one unit twice', '"https://bigip-a.example", "https://BIGIP-A.example:443/"'],
+  ] as const;
+  for (const [name, urls] of refused) {
+    const { code, message } = await refusal(t, one(urls));
+    t.equal(code, 'EDW_ERR_CONFIG', name);
+    t.match(message, /bigips\.dc1\.urls/, name);
+    t.notMatch(message, /secret/, `${name}: a password is not repeated`);
+  }
+  const { config } = await load(t, one('"https://bigip-a.example/", "https://bigip-b.example:8443"'));
+  t.strictSame(config.bigips[0]?.urls, ['https://bigip-a.example', 'https://bigip-b.example:8443']);
+
+  const shared = await refusal(
+    t,
+    `bigips:
+  dc1: { urls: ["https://bigip-a.example", "https://bigip-b.example"], user: edgeward }
+  dc2: { urls: ["https://bigip-b.example:443/"], user: edgeward }
+`,
+  );
+  t.match(shared, { code: 'EDW_ERR_CONFIG', message: /bigips\.dc2\.urls\[0\].*dc1 has the same address/ });
 });
