@@ -145,6 +145,11 @@ t.test('a command line or a file that is wrong is told at once', async (t) => {
   }
 });
 
+t.test('where there is no tclsh, the mend names what needs none', async (t) => {
+  const { ended } = start(t, ['bigip', 'simulate'], { PATH: '/nowhere', EDGEWARD_CACHE: t.testdir({}) });
+  t.match(await ended, { code: 69, err: /EDW_ERR_TCLSH_NOT_FOUND[\s\S]*--no-data-plane/ });
+});
+
 t.test('the ledger is printed with what is presumed first', async (t) => {
   const said = await run(['bigip', 'simulate', '--fidelity']);
   t.equal(said.code, 0);

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Simulator, type SimulatorOptions, startSimulator, type TmosVersion } from '@edgeward/bigip-simulator';
-import { findTclsh } from '@edgeward/debian-packages';
+import { findTclsh, type TclshCommand } from '@edgeward/debian-packages';
 import {
   createLifecycle,
   createLogger,
@@ -71,7 +71,7 @@ async function runSimulator(context: Context): Promise<ExitCode> {
   const password = await passwordOf(context);
   const lifecycle = createLifecycle(createLogger({ level: 'silent' }));
   try {
-    const simulator = await started({ ...options, users: [{ name: 'admin', password, role: 'admin' }] });
+    const simulator = await startSimulator({ ...options, users: [{ name: 'admin', password, role: 'admin' }] });
     lifecycle.onClose('simulator', () => simulator.close());
     const caFile = await writeAuthority(context, simulator, lifecycle);
     const version = options.version ?? '17.1.2';
@@ -92,9 +92,8 @@ async function runSimulator(context: Context): Promise<ExitCode> {
 async function optionsOf(context: Context): Promise<SimulatorOptions> {
   const file = context.text('load');
   const dataPlane = !context.flag('no-data-plane');
-  const progress = (message: string): void => void context.err.write(`${message}\n`);
   return {
-    ...(dataPlane && { tclsh: await findTclsh({ progress }) }),
+    ...(dataPlane && { tclsh: await tclshFor(context) }),
     dataPlane,
     listen: listenOf(context.text('listen') ?? '127.0.0.1:8443'),
     version: versionOf(context.text('tmos') ?? '17.1.2'),
@@ -138,8 +137,9 @@ async function passwordOf(context: Context): Promise<string> {
   return file === undefined ? randomBytes(12).toString('base64url') : await readSecret(file);
 }
 
-async function started(options: SimulatorOptions): Promise<Simulator> {
-  return await startSimulator(options).catch((thrown: unknown) => {
+async function tclshFor(context: Context): Promise<TclshCommand> {
+  const progress = (message: string): void => void context.err.write(`${message}\n`);
+  return await findTclsh({ progress }).catch((thrown: unknown) => {
     if (!(thrown instanceof EdgewardError) || thrown.code !== 'EDW_ERR_TCLSH_NOT_FOUND') throw thrown;
     const mend = `${thrown.mend} Or use --no-data-plane: iControl REST needs none.`;
     throw new EdgewardError(thrown.code, thrown.message, { mend, cause: thrown });
