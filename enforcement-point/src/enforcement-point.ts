@@ -23,7 +23,7 @@ export interface EnforcementPoint {
   close(): Promise<void>;
 }
 
-/** What a point holds: nothing yet, or a policy, with what differs from it behind its back. */
+/** What a point holds: nothing yet, or a policy, with what differs from it behind its back, and what was left undone. */
 export type Actual =
   | { state: 'empty' }
   | {
@@ -32,6 +32,11 @@ export type Actual =
       hash: string;
       /** What was found changed, in words; empty when the point holds exactly what was applied. */
       drift: string[];
+      /**
+       * What an apply of ours that was cut off, or refused, has left to do, in words: nobody's change, and the policy is in
+       * force. The next apply goes on with it.
+       */
+      unfinished: string[];
     };
 
 export interface Applied {

@@ -18,8 +18,10 @@ export interface PointRecord {
   changed(): boolean;
 }
 
+type Derived = 'state' | 'desiredRevision' | 'desiredHash' | 'appliedRevision' | 'appliedHash' | 'unfinished';
+
 export function createPointRecord(point: string, known: Knowledge, now: () => number): PointRecord {
-  const record: Omit<PointStatus, 'state' | 'desiredRevision' | 'desiredHash' | 'appliedRevision' | 'appliedHash'> = {
+  const record: Omit<PointStatus, Derived> = {
     point,
     desiredAt: null,
     appliedAt: null,
@@ -41,6 +43,7 @@ export function createPointRecord(point: string, known: Knowledge, now: () => nu
       desiredHash: known.desired?.hash ?? null,
       appliedRevision: known.held?.revision ?? null,
       appliedHash: known.held?.hash ?? null,
+      unfinished: known.unfinished,
     };
   }
 

@@ -33,6 +33,8 @@ export interface PointStatus {
     count: number;
     last: { at: number; changes: string[]; action: OnDrift } | null;
   };
+  /** What a push left undone at the last look: the policy is in force, and might not outlive a restart or a failover. */
+  unfinished: string[];
   /** How often the point was found empty after it had held a policy: mostly restarts. */
   refills: number;
   /** Failed attempts since the last success. */

@@ -12,6 +12,8 @@ export interface Knowledge {
   held: { revision: number; hash: string } | null;
   /** Changes that the last look found; empty after a push. */
   changes: string[];
+  /** What the last look found left undone by a push. */
+  unfinished: string[];
   /** `pushed`: as we left it, not looked at since. A restart in between would be missed without one more look. */
   certainty: 'unknown' | 'pushed' | 'seen';
   /** The probe's answer that goes with `seen`. */
@@ -20,6 +22,8 @@ export interface Knowledge {
   interrupted: boolean;
   /** A repair was made and no look since found the point whole. */
   repairing: boolean;
+  /** A push was made to finish what was left undone, and no look since found nothing left. */
+  finishing: boolean;
   /** The last probe failed: only a probe that succeeds, or a new desire, is reason to try again. */
   silent: boolean;
   /** No attempt before this time. */
@@ -51,10 +55,12 @@ export function initialKnowledge(): Knowledge {
     settled: null,
     held: null,
     changes: [],
+    unfinished: [],
     certainty: 'unknown',
     token: null,
     interrupted: false,
     repairing: false,
+    finishing: false,
     silent: false,
     retryAtMs: 0,
     driftCheckAtMs: Number.POSITIVE_INFINITY,
@@ -82,10 +88,12 @@ export function mustPush(known: Knowledge, desired: CompiledPolicy, rules: PlanR
   if (known.held === null) return true;
   if (isFrozen(known, rules)) return false;
   if (known.settled !== desired) return true;
+  // Also where drift is only reported: what is left undone is nobody's change.
+  if (known.certainty === 'seen' && known.unfinished.length > 0) return true;
   return rules.onDrift === 'repair' && !isWhole(known, desired);
 }
 
-/** Whether somebody's changes stand at a point that is then to be left alone. What our own push left half is no such change. */
+/** Whether somebody's changes stand at a point that is then to be left alone. What our own push left undone is no such change. */
 export function isFrozen(known: Knowledge, rules: PlanRules): boolean {
   if (rules.onDrift !== 'freeze' || known.interrupted || known.held === null) return false;
   return known.changes.length > 0 || (known.settled !== null && known.held.hash !== known.settled.hash);

@@ -59,6 +59,7 @@ export function createSteps(options: StepsOptions): Steps {
     const { desired, settled } = known;
     known.held = actual.state === 'empty' ? null : { revision: actual.revision, hash: actual.hash };
     known.changes = actual.state === 'empty' ? [] : actual.drift;
+    known.unfinished = actual.state === 'empty' ? [] : actual.unfinished;
     if (desired === null) return;
     if (settled !== null) compare(actual, desired, settled);
     const isClean = !known.interrupted || known.changes.length === 0;
@@ -66,6 +67,7 @@ export function createSteps(options: StepsOptions): Steps {
       known.settled = desired;
       known.interrupted = false;
     }
+    pace();
     if (isFrozen(known, rules)) record.failed(frozen(point.name, known.changes), false);
     else if (!mustPush(known, desired, rules)) succeed();
   }
@@ -80,7 +82,7 @@ export function createSteps(options: StepsOptions): Steps {
     if (known.interrupted) return;
     if (isWhole(known, settled)) {
       known.repairing = false;
-      repairs.reset();
+      if (known.unfinished.length === 0) repairs.reset();
       return;
     }
     const other = actual.hash === settled.hash ? [] : [`it holds another policy, revision ${actual.revision}`];
@@ -92,6 +94,13 @@ export function createSteps(options: StepsOptions): Steps {
     // Whoever else writes this point will write again: the first repair is made at once, the next ones back off.
     if (known.repairing) known.retryAtMs = now() + Math.max(1, repairs.nextMs());
     known.repairing = true;
+  }
+
+  /** Somebody may have to help before a push can be finished: the first attempt is made at once, the next ones back off. */
+  function pace(): void {
+    if (known.interrupted) return;
+    if (known.finishing && known.unfinished.length > 0) known.retryAtMs = now() + Math.max(1, repairs.nextMs());
+    known.finishing = known.unfinished.length > 0;
   }
 
   async function push(policy: CompiledPolicy): Promise<void> {

@@ -39,6 +39,7 @@ t.test('every clause is failed by the saboteur who breaks it', async (t) => {
     ['clears-foreign', /^foreign objects/],
     ['switches-first', /^killed at every step/],
     ['resumes-half', /^killed at every step/],
+    ['takes-halves-for-drift', /^killed at every step/],
     ['uncoded-unreachable', /^an unreachable point/],
     ['accepts-older', /^an older revision/],
     ['trusts-its-memory', /^drift made/],

@@ -1,7 +1,7 @@
 import { createLogger } from '@edgeward/runtime';
 import t, { type Test } from 'tap';
+import { createManualClock, type ManualClock } from '../../runtime/test/fixtures/manual-clock.ts';
 import { createReconciler, type PointState, type Reconciler, type ReconcilerOptions } from '../src/index.ts';
-import { createManualClock, type ManualClock } from './fixtures/manual-clock.ts';
 import { policyOf } from './fixtures/memory-point.ts';
 import { createScriptedPoint, type ScriptedPoint, unreachable } from './fixtures/scripted-point.ts';
 
@@ -64,6 +64,7 @@ t.test('the actual state is read first, then pushed once, then left alone', asyn
     appliedAt: 1_000,
     lastCheckedAt: 1_000,
     drift: { count: 0, last: null },
+    unfinished: [],
     refills: 0,
     attempts: 0,
     lastError: null,
@@ -76,7 +77,7 @@ t.test('the actual state is read first, then pushed once, then left alone', asyn
 
 t.test('a point that holds the policy already is not written', async (t) => {
   const { reconciler, clock, point, calls } = set(t);
-  point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: [] };
+  point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: [], unfinished: [] };
   reconciler.setDesired(policy(1));
   await clock.rest();
   t.strictSame(calls(), ['look']);
@@ -171,7 +172,7 @@ t.test('an older revision is refused, whoever pushed the newer one', async (t) =
   calls();
 
   const other = set(t);
-  other.point.actual = { state: 'loaded', revision: 9, hash: 'x', drift: [] };
+  other.point.actual = { state: 'loaded', revision: 9, hash: 'x', drift: [], unfinished: [] };
   other.reconciler.setDesired(policy(8));
   await other.clock.rest();
   t.strictSame(other.calls(), ['look'], 'nothing is pushed at a point that holds a newer one');
@@ -235,12 +236,15 @@ t.test('drift is found at the periodic check, and repaired', async (t) => {
   await clock.advance(1_000);
   calls();
   const table = [
-    { name: 'an object changed', actual: { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['object a'] } },
+    {
+      name: 'an object changed',
+      actual: { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['object a'], unfinished: [] },
+    },
     { name: 'another policy', actual: { state: 'loaded', revision: 1, hash: 'other', drift: [] } },
   ] as const;
   for (const { name, actual } of table) {
     const before = reconciler.status().drift.count;
-    point.actual = { ...actual, drift: [...actual.drift] };
+    point.actual = { ...actual, drift: [...actual.drift], unfinished: [] };
     await clock.advance(12_000);
     t.strictSame(calls().slice(0, 2), ['look', 'push 1'], name);
     t.match(reconciler.status(), { state: 'current', drift: { count: before + 1, last: { action: 'repair' } } }, name);
@@ -252,7 +256,7 @@ t.test('where drift is only reported, nothing is written, and the point says tha
   reconciler.setDesired(policy(1));
   await clock.advance(1_000);
   calls();
-  point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['object a'] };
+  point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['object a'], unfinished: [] };
   await reconciler.kick();
   await clock.advance(20_000);
   t.strictSame(calls(), ['look']);
@@ -272,7 +276,7 @@ t.test('a frozen point is left alone, a new policy included, until the change is
   await clock.advance(1_000);
   calls();
   const whole = point.actual;
-  point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['object a'] };
+  point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['object a'], unfinished: [] };
   reconciler.setDesired(policy(2));
   await clock.advance(40_000);
   t.notOk(
@@ -307,11 +311,11 @@ t.test('two who write the same point do not fight at full speed', async (t) => {
   const apply = point.apply;
   point.apply = async (desired) => {
     const applied = await apply(desired);
-    point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['changed again'] };
+    point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['changed again'], unfinished: [] };
     return applied;
   };
   point.calls.length = 0;
-  point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['changed'] };
+  point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['changed'], unfinished: [] };
   await reconciler.kick();
   await clock.advance(60_000);
   const pushes = point.calls.filter((call) => call === 'push 1').length;
@@ -329,9 +333,49 @@ t.test('what a cut push left behind is no drift', async (t) => {
   point.release();
   await clock.rest();
   point.failure = null;
-  point.actual = { state: 'loaded', revision: 2, hash: policy(2).hash, drift: ['half a sweep'] };
+  point.actual = { state: 'loaded', revision: 2, hash: policy(2).hash, drift: ['half a sweep'], unfinished: [] };
   await clock.advance(30_000);
   t.match(reconciler.status(), { state: 'current', appliedRevision: 2, drift: { count: 0 } });
+});
+
+t.test('what a push left undone is finished by the next process, whatever is done about drift', async (t) => {
+  const left = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: [], unfinished: ['not saved'] } as const;
+  for (const onDrift of ['repair', 'report', 'freeze'] as const) {
+    const { reconciler, clock, point, calls } = set(t, { onDrift });
+    point.actual = { ...left, drift: [], unfinished: [...left.unfinished] };
+    reconciler.setDesired(policy(1));
+    await clock.advance(1_000);
+    t.ok(calls().includes('push 1'), onDrift);
+    t.match(reconciler.status(), { state: 'current', unfinished: [], lastError: null, drift: { count: 0 } }, onDrift);
+  }
+});
+
+t.test('a frozen point is not even finished while somebody has changed it', async (t) => {
+  const { reconciler, clock, point, calls } = set(t, { onDrift: 'freeze' });
+  point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['a'], unfinished: ['not saved'] };
+  reconciler.setDesired(policy(1));
+  await clock.advance(60_000);
+  t.notOk(calls().some((call) => call.startsWith('push')));
+  t.match(reconciler.status(), { lastError: { code: 'EDW_ERR_POINT_FROZEN' }, unfinished: ['not saved'] });
+});
+
+t.test('what a push can not finish is told, and tried again ever more rarely', async (t) => {
+  const { reconciler, clock, point, calls } = set(t, { probeIntervalMs: 100 });
+  const apply = point.apply;
+  point.apply = async (desired) => {
+    const applied = await apply(desired);
+    const { revision, hash } = desired;
+    point.actual = { state: 'loaded', revision, hash, drift: [], unfinished: ['not saved: refused'] };
+    return applied;
+  };
+  reconciler.setDesired(policy(1));
+  await clock.advance(60_000);
+  const pushes = calls().filter((call) => call === 'push 1').length;
+  t.ok(pushes > 3 && pushes < 12, `${pushes} pushes in a minute`);
+  t.match(reconciler.status(), { state: 'current', unfinished: ['not saved: refused'], drift: { count: 0 } });
+  reconciler.setDesired(policy(2));
+  await clock.rest();
+  t.equal(reconciler.status().appliedRevision, 2, 'a new policy waits for none of that');
 });
 
 t.test('closing waits for the push under way and starts nothing more', async (t) => {

@@ -121,7 +121,8 @@ async function inspect(client: PushClient, known: KnownZone, lastKnownFile: stri
   const differing = await differingEntries(client, expected);
   if (differing.length > 0)
     drift.push(`about ${differing.length} of ${expected.length} entries differ from what was pushed`);
-  return { state: 'loaded', revision, hash, drift };
+  // A push is whole or not there: what is swept later was never in force.
+  return { state: 'loaded', revision, hash, drift, unfinished: [] };
 }
 
 function parseCount([key, total]: [string, number]): VerdictCounts['counts'][number] {
