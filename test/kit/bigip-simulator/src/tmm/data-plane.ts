@@ -13,7 +13,7 @@ import { createHsl } from './hsl.ts';
 import { createListeners, type Service } from './listeners.ts';
 import { createLtmLog } from './ltm-log.ts';
 import { createRuleStats, type RuleStat } from './rule-stats.ts';
-import { findTclsh, type TclshCommand } from './tclsh.ts';
+import { resolveTclsh, type TclshCommand } from './tclsh.ts';
 import { startTmm, type Tmm } from './tmm.ts';
 
 export interface DataPlaneOptions {
@@ -52,7 +52,7 @@ const NO_SERVICES: ReadonlyMap<string, Service> = new Map();
 /** Throws EDW_ERR_TCLSH_NOT_FOUND and EDW_ERR_TCLSH_FAILED. */
 export async function startDataPlane(options: DataPlaneOptions): Promise<DataPlane> {
   const { config, loadRule, tmms, preface, hostname, logger } = options;
-  const tclsh = findTclsh(options.tclsh);
+  const tclsh = resolveTclsh(options.tclsh);
   const ltm = createLtmLog(hostname);
   const stats = createRuleStats();
   const balancing = createBalancing();

@@ -1,4 +1,4 @@
-/** Where tclsh is, and the program that it runs. */
+/** The tclsh that was given, and the program that it runs. Looks along PATH at most; nothing is fetched here. */
 import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs';
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { EdgewardError } from '@edgeward/runtime';
@@ -18,7 +18,7 @@ export interface Tclsh extends TclshCommand {
 }
 
 /** `given` is a path, a name on PATH, or a command that is taken as it is. Throws EDW_ERR_TCLSH_NOT_FOUND. */
-export function findTclsh(given: string | TclshCommand = 'tclsh'): Tclsh {
+export function resolveTclsh(given: string | TclshCommand = 'tclsh'): Tclsh {
   const { command, env } = typeof given === 'string' ? { command: [programOf(given)], env: {} } : given;
   const paths = [...command, ...Object.values(env)].filter((word) => isAbsolute(word));
   return { command, env, openToAll: paths.every(isOpenToAll) };

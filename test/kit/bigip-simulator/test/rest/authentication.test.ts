@@ -1,6 +1,6 @@
 import t from 'tap';
+import { createManualClock } from '../../../../../runtime/test/fixtures/manual-clock.ts';
 import type { SimulatedUser } from '../../src/index.ts';
-import { createManualClock } from './manual-clock.ts';
 import { basic } from './rest-client.ts';
 import { setStage, tokenIn } from './stage.ts';
 

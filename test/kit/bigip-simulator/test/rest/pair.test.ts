@@ -1,6 +1,6 @@
 import t from 'tap';
+import { createManualClock, type ManualClock } from '../../../../../runtime/test/fixtures/manual-clock.ts';
 import type { SimulatorOptions } from '../../src/index.ts';
-import { createManualClock, type ManualClock } from './manual-clock.ts';
 import { basic, type Response, type RestClient } from './rest-client.ts';
 import { type Stage, setStage, statOf, unitOf } from './stage.ts';
 

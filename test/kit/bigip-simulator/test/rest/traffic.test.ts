@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import t from 'tap';
 import type { SimulatorOptions } from '../../src/index.ts';
-import { findTclsh } from '../../src/tmm/tclsh.ts';
+import { resolveTclsh } from '../../src/tmm/tclsh.ts';
 import { basic, type RestClient } from './rest-client.ts';
 import { type Stage, setStage, unitOf } from './stage.ts';
 
@@ -168,7 +168,7 @@ t.test('a port that is taken is refused at the start', async (t) => {
 
 function whyNot(): string | false {
   try {
-    findTclsh();
+    resolveTclsh();
     return false;
   } catch (thrown) {
     return thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { createManualClock } from './manual-clock.ts';
+import { createManualClock } from '../../../../../runtime/test/fixtures/manual-clock.ts';
 import type { CallOptions, Response, RestClient } from './rest-client.ts';
 import { setStage } from './stage.ts';
 
