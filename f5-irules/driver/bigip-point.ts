@@ -6,6 +6,7 @@ import { applyPolicy } from './apply.ts';
 import { INTERNAL_GROUPS, inPartition } from './box-paths.ts';
 import { boxText } from './box-text.ts';
 import { activeUnit, findActive } from './cluster.ts';
+import { createHazardMemory } from './hazard-memory.ts';
 import { findHazards, type Hazard } from './hazards.ts';
 import { readHeldMap } from './held.ts';
 import { createIcontrol, type Icontrol, objectPath } from './icontrol/index.ts';
@@ -53,6 +54,7 @@ export function createBigipPoint(options: BigipPointOptions): BigipPoint {
   const { name: point, logger } = options;
   const boxes = options.urls.map(options.connect ?? clientFor(options));
   const known = unknownBox();
+  const memory = createHazardMemory(Date.now);
   let rules: Promise<EnforcementRules> | null = null;
   let queue: Promise<unknown> = Promise.resolve();
 
@@ -79,7 +81,7 @@ export function createBigipPoint(options: BigipPointOptions): BigipPoint {
     hazards: async () => {
       const { box } = await activeUnit(point, boxes, known.active);
       const { entries } = (await readHeldMap(box))?.policy ?? { entries: new Map() };
-      return findHazards(box, entries, await ownRules());
+      return findHazards(box, entries, await ownRules(), memory);
     },
     close: async () => {
       await patiently(queue);

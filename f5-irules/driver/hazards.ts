@@ -1,16 +1,17 @@
 import { EdgewardError } from '@edgeward/runtime';
 import { FASTL4_PROFILES, HTTP_PROFILES, inPartition, PUBLISHERS, RULE_STATS, RULES, VIRTUALS } from './box-paths.ts';
 import { boxText } from './box-text.ts';
+import { forgetful, type HazardMemory } from './hazard-memory.ts';
 import { normalText, readVirtual } from './held.ts';
 import { type Icontrol, type Json, objectPath } from './icontrol/index.ts';
 import type { EnforcementRules } from './irules.ts';
 import type { MapEntry } from './layout/index.ts';
-import { type AttachedRule, virtualHazards } from './virtual-hazards.ts';
+import { type HttpProfile, virtualHazards } from './virtual-hazards.ts';
 
 /**
  * What stands on a box that a policy can't know of, and that keeps it from being enforced as it is written: a virtual
- * server to which nothing is attached, a foreign rule that runs first or ends our events. Read only, and slow: a few
- * calls for each virtual server.
+ * server to which nothing is attached, a foreign rule that runs first or ends our events. Read only, and slow
+ * without a memory: a call for each virtual server and each rule.
  */
 export interface Hazard {
   /** Full path of the virtual server, or of what else is meant. */
@@ -33,89 +34,120 @@ export type HazardCode =
   | 'ltm-policy'
   | 'no-http-profile'
   | 'fast-l4'
+  | 'http-pass-through'
+  | 'http-proxy-mode'
+  | 'rule-not-readable'
   | 'rule-aborts'
   | 'audit-publisher-missing';
 
 /** What the map says, or is going to say, of a virtual server. */
 export type Bound = Pick<MapEntry, 'protocol' | 'requests' | 'proxies'>;
 
+/** Without a memory everything is read. */
 export async function findHazards(
   box: Icontrol,
   bound: ReadonlyMap<string, Bound>,
   rules: EnforcementRules,
+  memory: HazardMemory = forgetful,
 ): Promise<Hazard[]> {
-  const look = lookAround(box, rules);
+  const look = await lookAround(box, rules, memory);
   const hazards: Hazard[] = [];
   for (const [bind, entry] of bound) hazards.push(...(await hazardsOfVirtual(look, bind, entry)));
   return [...hazards, ...(await abortHazards(box, rules)), ...(await publisherHazards(box))];
 }
 
 interface Look {
-  box: Icontrol;
   rules: EnforcementRules;
-  /** Each read once, however many virtual servers use it. */
-  textOf(fullPath: string): Promise<string>;
-  profilesAt(path: string): Promise<ReadonlySet<string>>;
+  /** null: there is no such virtual server. */
+  virtualAt(fullPath: string): Promise<Json | null>;
+  /** null: it can't be read. */
+  textOf(fullPath: string): Promise<string | null>;
+  /** By full path. */
+  http: ReadonlyMap<string, HttpProfile>;
+  fastL4: ReadonlySet<string>;
 }
 
-function lookAround(box: Icontrol, rules: EnforcementRules): Look {
-  const texts = new Map<string, Promise<string>>();
-  const profiles = new Map<string, Promise<ReadonlySet<string>>>();
+async function lookAround(box: Icontrol, rules: EnforcementRules, memory: HazardMemory): Promise<Look> {
+  const seen = await memory.begin(box);
+  const http = await box.list(HTTP_PROFILES, { $select: 'fullPath,proxyType,enforcement' });
+  const fastL4 = await box.list(FASTL4_PROFILES, { $select: 'fullPath' });
+  const virtual = (fullPath: string): Promise<Json | null> =>
+    box.get(objectPath(VIRTUALS, fullPath), { expandSubcollections: 'true' });
   return {
-    box,
     rules,
-    textOf: (fullPath) =>
-      once(texts, fullPath, async () => normalText((await box.get(objectPath(RULES, fullPath)))?.apiAnonymous)),
-    profilesAt: (path) =>
-      once(
-        profiles,
-        path,
-        async () => new Set((await box.list(path, { $select: 'fullPath' })).map((one) => String(one.fullPath))),
-      ),
+    virtualAt: (fullPath) => seen.object(VIRTUALS, fullPath, virtual),
+    textOf: async (fullPath) => textIn(await seen.object(RULES, fullPath, (path) => readRuleObject(box, path))),
+    http: new Map(http.map((profile) => [String(profile.fullPath), httpProfile(profile)])),
+    fastL4: new Set(fastL4.map(({ fullPath }) => String(fullPath))),
   };
 }
 
-function once<T>(known: Map<string, Promise<T>>, key: string, read: () => Promise<T>): Promise<T> {
-  const value = known.get(key) ?? read();
-  known.set(key, value);
-  return value;
+/** null: there is none, or none that this user may read. */
+async function readRuleObject(box: Icontrol, fullPath: string): Promise<Json | null> {
+  try {
+    return await box.get(objectPath(RULES, fullPath));
+  } catch (cause) {
+    if (cause instanceof EdgewardError && UNREADABLE.has(cause.code)) return null;
+    throw cause;
+  }
+}
+
+/** What an object can't be read for, without anything else being wrong. */
+const UNREADABLE = new Set(['EDW_ERR_BIGIP_NAME', 'EDW_ERR_BIGIP_RIGHTS']);
+
+function textIn(rule: Json | null): string | null {
+  return typeof rule?.apiAnonymous === 'string' ? normalText(rule.apiAnonymous) : null;
+}
+
+/** Of a request; what concerns answers keeps nothing from being judged. */
+const ENFORCEMENTS = ['unknownMethod', 'oversizeClientHeaders', 'excessClientHeaders', 'pipeline'];
+
+function httpProfile({ fullPath, proxyType, enforcement }: Json): HttpProfile {
+  const settings = (enforcement ?? {}) as Json;
+  return {
+    fullPath: String(fullPath),
+    proxyType: typeof proxyType === 'string' ? proxyType : 'reverse',
+    passesThrough: ENFORCEMENTS.filter((key) => settings[key] === 'pass-through'),
+  };
 }
 
 async function hazardsOfVirtual(look: Look, bind: string, entry: Bound): Promise<Hazard[]> {
   try {
-    const virtual = await look.box.get(objectPath(VIRTUALS, bind), { expandSubcollections: 'true' });
+    const virtual = await look.virtualAt(bind);
     if (virtual === null) return [missing(bind)];
-    const attached = await attachedRules(look, readVirtual(virtual).rules);
-    const [http, fastL4] = await Promise.all([look.profilesAt(HTTP_PROFILES), look.profilesAt(FASTL4_PROFILES)]);
+    const names = readVirtual(virtual).rules;
+    const texts = await Promise.all(names.map((name) => look.textOf(name)));
     const profiles = itemsOf(virtual, 'profilesReference');
     const facts = {
       bind,
       entry,
-      attached,
-      policies: itemsOf(virtual, 'policiesReference'),
-      hasHttp: profiles.some((profile) => http.has(profile)),
-      isFastL4: profiles.some((profile) => fastL4.has(profile)),
+      attached: names.map((fullPath, index) => ({ fullPath, text: texts[index] ?? null })),
+      policies: itemsOf(virtual, 'policiesReference').map(pathOf),
+      http: profiles.flatMap((profile) => look.http.get(pathOf(profile)) ?? []),
+      streams: profiles.filter(takesStreams).map(pathOf),
+      isFastL4: profiles.some((profile) => look.fastL4.has(pathOf(profile))),
     };
     return virtualHazards(facts, look.rules);
   } catch (cause) {
-    if (!(cause instanceof EdgewardError) || cause.code !== 'EDW_ERR_BIGIP_NAME') throw cause;
+    if (!(cause instanceof EdgewardError) || !UNREADABLE.has(cause.code)) throw cause;
     return [{ object: bind, code: 'virtual-not-readable', words: cause.message, mend: cause.mend }];
   }
 }
 
-function attachedRules(look: Look, names: readonly string[]): Promise<AttachedRule[]> {
-  return Promise.all(
-    names.map(async (fullPath) => {
-      // A name that can't be addressed can't be read either; that it is there is told all the same.
-      const text = fullPath.includes('~') ? '' : await look.textOf(fullPath);
-      return { fullPath, text };
-    }),
-  );
+/** The kind stands in the reference of the profile's name; where a version gives none, the usual names tell. */
+function takesStreams(profile: Json): boolean {
+  const { link } = (profile.nameReference ?? {}) as Json;
+  if (typeof link === 'string') return /\/ltm\/profile\/(http2|httprouter)\//.test(link);
+  return /\/(http2|httprouter)$/.test(pathOf(profile));
 }
 
-function itemsOf(virtual: Json, reference: string): string[] {
+function itemsOf(virtual: Json, reference: string): Json[] {
   const { items } = (virtual[reference] ?? {}) as Json;
-  return Array.isArray(items) ? items.map((item: Json) => String(item.fullPath ?? item.name)) : [];
+  return Array.isArray(items) ? (items as Json[]) : [];
+}
+
+function pathOf({ fullPath, name }: Json): string {
+  return String(fullPath ?? name);
 }
 
 function missing(bind: string): Hazard {

@@ -11,13 +11,25 @@ export interface VirtualFacts {
   attached: AttachedRule[];
   /** LTM policies. */
   policies: string[];
-  hasHttp: boolean;
+  /** Its HTTP profiles; none: no request is ever seen. */
+  http: HttpProfile[];
+  /** Full paths of profiles by which requests come as streams of HTTP/2. */
+  streams: string[];
   isFastL4: boolean;
+}
+
+export interface HttpProfile {
+  fullPath: string;
+  /** `reverse`, `explicit`, `transparent`, as the box says it. */
+  proxyType: string;
+  /** What of a request makes the box carry on without any HTTP event: `unknownMethod`, `pipeline`, … */
+  passesThrough: string[];
 }
 
 export interface AttachedRule {
   fullPath: string;
-  text: string;
+  /** null: it can't be read. */
+  text: string | null;
 }
 
 type Found = Omit<Hazard, 'object'>;
@@ -48,11 +60,40 @@ function attachmentHazards({ entry, attached }: VirtualFacts, { l4, l7 }: Enforc
   return [{ code: 'requests-not-judged', words, mend: ATTACH }];
 }
 
-function profileHazards({ entry, hasHttp, isFastL4 }: VirtualFacts): Found[] {
-  if (entry.protocol !== 'http' || hasHttp) return [];
+function profileHazards({ entry, http, streams, isFastL4 }: VirtualFacts): Found[] {
+  if (entry.protocol !== 'http') return [];
+  if (http.length > 0) return [...http.flatMap(httpHazards), ...streams.map(streamHazard)];
   const mend = 'Give it a standard virtual server with an HTTP profile, or set `protocol: tcp` for this object.';
   if (isFastL4) return [{ code: 'fast-l4', words: 'it is a FastL4 virtual server: no request is ever seen', mend }];
   return [{ code: 'no-http-profile', words: 'it has no HTTP profile: no request is ever seen', mend }];
+}
+
+function httpHazards({ fullPath, proxyType, passesThrough }: HttpProfile): Found[] {
+  const name = boxText(fullPath);
+  const found: Found[] = [];
+  if (passesThrough.length > 0) {
+    const what = passesThrough.join(', ');
+    found.push({
+      code: 'http-pass-through',
+      words: `the HTTP profile ${name} passes through what it does not understand (${what}): from then on nothing of that connection is judged`,
+      mend: `Set ${what} of that profile to allow or reject, not to pass-through.`,
+    });
+  }
+  if (proxyType !== 'reverse')
+    found.push({
+      code: 'http-proxy-mode',
+      words: `the HTTP profile ${name} is of proxy type ${boxText(proxyType, 40)}: what is tunnelled is not judged`,
+      mend: 'Use an HTTP profile of proxy type reverse, or set `protocol: tcp` for this object.',
+    });
+  return found;
+}
+
+function streamHazard(profile: string): Found {
+  return {
+    code: 'http-proxy-mode',
+    words: `the profile ${boxText(profile)} takes HTTP/2: whether each of its streams is judged was never tried on a box`,
+    mend: 'Try it in `mode: observe` before you rely on it, or take that profile off.',
+  };
 }
 
 function policyHazard(policy: string): Found {
@@ -75,8 +116,9 @@ function foreignHazards({ attached }: VirtualFacts, rules: EnforcementRules): Fo
 }
 
 function ruleHazards({ fullPath, text }: AttachedRule, position: number, ours: readonly Placed[]): Found[] {
-  const { handlers, endsEvents, endsHttp } = readRule(text);
   const name = boxText(fullPath);
+  if (text === null) return [unreadHazard(name), ...vendorHazards(name, fullPath)];
+  const { handlers, endsEvents, endsHttp } = readRule(text);
   const found: Found[] = eventsBefore({ position, handlers }, ours).map((event) => ({
     code: 'rule-before-ours',
     words: `the rule ${name} handles ${event} before Edgeward does, and may answer or forward by itself`,
@@ -94,13 +136,21 @@ function ruleHazards({ fullPath, text }: AttachedRule, position: number, ours: r
       words: `the rule ${name} uses \`HTTP::disable\`: what follows on that connection passes unjudged`,
       mend: 'Take `HTTP::disable` out of that rule, or set `protocol: tcp` for this object.',
     });
-  if (/illumio/i.test(fullPath) || /illumio/i.test(text))
-    found.push({
-      code: 'other-vendor',
-      words: `the rule ${name} is of Illumio: two products decide here, and each changes the list of rules`,
-      mend: 'Let one product enforce on this virtual server.',
-    });
-  return found;
+  return [...found, ...vendorHazards(name, `${fullPath}\n${text}`)];
+}
+
+function unreadHazard(name: string): Found {
+  return {
+    code: 'rule-not-readable',
+    words: `the rule ${name} can't be read: whether it runs first, or ends what Edgeward needs, is not known`,
+    mend: 'Let the user of this point read it, or look at it yourself.',
+  };
+}
+
+function vendorHazards(name: string, text: string): Found[] {
+  if (!/illumio/i.test(text)) return [];
+  const words = `the rule ${name} is of Illumio: two products decide here, and each changes the list of rules`;
+  return [{ code: 'other-vendor', words, mend: 'Let one product enforce on this virtual server.' }];
 }
 
 interface Placed {

@@ -24,7 +24,7 @@ export function surplusBody(surplus: readonly Surplus[]): string[] {
     'A merge adds records and replaces them; it takes none away. Where a box answers that one of them was not found, it is gone already.',
     ...(lines.length === 0 ? [] : [commands(lines)]),
     ...unsayable.map(
-      (fullPath) => `In ${fullPath}, records whose names hold control characters: delete them in the GUI.`,
+      (fullPath) => `In ${fullPath}, records with names that no command can say: delete them in the GUI.`,
     ),
   ];
 }

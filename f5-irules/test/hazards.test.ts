@@ -1,5 +1,6 @@
 /** What on a box keeps a policy from being enforced as it is written is found and named, with its mend. */
 import t from 'tap';
+import { createHazardMemory } from '../driver/hazard-memory.ts';
 import { findHazards } from '../driver/hazards.ts';
 import { objectPath } from '../driver/icontrol/index.ts';
 import { enforcementRules } from '../driver/irules.ts';
@@ -86,11 +87,12 @@ t.test('a virtual server whose requests nobody sees, a publisher that is missing
 });
 
 const ours = [rules.l4, rules.l7].map(({ fullPath, text }) => ({ fullPath, text }));
-const foreign = (text: string, fullPath = '/Common/theirs') => ({ fullPath, text });
+const foreign = (text: string | null, fullPath = '/Common/theirs') => ({ fullPath, text });
+const plainHttp = { fullPath: '/Common/http', proxyType: 'reverse', passesThrough: [] };
 
 t.test('foreign rules that run first, or end what ours need', async (t) => {
   const late = foreign('when HTTP_REQUEST { }');
-  const cases: { name: string; attached: { fullPath: string; text: string }[]; codes: string[] }[] = [
+  const cases: { name: string; attached: { fullPath: string; text: string | null }[]; codes: string[] }[] = [
     { name: 'later by the default priority, wherever it is attached', attached: [late, ...ours], codes: [] },
     {
       name: 'an earlier priority',
@@ -148,6 +150,16 @@ t.test('foreign rules that run first, or end what ours need', async (t) => {
       codes: ['rule-ends-http'],
     },
     {
+      name: 'a rule that nobody may read',
+      attached: [...ours, foreign(null)],
+      codes: ['rule-not-readable'],
+    },
+    {
+      name: 'another vendor, unread',
+      attached: [...ours, foreign(null, '/Common/Illumio_VIP_1')],
+      codes: ['rule-not-readable', 'other-vendor'],
+    },
+    {
       name: 'another vendor',
       attached: [...ours, foreign('when CLIENT_ACCEPTED { }', '/Common/Illumio_VIP_1')],
       codes: ['other-vendor'],
@@ -156,7 +168,7 @@ t.test('foreign rules that run first, or end what ours need', async (t) => {
   for (const { name, attached, codes } of cases) {
     const entry = { protocol: 'http', requests: null, proxies: false } as const;
     const hazards = virtualHazards(
-      { bind: '/Common/vs', entry, attached, policies: [], hasHttp: true, isFastL4: false },
+      { bind: '/Common/vs', entry, attached, policies: [], http: [plainHttp], streams: [], isFastL4: false },
       rules,
     );
     t.strictSame(
@@ -174,7 +186,8 @@ t.test('an LTM policy is named; a tcp object needs no HTTP profile and no judge 
     bind: '/Common/vs',
     entry,
     attached: [{ fullPath: L4, text: rules.l4.text }],
-    hasHttp: false,
+    http: [],
+    streams: ['/Common/http2'],
     isFastL4: true,
   };
   const hazards = virtualHazards({ ...facts, policies: ['/Common/forwards\u001b[31m'] }, rules);
@@ -194,4 +207,83 @@ t.test('our own rules read as what they are: early, and ending nothing', (t) => 
     t.ok(judging.length > 0 && judging.every(({ priority }) => priority === 10));
   }
   t.end();
+});
+
+t.test('an HTTP profile that lets requests pass unseen is named with what it lets pass', async (t) => {
+  const box = await startBox(t);
+  const admin = box.admin();
+  await makePublisher(box);
+  await box.point().apply(policy('http', '/Common/vs_orders'));
+  await admin.modify(ORDERS, { rules: [L4, L7] });
+  const cases: [Record<string, unknown>, string[], RegExp?][] = [
+    [{ enforcement: { unknownMethod: 'allow', pipeline: 'reject', maxHeaderCount: 64 } }, []],
+    [{ enforcement: { unknownMethod: 'pass-through' } }, ['http-pass-through'], /unknownMethod/],
+    [{ enforcement: { oversizeClientHeaders: 'pass-through', pipeline: 'pass-through' } }, ['http-pass-through']],
+    [{ enforcement: { excessClientHeaders: 'pass-through' } }, ['http-pass-through']],
+    [{ enforcement: { oversizeServerHeaders: 'pass-through' } }, []],
+    [{ proxyType: 'explicit' }, ['http-proxy-mode'], /explicit/],
+    [{ proxyType: 'transparent' }, ['http-proxy-mode'], /transparent/],
+    [{ proxyType: 'reverse' }, []],
+  ];
+  for (const [index, [settings, codes, words]] of cases.entries()) {
+    const name = `http_${index}`;
+    await admin.create('tm/ltm/profile/http', { name, partition: 'Common', defaultsFrom: '/Common/http', ...settings });
+    await admin.modify(ORDERS, { profiles: [{ name: '/Common/tcp' }, { name: `/Common/${name}` }] });
+    const hazards = await box.point().hazards();
+    const claim = JSON.stringify(settings);
+    t.strictSame(
+      hazards.map(({ code }) => code),
+      codes,
+      claim,
+    );
+    if (words !== undefined) t.match(hazards[0]?.words, words, claim);
+  }
+  await admin.modify(ORDERS, { profiles: ['tcp', 'http', 'http2'].map((name) => ({ name: `/Common/${name}` })) });
+  t.strictSame(await found(box), ['/Common/vs_orders http-proxy-mode'], 'HTTP/2');
+});
+
+t.test('what did not change is not asked for again, and what did is', async (t) => {
+  const box = await startBox(t);
+  const admin = box.admin();
+  await makePublisher(box);
+  const binds = ['/Common/vs_orders', '/Common/vs_crm'];
+  const point = box.point();
+  await point.apply(policy('http', ...binds));
+  for (const bind of binds)
+    await admin.modify(objectPath(VIRTUALS, bind), { rules: [L4, L7, '/Common/customers_rule'] });
+  const reads = async (look: () => Promise<unknown>): Promise<string[]> => {
+    const before = box.unit.calls().length;
+    await look();
+    const calls = box.unit.calls().slice(before);
+    return calls.flatMap(({ path }) => /(?:virtual|rule)\/~.*?~(\w+)/.exec(path)?.[1] ?? []).sort();
+  };
+  const all = ['customers_rule', 'eg_enforce_l4_v1', 'eg_enforce_l7_v1', 'vs_crm', 'vs_orders'];
+  t.strictSame(await reads(() => point.hazards()), all, 'each once, however many use it');
+  t.strictSame(await reads(() => point.hazards()), [], 'and not again');
+  await admin.modify(objectPath('tm/ltm/rule', '/Common/customers_rule'), {
+    apiAnonymous: 'when HTTP_REQUEST { event disable all }',
+  });
+  let hazards: { code: string }[] = [];
+  t.strictSame(
+    await reads(async () => {
+      hazards = await point.hazards();
+    }),
+    ['customers_rule'],
+  );
+  t.strictSame(
+    hazards.map(({ code }) => code),
+    ['rule-ends-events', 'rule-ends-events'],
+    'what changed is seen at once',
+  );
+
+  let nowMs = 0;
+  const memory = createHazardMemory(() => nowMs);
+  const bound = new Map([['/Common/vs_crm', { protocol: 'http', requests: null, proxies: false } as const]]);
+  const look = () => findHazards(admin, bound, rules, memory);
+  const crm = all.filter((name) => name !== 'vs_orders');
+  t.strictSame(await reads(look), crm);
+  nowMs = 15 * 60_000 - 1;
+  t.strictSame(await reads(look), []);
+  nowMs += 1;
+  t.strictSame(await reads(look), crm, 'after a quarter of an hour, whatever the generation');
 });

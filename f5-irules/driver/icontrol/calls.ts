@@ -31,6 +31,7 @@ export const CALLS: readonly CallRecord[] = [
     'read',
     'whether the rules of Edgeward are as they were; what other rules beside them do',
   ),
+  call('GET', 'tm/ltm/rule', 'read', 'which rules changed since they were looked at'),
   call('GET', 'tm/ltm/rule/stats', 'read', 'whether a rule of Edgeward was aborted'),
   call('GET', 'tm/ltm/virtual', 'read', 'addresses, route domains and rules of the virtual servers'),
   call(
@@ -39,7 +40,7 @@ export const CALLS: readonly CallRecord[] = [
     'read',
     'one virtual server with its profiles, and before and after its rules are changed',
   ),
-  call('GET', 'tm/ltm/profile/http', 'read', 'which profiles see requests'),
+  call('GET', 'tm/ltm/profile/http', 'read', 'which profiles see requests, and which pass some through'),
   call('GET', 'tm/ltm/profile/fastl4', 'read', 'which profiles see no connection as the rules need it'),
   call('GET', 'tm/sys/log-config/publisher/*', 'read', 'whether denials have a way to the collector'),
   call('GET', 'tm/cm/device', 'read', 'which unit is the active one'),
