@@ -2,16 +2,12 @@
  * A collector in a process of its own, to be killed: `collector-child.ts LEDGER LOG [MOMENT COUNT]`. With a moment it kills
  * itself there: at the COUNTth event `before` its batch is committed, or right `after` the commit of the COUNTth.
  */
+import { killingItself } from './killing.ts';
 import { collectorFor, labels } from './kit.ts';
 
 const [ledgerFile, file, moment, count] = process.argv.slice(2);
 if (ledgerFile === undefined || file === undefined) throw new Error('usage: collector-child.ts LEDGER LOG');
-let left = Number(count);
-const passes = (at: string): void => {
-  if (at !== moment) return;
-  left -= 1;
-  if (left <= 0) process.kill(process.pid, 'SIGKILL');
-};
+const passes = killingItself(moment, count);
 const collector = collectorFor({
   ledgerFile,
   logs: [{ point: 'edge-1', file }],

@@ -5,38 +5,21 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { openLedger } from '../src/ledger.ts';
+import { dice, kill } from './killing.ts';
 import { denyLines, refs, until } from './kit.ts';
 
 const lines = 3_000;
 const kills = 15;
 const seed = Number(process.env.EDGEWARD_SEED ?? Date.now() & 0x7fffffff);
 
-/** Numbers from 0 to `max`, the same for the same seed (mulberry32). */
-function dice(): (max: number) => number {
-  let state = seed;
-  return (max) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * (max + 1));
-  };
-}
-
 t.test(`every line is stored exactly once over ${kills} kills and rotations (EDGEWARD_SEED=${seed})`, async (t) => {
   const dir = t.testdir({ 'deny.log': '' });
   const [ledgerFile, log] = [join(dir, 'ledger.db'), join(dir, 'deny.log')];
-  const draw = dice();
+  const draw = dice(seed);
   let child: ChildProcess | null = null;
   let written = 0;
   let rotations = 0;
-  const kill = async (): Promise<void> => {
-    const running = child;
-    child = null;
-    if (running === null || running.exitCode !== null || running.signalCode !== null) return;
-    running.kill('SIGKILL');
-    await once(running, 'exit');
-  };
-  t.teardown(kill);
+  t.teardown(() => kill(child));
   const start = async (...moment: string[]): Promise<void> => {
     child = fork(join(import.meta.dirname, 'collector-child.ts'), [ledgerFile, log, ...moment], {
       execArgv: ['--conditions=edgeward-source', '--no-warnings'],
@@ -74,7 +57,7 @@ t.test(`every line is stored exactly once over ${kills} kills and rotations (EDG
     await start(moment, String(1 + draw(100)));
     const writing = write(Math.floor((lines * (i + 1)) / kills));
     await endedWithin(moment === '' ? draw(120) : 5_000);
-    await kill();
+    await kill(child);
     await writing;
   }
   const ledger = openLedger({ file: ledgerFile });
@@ -84,7 +67,7 @@ t.test(`every line is stored exactly once over ${kills} kills and rotations (EDG
   await start();
   await until('every line is stored', () => ledger.denials({ limit: 10_000 }).length >= lines);
   await setTimeout(500); // Longer than a rotated file is read on: a line stored twice would be there by now.
-  await kill();
+  await kill(child);
   const stored = ledger.denials({ limit: 10_000 }).map(({ event }) => event.ref ?? '');
   t.strictSame(stored.toSorted(), refs(0, lines).toSorted());
   t.equal(ledger.totals()[0]?.count, lines);

@@ -3,16 +3,12 @@
  * its port. With a moment it kills itself there: at the COUNTth event `before` its batch is committed, or right `after`
  * the commit of the COUNTth.
  */
+import { killingItself } from './killing.ts';
 import { collectorFor, labels } from './kit.ts';
 
 const [ledgerFile, moment, count] = process.argv.slice(2);
 if (ledgerFile === undefined) throw new Error('usage: listener-child.ts LEDGER');
-let left = Number(count);
-const passes = (at: string): void => {
-  if (at !== moment) return;
-  left -= 1;
-  if (left <= 0) process.kill(process.pid, 'SIGKILL');
-};
+const passes = killingItself(moment, count);
 const collector = collectorFor({
   ledgerFile,
   logs: [],

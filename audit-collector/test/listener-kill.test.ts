@@ -4,23 +4,13 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type Ledger, openLedger } from '../src/ledger.ts';
+import { dice, kill } from './killing.ts';
 import { denyStream, refs, until } from './kit.ts';
 import { senderTo } from './sender.ts';
 
 const numbers = 2_400;
 const kills = 12;
 const seed = Number(process.env.EDGEWARD_SEED ?? Date.now() & 0x7fffffff);
-
-/** Numbers from 0 to `max`, the same for the same seed (mulberry32). */
-function dice(): (max: number) => number {
-  let state = seed;
-  return (max) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * (max + 1));
-  };
-}
 
 /** Every number up to the highest: its event is there once, or it stands in one gap. */
 function agrees(t: Test, ledger: Ledger): { stored: number; missing: number } {
@@ -42,16 +32,9 @@ t.test(
   `over ${kills} kills each denial is stored once or missing, and what is sent again fills the gaps (EDGEWARD_SEED=${seed})`,
   async (t) => {
     const ledgerFile = join(t.testdir({}), 'ledger.db');
-    const draw = dice();
+    const draw = dice(seed);
     let child: ChildProcess | null = null;
-    const kill = async (): Promise<void> => {
-      const running = child;
-      child = null;
-      if (running === null || running.exitCode !== null || running.signalCode !== null) return;
-      running.kill('SIGKILL');
-      await once(running, 'exit');
-    };
-    t.teardown(kill);
+    t.teardown(() => kill(child));
     const start = async (...moment: string[]): Promise<number> => {
       child = fork(join(import.meta.dirname, 'listener-child.ts'), [ledgerFile, ...moment], {
         execArgv: ['--conditions=edgeward-source', '--no-warnings'],
@@ -85,7 +68,7 @@ t.test(
       const sending = send(port, from, to);
       if (moment === '') await setTimeout(draw(120));
       else await sending;
-      await kill();
+      await kill(child);
       await sending;
     }
     const before = agrees(t, ledger);
@@ -94,7 +77,7 @@ t.test(
     const port = await start();
     await send(port, 1, numbers + 1);
     await until('every number is stored', () => ledger.sequences()[0]?.stored === numbers);
-    await kill();
+    await kill(child);
     agrees(t, ledger);
     t.strictSame(
       ledger
