@@ -4,13 +4,14 @@ import { commandSync, type Pair, requireActive, syncStateOf, type Unit } from '.
 import { readHeldMap, readHeldMeta } from './held.ts';
 import type { Icontrol } from './icontrol/index.ts';
 import type { KnownBox } from './known-box.ts';
-import { emptyMeta, type Meta, OTHERS, sameMeta } from './meta.ts';
+import { type Meta, sameMeta } from './meta.ts';
+import { type Commits, commitsOf } from './pair-commits.ts';
 
 /**
- * Brings a policy that is in force on the active unit to the other one. A config-sync carries everything that waits, so it
- * is only commanded when what waits is ours: the pair was in sync when we began. That beginning is marked in meta, so that
- * a later process knows it too: as long as the two units hold different metas, what waits is ours, unless the mark says
- * that changes of others were waiting before.
+ * Brings a policy that is in force on the active unit to the other one. A config-sync carries everything that waits, and
+ * overwrites what was changed on the other unit. So it is only commanded when what waits is known to be ours: the pair was
+ * in sync when this apply began, or one of this process did and nobody wrote on either unit since. In all other cases a
+ * person decides. Nothing on a box could tell a later process that.
  */
 export interface SyncPlan {
   pair: Pair;
@@ -19,6 +20,8 @@ export interface SyncPlan {
   end: 'command' | 'wait' | 'leave' | 'apart';
   /** What the box says. */
   words: string;
+  /** As they were when it was made; null where the box does not tell. */
+  commits: Commits | null;
 }
 
 export interface SyncTask {
@@ -30,18 +33,26 @@ export interface SyncTask {
 }
 
 /** Asked before the first write; null for a box that stands alone. */
-export async function beginSync(task: SyncTask, meta: Meta | null): Promise<SyncPlan | null> {
+export async function beginSync(task: SyncTask): Promise<SyncPlan | null> {
   const { unit, known } = task;
   const { pair } = unit;
   if (pair === null) return null;
   const { state, words } = await syncStateOf(unit.box);
   const inSync = state === 'in-sync';
   if (inSync) known.waiting = null;
-  const plan = (end: SyncPlan['end']): SyncPlan => ({ pair, inSync, end, words });
+  const commits = pair.automatic ? null : await commitsOf(unit);
+  const plan = (end: SyncPlan['end']): SyncPlan => ({ pair, inSync, end, words, commits });
   if (pair.automatic) return plan('wait');
   if (state === 'apart') return plan('apart');
-  const mayCommand = inSync || task.syncOthersChanges || known.waiting === 'ours' || (await oursWait(pair, meta));
-  return plan(mayCommand ? 'command' : 'leave');
+  const mayCarryOthers = task.syncOthersChanges && commits !== null && !commits.peerMayBeAhead;
+  return plan(inSync || mayCarryOthers || isOnlyOurs(task, commits) ? 'command' : 'leave');
+}
+
+/** An apply of this process began in sync, wrote last on this unit, and the other unit is as it was. */
+function isOnlyOurs({ known, unit }: SyncTask, commits: Commits | null): boolean {
+  const { written } = known;
+  if (written === null || commits === null || written.url !== unit.box.url) return false;
+  return written.own === commits.own && written.peers === commits.peers;
 }
 
 /**
@@ -52,13 +63,19 @@ export async function endSync(task: SyncTask, plan: SyncPlan, revision: number, 
   const { known, point, unit } = task;
   if (plan.inSync && !wrote) return;
   if (plan.end === 'leave' || plan.end === 'apart') return endUnsynced(task, plan, revision, wrote);
-  known.waiting = 'ours';
   if (plan.end === 'command') {
+    const commits = await commitsOf(unit);
+    // Somebody wrote on the other unit meanwhile: a sync from here would take that away.
+    if (commits?.peers !== plan.commits?.peers) return endUnsynced(task, { ...plan, end: 'leave' }, revision, wrote);
+    known.waiting = 'ours';
+    known.written = commits === null ? null : { url: unit.box.url, own: commits.own, peers: commits.peers };
     await requireActive(point, unit, `syncing revision ${revision}`);
     await commandSync(point, unit, plan.pair.group);
   }
+  known.waiting = 'ours';
   await untilInSync(task, plan, revision);
   known.waiting = null;
+  known.written = null;
 }
 
 async function endUnsynced(task: SyncTask, plan: SyncPlan, revision: number, wrote: boolean): Promise<void> {
@@ -67,6 +84,7 @@ async function endUnsynced(task: SyncTask, plan: SyncPlan, revision: number, wro
   // Somebody's changes wait, and none of ours: that is their business.
   if (shared === 'yes' || (shared === 'unknown' && !wrote && known.waiting === null)) return;
   known.waiting ??= 'others';
+  known.written = null;
   throw plan.end === 'leave' ? foreignChanges(task, plan, revision) : notSynced(task, plan.words, revision);
 }
 
@@ -108,25 +126,13 @@ function isSame(one: SharedState, other: SharedState): boolean {
   return sameMeta(one.meta, other.meta);
 }
 
-/** An apply of ours that began in sync, and that the other unit does not have. */
-async function oursWait(pair: Pair, meta: Meta | null): Promise<boolean> {
-  const own = meta ?? emptyMeta;
-  if (own.syncing === OTHERS) return false;
-  const waiting = pair.peers.map(async (peer) => {
-    const held = (await readHeldMeta(peer)) ?? emptyMeta;
-    return held.syncing !== OTHERS && !sameMeta(held, own);
-  });
-  // A unit that does not answer is no reason to believe anything.
-  return (await Promise.all(waiting.map((answer) => answer.catch(() => false)))).includes(true);
-}
-
 function foreignChanges(task: SyncTask, plan: SyncPlan, revision: number): EdgewardError {
   const { point, unit } = task;
   return new EdgewardError(
     'EDW_ERR_BIGIP_FOREIGN_CHANGES',
-    `applying revision ${revision} to ${point}: it is in force on ${unit.name} and not synced, because changes of somebody else wait for a config-sync (${plan.words})`,
+    `applying revision ${revision} to ${point}: it is in force on ${unit.name} and not synced, because changes wait that may be of somebody else, here or on the other unit (${plan.words})`,
     {
-      mend: `Look at what waits, then sync it yourself: tmsh run cm config-sync to-group ${plan.pair.group} on ${unit.name}. Or allow Edgeward to sync the changes of others with its own.`,
+      mend: `Look at what waits on each unit, then sync it yourself. To keep what ${unit.name} has, on ${unit.name}: tmsh run cm config-sync to-group ${plan.pair.group}. That overwrites what was changed on the other unit.`,
     },
   );
 }

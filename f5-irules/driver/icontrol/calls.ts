@@ -45,6 +45,7 @@ export const CALLS: readonly CallRecord[] = [
   call('GET', 'tm/sys/log-config/publisher/*', 'read', 'whether denials have a way to the collector'),
   call('GET', 'tm/cm/device', 'read', 'which unit is the active one'),
   call('GET', 'tm/cm/device-group', 'read', 'whether the box is one of a pair, and syncs by itself'),
+  call('GET', 'tm/cm/device-group/*/stats', 'read', 'which unit of a pair was changed last'),
   call('GET', 'tm/cm/sync-status', 'read', 'whether changes wait for a config-sync, and whose'),
 
   call('POST', 'tm/ltm/data-group/internal', 'write', 'makes a group'),
