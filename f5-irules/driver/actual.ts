@@ -3,11 +3,22 @@ import { inPartition } from './box-paths.ts';
 import { boxText } from './box-text.ts';
 import { activeUnit, syncStateOf, type Unit } from './cluster.ts';
 import { examine, type GroupState, listGroups } from './groups.ts';
-import { type Held, type HeldMap, normalText, placementOf, readHeld, readRuleText } from './held.ts';
+import { type Held, type HeldMap, normalText, placementOf, readHeld, readRuleText, repairsOf } from './held.ts';
 import { canonicalRecords, type Icontrol } from './icontrol/index.ts';
 import type { EnforcementRule, EnforcementRules } from './irules.ts';
 import type { KnownBox } from './known-box.ts';
-import { type DataRecord, type Layout, MAP, META, mapHashOf, type PolicyMap } from './layout/index.ts';
+import {
+  type DataRecord,
+  type Layout,
+  MAP,
+  MAP_HEAD,
+  META,
+  mapHashOf,
+  PARTITION,
+  type PolicyMap,
+  repairsIn,
+  withRepairs,
+} from './layout/index.ts';
 import { groupsOfMap } from './meta.ts';
 import { peersHold } from './pair-sync.ts';
 
@@ -22,25 +33,36 @@ export interface Inspection {
   known: KnownBox;
 }
 
-/** A sentence that begins with this tells of an apply that did not come to its end, and not of somebody's hand. */
-export const UNFINISHED = 'unfinished: ';
-
 export async function inspectPoint({ point, boxes, rules, known }: Inspection): Promise<Actual> {
   const unit = await activeUnit(point, boxes, known.active);
   known.active = unit.box.url;
   const held = await readHeld(unit.box);
-  const policy = held.map?.policy ?? null;
-  if (held.map === null || policy === null) return { state: 'empty' };
+  const { map } = held;
+  const policy = map?.policy ?? null;
+  if (map === null) return { state: 'empty' };
+  if (policy === null) return headless(map);
   const layout = layoutOf(known, policy);
+  const groups = await groupDrift(unit.box, policy, known, layout);
   const drift = [
-    ...mapDrift(held.map, policy, layout),
-    ...(await groupDrift(unit.box, policy, known, layout)),
+    ...mapDrift(map, policy, layout),
+    ...groups,
     ...(await ruleDrift(unit.box, rules)),
     ...placementDrift(held, policy, rules),
-    ...unsavedDrift(held, policy),
-    ...(await pairDrift(unit, known)),
   ];
-  return { state: 'loaded', revision: policy.head.revision, hash: policy.head.policyHash, drift: bounded(drift) };
+  const unfinished = [
+    ...(groups.length === 0 ? unrepaired(held, known) : []),
+    ...unsaved(held, policy, known),
+    ...(await unsynced(unit, known)),
+  ];
+  const { revision, policyHash: hash } = policy.head;
+  return { state: 'loaded', revision, hash, drift: bounded(drift), unfinished };
+}
+
+/** Without a head there is no policy, as the rules see it. A head that nobody of us can have written is somebody's change. */
+function headless({ records }: HeldMap): Actual {
+  if (!records.some(({ name }) => name === MAP_HEAD)) return { state: 'empty' };
+  const drift = [`${inPartition(MAP)}: its head ${MAP_HEAD} is not readable`];
+  return { state: 'loaded', revision: 0, hash: '', drift, unfinished: [] };
 }
 
 const MAX_SENTENCES = 20;
@@ -57,7 +79,11 @@ function layoutOf({ layout }: KnownBox, { head }: PolicyMap): Layout | null {
 
 function mapDrift({ records }: HeldMap, { head }: PolicyMap, layout: Layout | null): string[] {
   const map = inPartition(MAP);
-  if (layout !== null) return recordDrift(map, canonicalRecords('string', layout.map), records);
+  if (layout !== null) {
+    // How often groups were repaired may be another service's to tell.
+    const { map: wanted } = withRepairs(layout, repairsIn(records));
+    return recordDrift(map, canonicalRecords('string', wanted), records);
+  }
   return mapHashOf(records) === head.mapHash ? [] : [`${map}: its records are not those that its head was made for`];
 }
 
@@ -68,6 +94,7 @@ async function groupDrift(box: Icontrol, policy: PolicyMap, known: KnownBox, lay
   for (const name of groupsOfMap(policy)) {
     const group = stored.get(name);
     const found = group === undefined ? ({ state: 'gone' } as const) : await examine(box, group, known.verified, nowMs);
+    if (found.state !== 'whole') known.changed.add(name);
     drift.push(...describe(name, found, layout));
   }
   return drift;
@@ -134,19 +161,33 @@ function placementDrift(held: Held, policy: PolicyMap, rules: EnforcementRules):
   });
 }
 
-function unsavedDrift({ meta }: Held, { head }: PolicyMap): string[] {
-  const { saved } = meta ?? { saved: null };
-  if (saved?.revision === head.revision && saved.policyHash === head.policyHash) return [];
-  return [`${UNFINISHED}${inPartition(META)} does not tell that revision ${head.revision} was saved`];
+/** A repair that the map does not tell, or a group that somebody changed and put back himself. */
+function unrepaired(held: Held, { changed }: KnownBox): string[] {
+  if (changed.size === 0 && repairsOf(held) <= repairsIn(held.map?.records ?? [])) return [];
+  return [`${inPartition(MAP)} does not tell of a repair: the rules may remember what a changed group said`];
 }
 
-async function pairDrift(unit: Unit, known: KnownBox): Promise<string[]> {
-  if (unit.pair === null) return [];
+function unsaved({ meta }: Held, { head }: PolicyMap, { refused }: KnownBox): string[] {
+  const { saved } = meta ?? { saved: null };
+  if (saved?.revision === head.revision && saved.policyHash === head.policyHash) return [];
+  const words = `${inPartition(META)} does not tell that revision ${head.revision} was saved`;
+  if (!refused.has('save')) return [words];
+  const command = `tmsh save sys config partitions { ${PARTITION} }`;
+  return [`${words}: the role of its user does not allow it; give it one that does, or save yourself: ${command}`];
+}
+
+async function unsynced(unit: Unit, known: KnownBox): Promise<string[]> {
+  const { name, pair } = unit;
+  if (pair === null) return [];
   const { state, words } = await syncStateOf(unit.box);
   if (state === 'in-sync') {
     known.waiting = null;
     return [];
   }
-  const isBehind = (await peersHold(unit, unit.pair)) === 'no' || known.waiting !== null;
-  return isBehind ? [`${UNFINISHED}the other unit of ${unit.name} waits for a config-sync (${words})`] : [];
+  const isBehind = (await peersHold(unit, pair)) === 'no' || known.waiting !== null;
+  if (!isBehind) return [];
+  const waits = `the other unit of ${name} waits for a config-sync (${words})`;
+  if (!known.refused.has('sync')) return [waits];
+  const command = `tmsh run cm config-sync to-group ${pair.group}`;
+  return [`${waits}: the role of its user does not allow it; sync yourself: ${command}`];
 }

@@ -1,16 +1,16 @@
 import { type Applied, revisionOlder } from '@edgeward/enforcement-point';
 import { type CompiledPolicy, compareText } from '@edgeward/policy';
-import { EdgewardError, type Logger } from '@edgeward/runtime';
-import { INTERNAL_GROUPS, inPartition, OWN_PARTITION, RULES, SYSTEM_CONFIG } from './box-paths.ts';
+import { EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import { INTERNAL_GROUPS, inPartition, OWN_PARTITION, OWN_SAVE, RULES, SYSTEM_CONFIG } from './box-paths.ts';
 import { activeUnit, type Unit } from './cluster.ts';
 import { collect } from './collect.ts';
 import { createGroup, repairGroup } from './group-writes.ts';
 import { examine, forgetOld, listGroups } from './groups.ts';
-import { type Held, placementOf, readHeld } from './held.ts';
+import { type Held, placementOf, readHeld, repairsOf } from './held.ts';
 import { type Icontrol, objectPath } from './icontrol/index.ts';
 import type { EnforcementRules } from './irules.ts';
-import type { KnownBox } from './known-box.ts';
-import { type Layout, layOut, META, PARTITION } from './layout/index.ts';
+import type { KnownBox, Refusable } from './known-box.ts';
+import { type Layout, layOut, META, PARTITION, withRepairs } from './layout/index.ts';
 import { emptyMeta, keptSets, type Meta, metaRecords, OTHERS, sameMeta } from './meta.ts';
 import { beginSync, endSync, type SyncPlan } from './pair-sync.ts';
 import { isEmpty, type Plan, planOf, type RuleChange } from './plan.ts';
@@ -42,13 +42,16 @@ export async function applyPolicy(to: Application, desired: CompiledPolicy): Pro
   if (head !== undefined && head.revision > desired.revision)
     throw revisionOlder(point, desired.revision, head.revision);
   const placements = new Map([...held.virtuals].map(([bind, virtual]) => [bind, placementOf(virtual, rules)]));
-  const layout = layOut(desired, placements, known.memo);
-  const task = { ...to, unit, held, layout, nowMs: Date.now() };
-  const plan = await planOf({ ...task, box: unit.box });
-  const sync = await beginSync(task, held.meta);
+  const repairs = repairsOf(held);
+  const wanted = withRepairs(layOut(desired, placements, known.memo), repairs);
+  const looked = { ...to, unit, held, nowMs: Date.now() };
+  const plan = await planOf({ ...looked, layout: wanted, box: unit.box });
+  const layout = plan.repairs ? withRepairs(wanted, repairs + 1) : wanted;
+  const task = { ...looked, layout, repairs: plan.repairs ? repairs + 1 : repairs };
+  const sync = await beginSync(task);
   if (!isEmpty(plan)) await carryOut(task, plan, sync);
   known.layout = layout;
-  if (sync !== null) await endSync(task, sync, layout.revision, !isEmpty(plan));
+  if (sync !== null) await asAllowed(task, 'sync', () => endSync(task, sync, layout.revision, !isEmpty(plan)));
   const after = sentBy(boxes);
   return { revision: layout.revision, writes: after.writes - before.writes, bytes: after.bytes - before.bytes };
 }
@@ -57,6 +60,8 @@ interface Task extends Application {
   unit: Unit;
   held: Held;
   layout: Layout;
+  /** How often groups were repaired in place, this time included. */
+  repairs: number;
   nowMs: number;
 }
 
@@ -64,21 +69,25 @@ async function carryOut(task: Task, plan: Plan, sync: SyncPlan | null): Promise<
   const { point, unit, held, layout, nowMs } = task;
   const { box } = unit;
   await requirePartition(task);
-  const meta = await markBeginning(task, sync);
+  const meta = await markBeginning(task, plan, sync);
   const generation = held.map?.generation ?? (await createMap(box));
   for (const change of plan.rules) await writeRule(box, change);
   await writeGroups(task, plan);
   if (plan.switches) await switchMap({ point, unit, generation, layout });
-  const next = metaAfter(task, meta ?? emptyMeta, plan, sync);
-  if (plan.switches) await clearAway(task, next);
-  await save(box);
+  if (plan.switches) await restoreGone(task);
+  const { known } = task;
+  if (plan.repairs) known.changed.clear();
+  const after = metaAfter(task, meta ?? emptyMeta, plan, sync);
+  if (plan.switches) await clearAway(task, after);
+  const saved = await asAllowed(task, 'save', () => save(task));
+  // A meta that tells this policy says that it was saved.
+  const next = saved ? after : { ...after, saved: meta?.saved ?? null };
   if (meta === null || !sameMeta(meta, next)) {
-    // Only now: a meta that tells this policy says that it was saved.
     await writeMeta(box, meta, next);
     // A box that reboots would come back without knowing it, and its pair would wait for a config-sync.
-    await save(box);
+    if (saved) await save(task);
   }
-  forgetOld(task.known.verified, nowMs);
+  forgetOld(known.verified, nowMs);
 }
 
 async function requirePartition({ point, unit, held, layout }: Task): Promise<void> {
@@ -90,11 +99,17 @@ async function requirePartition({ point, unit, held, layout }: Task): Promise<vo
   );
 }
 
-/** Of a pair: whoever comes after us must know that it was in sync when we began. Answers the meta that stands now. */
-async function markBeginning({ unit, held, known, nowMs }: Task, sync: SyncPlan | null): Promise<Meta | null> {
-  if (sync?.end !== 'command') return held.meta;
-  known.waiting = 'ours';
-  const marked = { ...(held.meta ?? emptyMeta), syncing: new Date(nowMs).toISOString() };
+/**
+ * Whoever comes after us must know that a pair was in sync when we began, and that groups were repaired which the map does
+ * not tell of yet. Answers the meta that stands now.
+ */
+async function markBeginning(task: Task, plan: Plan, sync: SyncPlan | null): Promise<Meta | null> {
+  const { unit, held, known, repairs, nowMs } = task;
+  const isOurs = sync?.end === 'command';
+  if (!isOurs && !plan.repairs) return held.meta;
+  if (isOurs) known.waiting = 'ours';
+  const before = held.meta ?? emptyMeta;
+  const marked = { ...before, repairs, syncing: isOurs ? new Date(nowMs).toISOString() : before.syncing };
   await writeMeta(unit.box, held.meta, marked);
   return marked;
 }
@@ -127,7 +142,7 @@ async function writeGroups({ point, unit, layout, known, logger, nowMs }: Task, 
 }
 
 function metaAfter(task: Task, meta: Meta, plan: Plan, sync: SyncPlan | null): Meta {
-  const { held, layout, keptRevisions, nowMs } = task;
+  const { held, layout, keptRevisions, repairs, nowMs } = task;
   const { revision, policyHash } = layout;
   const names = layout.groups.map(({ name }) => name).sort(compareText);
   const sets = keptSets(meta, held.map?.policy ?? null, { revision, names }, keptRevisions);
@@ -135,11 +150,44 @@ function metaAfter(task: Task, meta: Meta, plan: Plan, sync: SyncPlan | null): M
   const applied = isNew ? new Date(nowMs).toISOString() : meta.applied;
   // What a repair writes is what the other unit has: that changes of others wait matters to a new policy only.
   const isLeft = isNew && (sync?.end === 'leave' || sync?.end === 'apart');
-  return { saved: { revision, policyHash }, sets, applied, syncing: isLeft ? OTHERS : meta.syncing };
+  return { saved: { revision, policyHash }, sets, applied, repairs, syncing: isLeft ? OTHERS : meta.syncing };
 }
 
-async function save(box: Icontrol): Promise<void> {
-  await box.run(SYSTEM_CONFIG, { command: 'save' });
+/**
+ * Only our partition: what others have not saved stays theirs. But for the first time, because the partition itself may be
+ * new, and a box could not load what stands in one that it does not know; and but for a box that can't save one alone.
+ */
+async function save({ unit, held, logger }: Task): Promise<void> {
+  const { box } = unit;
+  const all = { command: 'save' };
+  if (held.map === null) return void (await box.run(SYSTEM_CONFIG, all));
+  await box.run(SYSTEM_CONFIG, OWN_SAVE).catch(async (cause: unknown) => {
+    if (!hasCode(cause, 'EDW_ERR_BIGIP_REFUSED')) throw cause;
+    const fields = { event: 'save_whole', box: box.url, cause: messageOf(cause) };
+    logger.warn(fields, 'the box does not save one partition alone: everything is saved');
+    await box.run(SYSTEM_CONFIG, all);
+  });
+}
+
+/** The policy is in force already: what the user's role does not allow is told by every look, and tried again. */
+async function asAllowed({ unit, known, logger }: Task, what: Refusable, work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work();
+    known.refused.delete(what);
+    return true;
+  } catch (cause) {
+    if (!hasCode(cause, 'EDW_ERR_BIGIP_RIGHTS')) throw cause;
+    const fields = { event: 'point_unfinished', box: unit.box.url, what, cause: messageOf(cause) };
+    if (!known.refused.has(what)) logger.warn(fields, 'the policy is in force, and the role does not allow the rest');
+    known.refused.add(what);
+    return false;
+  }
+}
+
+/** Another service that shares this box may have thought that nobody uses them. */
+async function restoreGone({ unit, layout, logger }: Task): Promise<void> {
+  const stored = await listGroups(unit.box);
+  for (const group of layout.groups) if (!stored.has(group.name)) await createGroup(unit.box, group, logger);
 }
 
 async function clearAway({ unit, known, logger, layout, graceMs, nowMs }: Task, meta: Meta): Promise<void> {
@@ -160,4 +208,8 @@ function sentBy(boxes: readonly Icontrol[]): { writes: number; bytes: number } {
     writes: sent.reduce((sum, { writes }) => sum + writes, 0),
     bytes: sent.reduce((sum, { bytes }) => sum + bytes, 0),
   };
+}
+
+function hasCode(thrown: unknown, code: string): boolean {
+  return thrown instanceof EdgewardError && thrown.code === code;
 }

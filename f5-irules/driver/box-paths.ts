@@ -18,6 +18,12 @@ export const DEVICES = 'tm/cm/device';
 export const DEVICE_GROUPS = 'tm/cm/device-group';
 export const SYNC_STATUS = 'tm/cm/sync-status';
 
+/** What this saves is ours alone: others' unsaved work stays theirs. */
+export const OWN_SAVE: { command: string; options: { partitions: string }[] } = {
+  command: 'save',
+  options: [{ partitions: `{ ${PARTITION} }` }],
+};
+
 /** The only filter that boxes of all versions take. */
 export const IN_PARTITION: string = `partition eq ${PARTITION}`;
 

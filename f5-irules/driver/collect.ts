@@ -2,8 +2,10 @@ import { type Logger, messageOf } from '@edgeward/runtime';
 import { GROUP_FILES, inPartition } from './box-paths.ts';
 import { removeGroup } from './group-writes.ts';
 import { listFiles, listGroups } from './groups.ts';
+import { readHeldMap } from './held.ts';
 import { type Icontrol, objectPath } from './icontrol/index.ts';
 import type { KnownBox } from './known-box.ts';
+import { groupsOfMap } from './meta.ts';
 
 /**
  * Deletes groups that neither the map nor a recent revision uses. It runs inside an apply that writes anyway, after the
@@ -40,7 +42,11 @@ async function collectGroups({ box, known, logger, inForce, kept, graceMs, nowMs
   known.unusedSinceMs = since;
   const isUnused = (name: string): boolean =>
     !inForce.has(name) && !kept.has(name) && nowMs - (since.get(name) ?? nowMs) >= graceMs;
-  for (const group of [...stored.values()].filter(({ name }) => isUnused(name))) {
+  const unused = [...stored.values()].filter(({ name }) => isUnused(name));
+  // A service that shares this box may have switched since: what the map names now is not deleted under it.
+  const policy = unused.length === 0 ? null : ((await readHeldMap(box))?.policy ?? null);
+  const named = new Set(policy === null ? [] : groupsOfMap(policy));
+  for (const group of unused.filter(({ name }) => !named.has(name))) {
     if ((await removeGroup(box, group)) === 'removed') continue;
     logger.info({ event: 'collect_in_use', box: box.url, group: group.name }, 'an old data group is in use by a rule');
   }

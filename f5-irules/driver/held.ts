@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { INTERNAL_GROUPS, inPartition, RULES, VIRTUALS } from './box-paths.ts';
 import { canonicalRecords, type Icontrol, type Json, objectPath, recordsOf } from './icontrol/index.ts';
 import type { EnforcementRule } from './irules.ts';
-import { type DataRecord, MAP, META, type Placement, type PolicyMap, readMap } from './layout/index.ts';
+import { type DataRecord, MAP, META, type Placement, type PolicyMap, readMap, repairsIn } from './layout/index.ts';
 import { type Meta, readMeta } from './meta.ts';
 
 /** What one unit holds of ours, besides the groups: read anew each time, and nothing of it is believed before it is compared. */
@@ -30,6 +30,11 @@ export interface Virtual {
 
 export async function readHeld(box: Icontrol): Promise<Held> {
   return { map: await readHeldMap(box), meta: await readHeldMeta(box), virtuals: await readVirtuals(box) };
+}
+
+/** How often groups were repaired in place, the repairs that were begun included. */
+export function repairsOf({ map, meta }: Held): number {
+  return Math.max(repairsIn(map?.records ?? []), meta?.repairs ?? 0);
 }
 
 export async function readHeldMap(box: Icontrol): Promise<HeldMap | null> {

@@ -10,6 +10,11 @@ export interface Meta {
   saved: { revision: number; policyHash: string } | null;
   /** When it came into force, an ISO time. */
   applied: string | null;
+  /**
+   * How often groups were repaired in place. It is written before a repair, and the map tells it after: an apply that is cut
+   * off between the two would otherwise leave the rules with what they remember of a group that was somebody's.
+   */
+  repairs: number;
   /** Names of the groups that recent revisions use, by revision. */
   sets: Map<number, string[]>;
   /** Of a pair: when the last apply began, an ISO time, if it found the pair in sync; otherwise `others`. */
@@ -25,7 +30,7 @@ const VERSION = '1';
 /** mcpd takes 65,520 characters in a value. */
 const MAX_VALUE_CHARS = 60_000;
 
-export const emptyMeta: Meta = { saved: null, applied: null, sets: new Map(), syncing: null };
+export const emptyMeta: Meta = { saved: null, applied: null, repairs: 0, sets: new Map(), syncing: null };
 
 /** What can't be read is as if it were not there: meta helps, it decides nothing about traffic. */
 export function readMeta(records: readonly DataRecord[]): Meta {
@@ -42,18 +47,20 @@ export function readMeta(records: readonly DataRecord[]): Meta {
   return {
     saved: revision === undefined || policyHash === undefined ? null : { revision: Number(revision), policyHash },
     applied: values.get('applied') ?? null,
+    repairs: Number(/^\d{1,12}$/.exec(values.get('repairs') ?? '')?.[0] ?? 0),
     sets,
     syncing: values.get('syncing') ?? null,
   };
 }
 
 export function metaRecords(meta: Meta): DataRecord[] {
-  const { saved, applied, syncing } = meta;
+  const { saved, applied, repairs, syncing } = meta;
   const single: [string, string | null][] = [
     ['version', VERSION],
     ['revision', saved === null ? null : String(saved.revision)],
     ['policy', saved?.policyHash ?? null],
     ['applied', applied],
+    ['repairs', repairs === 0 ? null : String(repairs)],
     ['syncing', syncing],
   ];
   const records = single.flatMap(([name, data]) => (data === null ? [] : [{ name, data }]));

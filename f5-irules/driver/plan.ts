@@ -4,6 +4,7 @@ import type { Icontrol } from './icontrol/index.ts';
 import type { EnforcementRule, EnforcementRules } from './irules.ts';
 import type { KnownBox } from './known-box.ts';
 import type { DataGroup, Layout } from './layout/index.ts';
+import { groupsOfMap } from './meta.ts';
 
 /** What an apply has to write: the difference between what a unit holds and what is desired. Nothing is written here. */
 export interface Plan {
@@ -11,6 +12,8 @@ export interface Plan {
   groups: GroupChange[];
   /** The map's records differ. */
   switches: boolean;
+  /** A group was not as it should be, and the rules may remember what it said: the map has to tell of a repair. */
+  repairs: boolean;
   /** Nobody knows that this policy was saved. */
   finishes: boolean;
 }
@@ -23,6 +26,8 @@ export interface RuleChange {
 type GroupChange =
   | { do: 'create'; group: DataGroup }
   | { do: 'repair'; group: DataGroup; stored: StoredGroup; found: GroupState };
+
+type StoredGroups = ReadonlyMap<string, StoredGroup>;
 
 export interface PlanTask {
   box: Icontrol;
@@ -37,10 +42,14 @@ export async function planOf(task: PlanTask): Promise<Plan> {
   const { box, held, layout, rules } = task;
   const changes = await Promise.all([ruleChange(box, rules.l4), ruleChange(box, rules.l7)]);
   const saved = held.meta?.saved ?? null;
+  const stored = await listGroups(box);
+  const groups = await groupChanges(task, stored);
+  const repairs = groups.some((change) => isRepair(change, held)) || (await wereChanged(task, stored));
   return {
     rules: changes.filter((change) => change !== null),
-    groups: await groupChanges(task),
-    switches: held.map === null || !equalRecords(held.map.records, layout.map),
+    groups,
+    repairs,
+    switches: repairs || held.map === null || !equalRecords(held.map.records, layout.map),
     finishes: saved?.revision !== layout.revision || saved.policyHash !== layout.policyHash,
   };
 }
@@ -54,8 +63,7 @@ async function ruleChange(box: Icontrol, rule: EnforcementRule): Promise<RuleCha
   return text === normalText(rule.text) ? null : { rule, exists: text !== null };
 }
 
-async function groupChanges({ box, known, layout, nowMs }: PlanTask): Promise<GroupChange[]> {
-  const stored = await listGroups(box);
+async function groupChanges({ box, known, layout, nowMs }: PlanTask, stored: StoredGroups): Promise<GroupChange[]> {
   const changes: GroupChange[] = [];
   for (const group of layout.groups) {
     const there = stored.get(group.name);
@@ -67,4 +75,24 @@ async function groupChanges({ box, known, layout, nowMs }: PlanTask): Promise<Gr
     if (found.state !== 'whole') changes.push({ do: 'repair', group, stored: there, found });
   }
   return changes;
+}
+
+/** A group that is missing though the map names it may have stood there with another content. */
+function isRepair({ do: does, group }: GroupChange, held: Held): boolean {
+  return does === 'repair' || namesInForce(held).includes(group.name);
+}
+
+/** Also of groups that go out of force now: they may come again, and somebody may have put them back himself. */
+async function wereChanged({ box, held, known, layout, nowMs }: PlanTask, stored: StoredGroups): Promise<boolean> {
+  if (known.changed.size > 0) return true;
+  const desired = new Set(layout.groups.map(({ name }) => name));
+  for (const name of namesInForce(held).filter((name) => !desired.has(name))) {
+    const there = stored.get(name);
+    if (there === undefined || (await examine(box, there, known.verified, nowMs)).state !== 'whole') return true;
+  }
+  return false;
+}
+
+function namesInForce({ map }: Held): string[] {
+  return map?.policy == null ? [] : groupsOfMap(map.policy);
 }

@@ -7,7 +7,15 @@ import { compareText } from '@edgeward/policy';
 import { inPartition } from '../driver/box-paths.ts';
 import type { Hazard } from '../driver/hazards.ts';
 import type { EnforcementRule, EnforcementRules } from '../driver/irules.ts';
-import { type DataGroup, type DataRecord, type Layout, MAP, META, mapDescription } from '../driver/layout/index.ts';
+import {
+  type DataGroup,
+  type DataRecord,
+  type Layout,
+  MAP,
+  META,
+  mapDescription,
+  repairsIn,
+} from '../driver/layout/index.ts';
 import { emptyMeta, keptSets, metaRecords, readMeta } from '../driver/meta.ts';
 import { type Attachment, attachmentsOf } from './attachments.ts';
 import { type GroupNeed, type HeldBox, type HeldGroup, isCurrent } from './examination.ts';
@@ -116,11 +124,13 @@ function mapText(layout: Layout): GroupText {
  * The folder does not know when it will be loaded, so it tells when it was made. The groups of earlier revisions stay
  * listed, so that no driver deletes what a way back needs.
  */
-function metaText({ revision, policyHash, groups }: Layout, held: HeldBox | null, madeAt: string): GroupText {
+function metaText({ revision, policyHash, groups, map }: Layout, held: HeldBox | null, madeAt: string): GroupText {
   const before = held?.meta === undefined || held.meta === null ? emptyMeta : readMeta(held.meta.records);
   const names = groups.map(({ name }) => name).sort(compareText);
   const sets = keptSets(before, held?.policy ?? null, { revision, names }, KEPT_REVISIONS);
-  const meta = { saved: { revision, policyHash }, sets, applied: `exported ${madeAt}`, syncing: before.syncing };
+  const repairs = repairsIn(map);
+  const { syncing } = before;
+  const meta = { saved: { revision, policyHash }, sets, applied: `exported ${madeAt}`, repairs, syncing };
   return { fullPath: inPartition(META), type: 'string', records: metaRecords(meta) };
 }
 

@@ -8,7 +8,7 @@ import { boxText } from '../driver/box-text.ts';
 import { activeUnit } from '../driver/cluster.ts';
 import { examine, listFiles, listGroups, type StoredFile, type StoredGroup } from '../driver/groups.ts';
 import { findHazards, type Hazard } from '../driver/hazards.ts';
-import { placementOf, readHeld, readRuleText, type Virtual } from '../driver/held.ts';
+import { placementOf, readHeld, readRuleText, repairsOf, type Virtual } from '../driver/held.ts';
 import { type Icontrol, type Json, objectPath, recordsOf } from '../driver/icontrol/index.ts';
 import type { EnforcementRule, EnforcementRules } from '../driver/irules.ts';
 import {
@@ -36,6 +36,8 @@ export interface HeldBox {
   meta: HeldGroup | null;
   /** null: no policy is in force. */
   policy: PolicyMap | null;
+  /** How often groups were repaired in place. */
+  repairs: number;
   virtuals: Map<string, Virtual>;
   /** By full path; null: there is no such rule. */
   ruleTexts: Map<string, string | null>;
@@ -49,7 +51,8 @@ export interface HeldGroup {
 /** Throws what the driver throws for a box, or a pair, that it can't read. */
 export async function readBox(point: string, boxes: readonly Icontrol[], rules: EnforcementRules): Promise<HeldBox> {
   const { box, name, pair } = await activeUnit(point, boxes, null);
-  const { map, virtuals } = await readHeld(box);
+  const all = await readHeld(box);
+  const { map, virtuals } = all;
   const own = [rules.l4, rules.l7];
   const texts = await Promise.all(own.map(({ fullPath }) => readRuleText(box, fullPath)));
   return {
@@ -61,6 +64,7 @@ export async function readBox(point: string, boxes: readonly Icontrol[], rules: 
     map: map === null ? null : { description: await descriptionOf(box, MAP), records: map.records },
     meta: await readGroup(box, META),
     policy: map?.policy ?? null,
+    repairs: repairsOf(all),
     virtuals,
     ruleTexts: new Map(own.map(({ fullPath }, index) => [fullPath, texts[index] ?? null])),
   };

@@ -6,7 +6,7 @@ import type { CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
 import type { Icontrol } from '../driver/icontrol/index.ts';
 import { enforcementRules } from '../driver/irules.ts';
-import { layOut } from '../driver/layout/index.ts';
+import { layOut, withRepairs } from '../driver/layout/index.ts';
 import { filesOf } from './bundle.ts';
 import { type Change, changeOf } from './change.ts';
 import { examineGroups, type HeldBox, hazardsFor, placementsOn, readBox } from './examination.ts';
@@ -36,9 +36,11 @@ export async function planExport({ policy, revision, boxes = [], nowMs }: Export
   const rules = await enforcementRules();
   const held = boxes.length === 0 ? null : await readBox(policy.point, boxes, rules);
   const numbered = { ...policy, revision: revisionFor(policy, revision, held) };
-  const layout = layOut(numbered, held === null ? new Map() : placementsOn(held, rules));
-  if (held === null) return changeOf({ policy: numbered, layout, rules, examined: null, nowMs });
-  const needs = await examineGroups(held, layout);
+  const laidOut = layOut(numbered, held === null ? new Map() : placementsOn(held, rules));
+  if (held === null) return changeOf({ policy: numbered, layout: laidOut, rules, examined: null, nowMs });
+  const needs = await examineGroups(held, laidOut);
+  const isRepair = [...needs.values()].some(({ do: does }) => does === 'mend-records' || does === 'mend-file');
+  const layout = withRepairs(laidOut, held.repairs + (isRepair ? 1 : 0));
   const hazards = await hazardsFor(held, layout, rules);
   return changeOf({ policy: numbered, layout, rules, examined: { held, needs, hazards }, nowMs });
 }

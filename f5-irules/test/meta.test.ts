@@ -9,6 +9,7 @@ t.test('what was written is read again; long lists go on in further records', (t
   for (const count of [0, 1, 2000, 2307, 2308, 9000]) {
     const meta: Meta = {
       saved: { revision: 12, policyHash: 'a'.repeat(64) },
+      repairs: 3,
       applied: '2026-11-22T00:00:00.000Z',
       sets: new Map([
         [11, [name(1)]],

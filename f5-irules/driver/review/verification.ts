@@ -4,10 +4,10 @@ import { boxText } from '../box-text.ts';
 import { activeUnit, syncStateOf, type Unit } from '../cluster.ts';
 import { examine, listGroups } from '../groups.ts';
 import { findHazards, type Hazard, type HazardCode } from '../hazards.ts';
-import { type Held, normalText, readHeld, readRuleText } from '../held.ts';
+import { type Held, normalText, readHeld, readRuleText, repairsOf } from '../held.ts';
 import type { Icontrol } from '../icontrol/index.ts';
 import type { EnforcementRules } from '../irules.ts';
-import { type Layout, layOut, MAP, type MapEntry, mapHashOf, readMap } from '../layout/index.ts';
+import { type Layout, layOut, MAP, type MapEntry, mapHashOf, readMap, withRepairs } from '../layout/index.ts';
 import { peersHold } from '../pair-sync.ts';
 import { numbered, placementsOf } from './preview.ts';
 
@@ -70,7 +70,7 @@ const ATTACHMENT = new Set<HazardCode>([
 export async function verifyPolicy({ point, boxes, rules, policy }: VerificationTask): Promise<Verification> {
   const unit = await activeUnit(point, boxes, null);
   const held = await readHeld(unit.box);
-  const layout = layOut(numbered(policy, held), placementsOf(held, rules));
+  const layout = withRepairs(layOut(numbered(policy, held), placementsOf(held, rules)), repairsOf(held));
   const wanted = readMap(layout.map)?.entries ?? new Map<string, MapEntry>();
   const found = await findHazards(unit.box, wanted, rules);
   const isAttachment = ({ code }: Hazard): boolean => ATTACHMENT.has(code);

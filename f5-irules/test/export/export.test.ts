@@ -48,14 +48,32 @@ t.test('from a box without partition: the steps, one by one, bring the policy in
   const console = openConsole(box.admin());
   // Without looking at the box nobody knows its leftovers, nor its group: those lines are for the reader to fill in.
   await console.follow(folder, /^(Before|Once|Keep|Load)/);
-  t.strictSame(await box.point().inspect(), { state: 'loaded', revision: 1, hash: policyA.hash, drift: [] });
+  t.strictSame(await box.point().inspect(), {
+    state: 'loaded',
+    revision: 1,
+    hash: policyA.hash,
+    drift: [],
+    unfinished: [],
+  });
   t.strictSame(await rulesOf(box.admin(), '/Common/vs_crm'), [], 'nothing is judged yet');
   await console.follow(folder, /^Attach/);
   t.strictSame(await rulesOf(box.admin(), '/Common/vs_crm'), OURS);
-  t.strictSame(await box.point().inspect(), { state: 'loaded', revision: 1, hash: policyA.hash, drift: [] });
+  t.strictSame(await box.point().inspect(), {
+    state: 'loaded',
+    revision: 1,
+    hash: policyA.hash,
+    drift: [],
+    unfinished: [],
+  });
   await box.admin().run('tm/sys/config', { command: 'save' });
   await box.unit.reboot();
-  t.strictSame(await box.point().inspect(), { state: 'loaded', revision: 1, hash: policyA.hash, drift: [] });
+  t.strictSame(await box.point().inspect(), {
+    state: 'loaded',
+    revision: 1,
+    hash: policyA.hash,
+    drift: [],
+    unfinished: [],
+  });
 });
 
 t.test('what the driver wrote and what an export wrote are the same', async (t) => {
@@ -98,7 +116,13 @@ t.test('looking at the box: only what is missing is written, and one load brings
 
   const console = openConsole(box.admin());
   await console.follow(folder, BEFORE_ATTACHING);
-  t.strictSame(await box.point().inspect(), { state: 'loaded', revision: 9, hash: policyA.hash, drift: [] });
+  t.strictSame(await box.point().inspect(), {
+    state: 'loaded',
+    revision: 9,
+    hash: policyA.hash,
+    drift: [],
+    unfinished: [],
+  });
   await console.follow(folder, /^Attach/);
   t.strictSame(await rulesOf(box.admin(), '/Common/vs_orders'), [...OURS, '/Common/customers_rule'], 'ours come first');
   t.strictSame(await rulesOf(box.admin(), '/Common/vs_crm'), OURS);
@@ -123,7 +147,13 @@ t.test('an object that leaves the policy leaves the map, and comes back with it'
   t.match(change.surplus, [{ fullPath: '/Edgeward/eg_map', names: ['/Common/vs_crm'] }]);
   const console = openConsole(box.admin());
   await console.follow(folder, BEFORE_ATTACHING);
-  t.strictSame(await box.point().inspect(), { state: 'loaded', revision: 2, hash: policyB.hash, drift: [] });
+  t.strictSame(await box.point().inspect(), {
+    state: 'loaded',
+    revision: 2,
+    hash: policyB.hash,
+    drift: [],
+    unfinished: [],
+  });
   await console.follow(folder, /^How to go back/);
   t.strictSame(await stateOf(box), before);
 });
@@ -160,7 +190,13 @@ t.test('a large group comes as a file, and its records stand nowhere else', asyn
   t.ok((await readFile(join(folder, 'forward.conf'), 'utf8')).length < 100_000);
   const console = openConsole(box.admin());
   await console.follow(folder, BEFORE_ATTACHING);
-  t.strictSame(await box.point().inspect(), { state: 'loaded', revision: 1, hash: policy.hash, drift: [] });
+  t.strictSame(await box.point().inspect(), {
+    state: 'loaded',
+    revision: 1,
+    hash: policy.hash,
+    drift: [],
+    unfinished: [],
+  });
 
   const name = change.files[0]?.group.name ?? '';
   await tamperFile(box, name);
@@ -168,7 +204,13 @@ t.test('a large group comes as a file, and its records stand nowhere else', asyn
   const second = await exported(t, { policy, boxes: [box.admin()] });
   t.match(second.change.files, [{ need: { do: 'mend-file', file: 'other' } }]);
   await console.follow(second.folder, BEFORE_ATTACHING);
-  t.strictSame(await box.point().inspect(), { state: 'loaded', revision: 2, hash: policy.hash, drift: [] });
+  t.strictSame(await box.point().inspect(), {
+    state: 'loaded',
+    revision: 2,
+    hash: policy.hash,
+    drift: [],
+    unfinished: [],
+  });
 });
 
 async function tamperFile(box: TestBox, name: string): Promise<void> {
@@ -191,7 +233,13 @@ t.test('a group that somebody changed is mended, and what was added goes', async
   const { folder, change } = await exported(t, { policy: policyA, boxes: [box.admin()] });
   t.match(change.surplus, [{ fullPath: `/Edgeward/${name}`, names: ['203.0.113.9/32'] }]);
   await openConsole(box.admin()).follow(folder, BEFORE_ATTACHING);
-  t.strictSame(await box.point().inspect(), { state: 'loaded', revision: 2, hash: policyA.hash, drift: [] });
+  t.strictSame(await box.point().inspect(), {
+    state: 'loaded',
+    revision: 2,
+    hash: policyA.hash,
+    drift: [],
+    unfinished: [],
+  });
 });
 
 t.test('rules that somebody changed are put right, and their text comes back with the way back', async (t) => {
@@ -203,7 +251,13 @@ t.test('rules that somebody changed are put right, and their text comes back wit
   const { folder } = await exported(t, { policy: policyA, boxes: [box.admin()] });
   const console = openConsole(box.admin());
   await console.follow(folder, BEFORE_ATTACHING);
-  t.strictSame(await box.point().inspect(), { state: 'loaded', revision: 2, hash: policyA.hash, drift: [] });
+  t.strictSame(await box.point().inspect(), {
+    state: 'loaded',
+    revision: 2,
+    hash: policyA.hash,
+    drift: [],
+    unfinished: [],
+  });
   await console.follow(folder, /^How to go back/);
   t.equal((await box.admin().get(path))?.apiAnonymous, edited);
 });
@@ -215,7 +269,13 @@ t.test('a virtual server in a route domain gets records of that domain, when som
   const looking = await exported(t, { policy: policyB, boxes: [box.admin()] });
   t.match(await readFile(join(looking.folder, 'forward.conf'), 'utf8'), /^ {8}10\.2\.0\.0%2\/16 \{$/m);
   await openConsole(box.admin()).follow(looking.folder, BEFORE_ATTACHING);
-  t.strictSame(await box.point().inspect(), { state: 'loaded', revision: 1, hash: policyB.hash, drift: [] });
+  t.strictSame(await box.point().inspect(), {
+    state: 'loaded',
+    revision: 1,
+    hash: policyB.hash,
+    drift: [],
+    unfinished: [],
+  });
   const blind = await exported(t, { policy: policyB });
   t.match(await readFile(join(blind.folder, 'forward.conf'), 'utf8'), /^ {8}10\.2\.0\.0\/16 \{$/m);
 });
@@ -239,7 +299,13 @@ t.test('of a pair the active unit is looked at, and the procedure names the grou
   t.equal(change.held?.name, 'bigip-b.example');
   const active = openConsole(box.admin(1));
   await active.follow(folder, ALL);
-  t.strictSame(await box.point().inspect(), { state: 'loaded', revision: 1, hash: policyA.hash, drift: [] });
+  t.strictSame(await box.point().inspect(), {
+    state: 'loaded',
+    revision: 1,
+    hash: policyA.hash,
+    drift: [],
+    unfinished: [],
+  });
   t.match(await readFile(join(folder, 'PROCEDURE.md'), 'utf8'), `to-group ${change.held?.syncGroup}`);
 });
 
