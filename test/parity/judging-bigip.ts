@@ -29,6 +29,8 @@ export type HslEvent = HslEvents['events'][number];
 
 export interface JudgingBigip {
   readonly unit: SimulatedUnit;
+  /** Past the driver. */
+  readonly admin: Icontrol;
   /** Puts a policy into force; its revision is replaced by the next one. Returns that. */
   load(policy: CompiledPolicy): Promise<number>;
   judge(flow: Flow): Promise<JudgedByBigip>;
@@ -63,6 +65,7 @@ export async function startJudgingBigip(t: Teardown, tclsh: Tclsh): Promise<Judg
 
   return {
     unit,
+    admin,
     load: async (policy) => {
       revision += 1;
       // A name of a vector is no path on a BIG-IP, and a virtual server has one transport: each object gets one of each.
