@@ -1,9 +1,9 @@
 /** The client against a simulated BIG-IP: what it does when all goes well, and what it leaves behind when it does not. */
-import { createHash, randomBytes } from 'node:crypto';
-import type { FaultKind, SimulatedUnit } from '@edgeward/bigip-simulator';
+import type { SimulatedUnit } from '@edgeward/bigip-simulator';
 import t from 'tap';
 import { type Icontrol, objectPath, recordOf } from '../../driver/icontrol/index.ts';
 import { startBox } from './fixtures/simulated.ts';
+import { uploaded } from './fixtures/uploaded.ts';
 
 const GROUPS = 'tm/ltm/data-group/internal';
 const pathOf = (name: string): string => objectPath(GROUPS, `/Edgeward/${name}`);
@@ -240,86 +240,6 @@ t.test('writes that are asked for at once are all made', async (t) => {
   t.equal(lines().filter((line) => line === `POST ${GROUPS} 200`).length, 12);
 });
 
-t.test('an upload of any size in any pieces arrives as it is', async (t) => {
-  const { client, unit, lines } = await startBox(t);
-  const box = client();
-  const chunk = 512 * 1024;
-  for (const [name, size, pieceBytes] of [
-    ['one', 1, 1],
-    ['exact', chunk, chunk],
-    ['longer', chunk + 1, 1000],
-    ['large', 3 * chunk - 7, 700_001],
-  ] as const) {
-    const from = unit.calls().length;
-    const bytes = randomBytes(size);
-    t.equal(await box.upload(name, size, inPieces(bytes, pieceBytes)), `file:/var/config/rest/downloads/${name}`);
-    t.equal(lines(from).length, Math.ceil(size / chunk), name);
-  }
-  const text = '"a" := "1",\n'.repeat(60_000);
-  await box.create('tm/sys/file/data-group', await uploaded(box, 'f', text));
-  const sha1 = createHash('sha1').update(text).digest('hex');
-  t.match(await box.get('tm/sys/file/data-group/~Edgeward~f'), { checksum: `SHA1:${text.length}:${sha1}` });
-});
-
-t.test('an upload that is cut is made again from its start, once', async (t) => {
-  const text = '"a" := "1",\n'.repeat(130_000);
-  const bytes = Buffer.from(text);
-  for (const kind of ['reset', 'reset-after', 'timeout-500'] as FaultKind[]) {
-    const { client, unit } = await startBox(t);
-    const box = client();
-    unit.inject({ kind, path: '/uploads/', after: 1 });
-    await box.upload('f', bytes.length, inPieces(bytes, 100_000));
-    await box.create('tm/sys/file/data-group', sourceOf('f'));
-    const checksum = `SHA1:${bytes.length}:${createHash('sha1').update(bytes).digest('hex')}`;
-    t.match(await box.get('tm/sys/file/data-group/~Edgeward~f'), { checksum }, kind);
-    unit.inject({ kind, path: '/uploads/', after: 1, times: 2 });
-    // One that goes well lies between them: the first chunk of the second attempt.
-    unit.inject({ kind, path: '/uploads/', times: 9, after: 1 });
-    await t.rejects(
-      box.upload('g', bytes.length, inPieces(bytes, 100_000)),
-      { code: 'EDW_ERR_POINT_UNREACHABLE' },
-      kind,
-    );
-    await box.close();
-  }
-});
-
-t.test('pieces that can not be had twice are not sent again', async (t) => {
-  const { client, unit, lines } = await startBox(t);
-  const box = client();
-  unit.inject({ kind: 'reset', path: '/uploads/' });
-  const once = (function* () {
-    yield Buffer.from('x');
-  })();
-  await t.rejects(box.upload('f', 1, once), { code: 'EDW_ERR_POINT_UNREACHABLE' });
-  t.equal(lines().length, 1);
-});
-
-t.test('a file that is not what was announced is not sent to its end', async (t) => {
-  const { client } = await startBox(t);
-  const box = client();
-  for (const [name, total, text] of [
-    ['short', 5, 'abc'],
-    ['long', 2, 'abc'],
-    ['empty', 0, ''],
-    ['', 1, 'a'],
-    ['..', 1, 'a'],
-    ['../x', 1, 'a'],
-    ['a b', 1, 'a'],
-    ['-rf', 1, 'a'],
-    ['$(id)', 1, 'a'],
-    ['x\n', 1, 'a'],
-    ['x'.repeat(300), 1, 'a'],
-    ['nan', Number.NaN, 'a'],
-  ] as const) {
-    await t.rejects(
-      box.upload(name, total, [Buffer.from(text)]),
-      { code: 'EDW_ERR_BIGIP_UPLOAD' },
-      JSON.stringify(name),
-    );
-  }
-});
-
 t.test('a change is validated without being made, and nothing is left of it', async (t) => {
   for (const version of ['17.1.2', '13.1.3'] as const) {
     const { client, unit, lines } = await startBox(t, { version });
@@ -399,25 +319,6 @@ function sentOf(lines: string[], method: string): number {
 
 function unrecorded(unit: SimulatedUnit): string[] {
   return unit.calls().flatMap(({ method, path }) => (recordOf(method, path) === null ? [`${method} ${path}`] : []));
-}
-
-async function uploaded(box: Icontrol, file: string, text: string): Promise<Record<string, unknown>> {
-  await box.upload(file, text.length, [Buffer.from(text)]);
-  return sourceOf(file);
-}
-
-function sourceOf(file: string): Record<string, unknown> {
-  const sourcePath = `file:/var/config/rest/downloads/${file}`;
-  return { name: file, partition: 'Edgeward', type: 'string', separator: ':=', sourcePath };
-}
-
-/** Reads from the start each time. */
-function inPieces(bytes: Uint8Array, size: number): Iterable<Uint8Array> {
-  return {
-    *[Symbol.iterator]() {
-      for (let at = 0; at < bytes.length; at += size) yield bytes.subarray(at, at + size);
-    },
-  };
 }
 
 async function transactionsOf(box: Icontrol): Promise<unknown[]> {
