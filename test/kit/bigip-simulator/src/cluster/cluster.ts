@@ -71,7 +71,8 @@ interface Place {
   changed: Map<string, { kind: string; fullPath: string }>;
   /** While a configuration comes from the peer or from disk, nothing is a change of this unit's own. */
   receiving: boolean;
-  autoSync: boolean;
+  /** A sync by itself was begun, and its delay runs. */
+  autoSyncDue: boolean;
 }
 
 export function createCluster(options: ClusterOptions): Cluster {
@@ -82,7 +83,7 @@ export function createCluster(options: ClusterOptions): Cluster {
   let turn: Promise<void> = Promise.resolve();
   const places = options.members.map((member): Place => {
     const held = { commit: first, saved: first, agreed: first };
-    return { member, ...held, lastSyncType: 'none', changed: new Map(), receiving: false, autoSync: false };
+    return { member, ...held, lastSyncType: 'none', changed: new Map(), receiving: false, autoSyncDue: false };
   });
   for (const place of places) place.member.config.subscribe((changed) => onChange(place, changed));
 
@@ -97,10 +98,10 @@ export function createCluster(options: ClusterOptions): Cluster {
   /** Writes in one delay travel together. */
   function startAutoSync(place: Place): void {
     const peer = peerOf(place);
-    if (peer === null || place.autoSync) return;
-    place.autoSync = true;
+    if (peer === null || place.autoSyncDue) return;
+    place.autoSyncDue = true;
     clock.after(options.syncDelayMs, () => {
-      place.autoSync = false;
+      place.autoSyncDue = false;
       const group = deviceGroupOf(place.member.config);
       if (group?.autoSync !== true) return;
       transfer(place, peer, captured(place), typeOf(place, group, 'auto'), group.saveOnAutoSync);
