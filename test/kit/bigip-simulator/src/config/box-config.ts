@@ -36,7 +36,8 @@ export interface BoxConfig {
   readonly uploads: Map<string, Buffer>;
   /** Content of an external data group's file, or null. */
   file(fullPath: string): string | null;
-  save(): void;
+  /** Of these partitions alone, where they are named; what else was not saved stays so. */
+  save(partitions?: ReadonlySet<string>): void;
   /** What was saved last comes back. */
   revert(): void;
   /** `load sys config merge`. Throws BoxError. */

@@ -58,8 +58,8 @@ export function createBoxConfig(options: BoxConfigOptions): BoxConfig {
       if (!validateOnly) become(state, changed);
       return objects;
     },
-    save() {
-      saved = running;
+    save(partitions) {
+      saved = partitions === undefined ? running : savedWith(saved, running, partitions);
     },
     revert: () => load(everything(saved), saved.files),
     merge(text, { verify = false } = {}) {
@@ -81,6 +81,18 @@ export function createBoxConfig(options: BoxConfigOptions): BoxConfig {
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** The running objects and files of these partitions, and all others as they were saved before. */
+function savedWith(saved: State, running: State, partitions: ReadonlySet<string>): State {
+  const isTaken = (fullPath: string): boolean => partitions.has(/^\/([^/]+)\//.exec(fullPath)?.[1] ?? '');
+  const mixed = <T>(before: Iterable<[string, T]>, now: Iterable<[string, T]>): Map<string, T> =>
+    new Map([...[...before].filter(([path]) => !isTaken(path)), ...[...now].filter(([path]) => isTaken(path))]);
+  const kinds = new Set([...saved.kinds.keys(), ...running.kinds.keys()]);
+  const objects = [...kinds].map(
+    (kind) => [kind, mixed(saved.kinds.get(kind) ?? [], running.kinds.get(kind) ?? [])] as const,
+  );
+  return { kinds: new Map(objects), files: mixed(saved.files, running.files), generation: running.generation };
 }
 
 function* everything(state: State): Iterable<ConfigObject> {

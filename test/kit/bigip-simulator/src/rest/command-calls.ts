@@ -34,9 +34,27 @@ function runConfig(body: Json, user: SimulatedUser, unit: RestUnit): void {
   mayCommand(user, command);
   if (command === 'load') load(body, unit);
   else {
-    unit.config.save();
+    unit.config.save(partitionsOf(body, unit));
     unit.seat.saved();
   }
+}
+
+/** `options: [{ partitions: '{ Common Edgeward }' }]`, as tmsh takes it; without it, or with `all`, everything. */
+function partitionsOf(body: Json, unit: RestUnit): Set<string> | undefined {
+  const { partitions } = optionsOf(body);
+  if (partitions === undefined) return undefined;
+  const names = String(partitions)
+    .split(/[{}\s]+/)
+    .filter((name) => name !== '');
+  if (names.includes('all')) return undefined;
+  for (const name of names)
+    if (unit.config.get('auth partition', name) === null)
+      refuseBox(400, `01020036:3: The requested folder (/${name}) was not found.`);
+  return new Set(names);
+}
+
+function optionsOf(body: Json): Json {
+  return Object.assign({}, ...(Array.isArray(body.options) ? body.options.filter(isJson) : []));
 }
 
 function commandOf(body: Json): 'save' | 'load' {
@@ -46,7 +64,7 @@ function commandOf(body: Json): 'save' | 'load' {
 
 /** `options: [{ file: '/var/config/rest/downloads/f' }, { merge: true }, { verify: true }]` */
 function load(body: Json, unit: RestUnit): void {
-  const options: Json = Object.assign({}, ...(Array.isArray(body.options) ? body.options.filter(isJson) : []));
+  const options = optionsOf(body);
   if (options.file === undefined) {
     unit.config.revert();
     return;

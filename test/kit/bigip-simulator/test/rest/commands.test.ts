@@ -55,6 +55,21 @@ t.test('a save and a load answer with what was asked for; a load brings back wha
   t.equal((await admin.call('POST', sysConfig, { body: { command: 'dance' } })).status, 400);
 });
 
+t.test('a save of one partition leaves what is not saved elsewhere unsaved', async (t) => {
+  const { admin } = await setStage(t);
+  await admin.call('POST', '/mgmt/tm/auth/partition', { body: { name: 'Ours' } });
+  await admin.call('POST', sysConfig, { body: { command: 'save' } });
+  await admin.call('POST', pools, { body: { name: 'theirs' } });
+  await admin.call('POST', pools, { body: { name: 'ours', partition: 'Ours' } });
+  const save = (partitions: string): Promise<Response> =>
+    admin.call('POST', sysConfig, { body: { command: 'save', options: [{ partitions }] } });
+  t.equal((await save('{ Nobodys }')).status, 400);
+  t.equal((await save('{ Ours }')).status, 200);
+  await admin.call('POST', sysConfig, { body: { command: 'load' } });
+  t.equal((await admin.call('GET', `${pools}/~Ours~ours`)).status, 200);
+  t.equal((await admin.call('GET', `${pools}/~Common~theirs`)).status, 404);
+});
+
 t.test('a file is merged, or only verified', async (t) => {
   const { admin, simulator } = await setStage(t);
   await put(
