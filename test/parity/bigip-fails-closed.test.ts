@@ -75,3 +75,26 @@ t.test('what is missing on the box denies; what is only observed passes, and is 
   const noPolicy = { enforced: 'reset deny no-policy', observed: '200 would-deny no-policy' };
   await expect('10.2.0.1', noPolicy, 'the map is empty, and the mode is the one last known');
 });
+
+t.test('what a changed group said is forgotten when it is repaired, by every TMM', async (t) => {
+  const judging = await startJudgingBigip(t, tclsh);
+  await judging.load(compileDocuments(documents, { revision: 0 }));
+  const { admin } = judging;
+  const names = (await admin.list(GROUPS)).map(({ name }) => String(name));
+  const name = names.find((one) => one.startsWith('eg_r_')) ?? '';
+  const path = objectPath(GROUPS, `/Edgeward/${name}`);
+  const write = { ...flow('10.1.0.1', 'enforced'), method: 'POST' };
+  const answers = async (): Promise<string[]> => {
+    const seen = new Set<string>();
+    // Connections go to the TMMs in turn.
+    for (let n = 0; n < 8; n += 1) {
+      const { answer } = await judging.judge(write);
+      seen.add(answer.state === 'answered' ? String(answer.status) : answer.state);
+    }
+    return [...seen];
+  };
+  await admin.modify(path, { records: [{ name: '0', data: 'allow reads * * *' }] });
+  t.strictSame(await answers(), ['200'], 'the group is in use as somebody wrote it');
+  await judging.repair();
+  t.strictSame(await answers(), ['403'], 'and the policy judges again');
+});

@@ -33,6 +33,8 @@ export interface JudgingBigip {
   readonly admin: Icontrol;
   /** Puts a policy into force; its revision is replaced by the next one. Returns that. */
   load(policy: CompiledPolicy): Promise<number>;
+  /** Puts the policy that was loaded last into force once more. */
+  repair(): Promise<void>;
   judge(flow: Flow): Promise<JudgedByBigip>;
 }
 
@@ -60,6 +62,7 @@ export async function startJudgingBigip(t: Teardown, tclsh: Tclsh): Promise<Judg
   const virtuals = virtualServers(admin);
   const pace = pacer();
   let revision = 0;
+  let repair = async (): Promise<void> => {};
   let numbers = new Map<string, number>();
   let objects = new Map<string, CompiledObject>();
 
@@ -78,11 +81,14 @@ export async function startJudgingBigip(t: Teardown, tclsh: Tclsh): Promise<Judg
           bind: bindOf(index, object.protocol, transport),
         })),
       );
-      await point.apply({ ...policy, revision, objects: bound });
+      const numbered = { ...policy, revision, objects: bound };
+      await point.apply(numbered);
+      repair = async () => void (await point.apply(numbered));
       for (const { bind, protocol } of bound) await virtuals.ensure(bind, protocol);
       await virtuals.ensure(bindOf(STRANGER, 'http', 'tcp'), 'http');
       return revision;
     },
+    repair: () => repair(),
     judge: async (flow) => {
       const object = objects.get(flow.to);
       const protocol = object?.protocol ?? 'http';
