@@ -131,6 +131,82 @@ t.test('a map without its head is no policy, as the rules see it', async (t) => 
   t.match(await point.inspect(), { state: 'loaded', revision: 7, drift: [] });
 });
 
+t.test('a head that nobody of us can have written is told, and never numbered on from', async (t) => {
+  const box = await startBox(t);
+  const point = box.point();
+  await point.apply(policy);
+  for (const head of ['1 999999999999999 ', '1 1099511627777 ', '2 7 ', 'x ']) {
+    await rewrite(box.admin(), 'eg_map', (records) =>
+      records.map((one) => (one.name === 'edgeward' ? { ...one, data: one.data.replace(/^1 7 /, head) } : one)),
+    );
+    const words = /^\/Edgeward\/eg_map: its head edgeward is not readable$/;
+    t.match(await point.inspect(), { state: 'loaded', revision: 0, drift: [words], unfinished: [] }, head);
+    t.equal((await point.apply(policy)).revision, 7, head);
+    t.match(await point.inspect(), { revision: 7, drift: [], unfinished: [] }, head);
+  }
+});
+
+const flagsOf = async (box: TestBox): Promise<string> => (await mapEntry(box)).split(' ')[6] ?? '';
+const openRequests = async (box: Icontrol): Promise<void> =>
+  rewrite(box, await groupNamed(box, 'eg_r_'), (records) => records.map((one) => ({ ...one, data: 'allow r * * *' })));
+
+t.test(
+  'every repair of a group is counted in the map, by whichever process, and a later policy keeps the number',
+  async (t) => {
+    const box = await startBox(t);
+    const admin = box.admin();
+    const point = box.point();
+    await point.apply(policy);
+    t.equal(await flagsOf(box), '-');
+    await openRequests(admin);
+    await point.apply(policy);
+    t.equal(await flagsOf(box), 'r1');
+    await admin.remove(groupPath(await groupNamed(admin, 'eg_r_')));
+    await box.point().apply(policy);
+    t.equal(await flagsOf(box), 'r2', 'what stood there before it was deleted, nobody knows');
+    t.match(await point.inspect(), { drift: [], unfinished: [] }, 'the number of another process is no drift');
+    await rewrite(admin, 'eg_map', () => []);
+    await point.apply(policy);
+    t.equal(await flagsOf(box), 'r2', 'also when the map was lost');
+    await openRequests(admin);
+    await point.apply(smallPolicy({ revision: 8, allow: ['10.1.0.0/16'] }));
+    t.equal(await flagsOf(box), 'r3', 'also when the group goes out of force');
+    t.equal((await point.apply(smallPolicy({ revision: 8, allow: ['10.1.0.0/16'] }))).writes, 0);
+  },
+);
+
+t.test('a group that somebody changed and put back himself is a repair that the map has to tell', async (t) => {
+  const box = await startBox(t);
+  const admin = box.admin();
+  const point = box.point();
+  await point.apply(policy);
+  const name = await groupNamed(admin, 'eg_r_');
+  const records = (await recordsAt(admin, name)) ?? [];
+  await openRequests(admin);
+  t.match(await point.inspect(), { drift: [/eg_r_/], unfinished: [] });
+  await rewrite(admin, name, () => records);
+  t.match(await point.inspect(), { drift: [], unfinished: [/eg_map does not tell of a repair/] });
+  await point.apply(policy);
+  t.equal(await flagsOf(box), 'r1');
+  t.match(await point.inspect(), { drift: [], unfinished: [] });
+});
+
+t.test('a repair that was cut off before the map told of it is told by the next process', async (t) => {
+  const box = await startBox(t);
+  const point = box.point();
+  await point.apply(policy);
+  await openRequests(box.admin());
+  // The first of the two is the one that is only validated.
+  box.unit.inject({ kind: 'reset', method: 'PATCH', path: 'eg_map', after: 1 });
+  await t.rejects(point.apply(policy), { code: 'EDW_ERR_POINT_UNREACHABLE' });
+  t.equal(await flagsOf(box), '-');
+  const heir = box.point();
+  t.match(await heir.inspect(), { drift: [], unfinished: [/eg_map does not tell of a repair/] });
+  await heir.apply(policy);
+  t.equal(await flagsOf(box), 'r1');
+  t.match(await heir.inspect(), { drift: [], unfinished: [] });
+});
+
 t.test('a virtual server that moved, or got one rule of two, is laid out anew', async (t) => {
   const box = await startBox(t);
   const admin = box.admin();

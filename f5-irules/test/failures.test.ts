@@ -1,5 +1,6 @@
 /** What goes wrong between the driver and a box: the old policy or the new one is in force, whole, and the status is clear. */
 import type { FaultKind } from '@edgeward/bigip-simulator';
+import { EdgewardError } from '@edgeward/runtime';
 import t from 'tap';
 import { type Icontrol, objectPath, recordOf } from '../driver/icontrol/index.ts';
 import { groupName } from '../driver/layout/index.ts';
@@ -119,6 +120,112 @@ t.test('a group that vanishes or changes before the switch is never switched to'
     await box.point().apply(policyOf(revision));
     t.equal(await wholeRevision(box.point()), revision, `${name}: then the new one`);
   }
+});
+
+t.test('a group that another service takes away just before the switch is made again', async (t) => {
+  const box = await startBox(t);
+  const admin = box.admin();
+  await box.point().apply(policyOf(1));
+  const before = new Set(await groupNames(admin));
+  const wrap = beforeSwitch(async () => {
+    const added = (await groupNames(admin)).filter((name) => !before.has(name));
+    for (const name of added) await admin.remove(ownPath(INTERNAL, name));
+  });
+  t.equal((await box.point({ wrap }).apply(policyOf(2))).revision, 2);
+  t.equal(await wholeRevision(box.point()), 2);
+});
+
+t.test('a group that another service switches to is not deleted under it', async (t) => {
+  const box = await startBox(t);
+  const admin = box.admin();
+  await box.point().apply(policyOf(1));
+  const old = itemOf(await groupNames(admin), 0);
+  let back = false;
+  const wrap = (client: Icontrol): Icontrol => ({
+    ...client,
+    async list(path, query) {
+      const found = await client.list(path, query);
+      // After the switch, when what is unused is looked for: somebody goes back.
+      const map = (await recordsAt(admin, 'eg_map')) ?? [];
+      if (back || path !== INTERNAL || !map.some(({ data }) => data.startsWith('1 2 '))) return found;
+      back = true;
+      await admin.modify(ownPath(INTERNAL, 'eg_map'), {
+        records: map.map(({ name, data }) => ({ name, data: data.replace(/eg_s_\w+/, old) })),
+      });
+      return found;
+    },
+  });
+  await box.point({ wrap, keptRevisions: 1 }).apply(policyOf(2));
+  t.ok(back);
+  t.ok((await groupNames(admin)).includes(old));
+});
+
+t.test('a save is of our partition alone: what others have not saved is lost by a reboot', async (t) => {
+  const box = await startBox(t);
+  const admin = box.admin();
+  const point = box.point();
+  await point.apply(policyOf(1));
+  await admin.create('tm/ltm/pool', { name: 'unsaved', partition: 'Common' });
+  await point.apply(policyOf(2));
+  await box.unit.reboot();
+  t.equal(await wholeRevision(point), 2);
+  t.equal(await admin.get(objectPath('tm/ltm/pool', '/Common/unsaved')), null);
+});
+
+t.test('a box that can not save one partition alone saves everything', async (t) => {
+  const box = await startBox(t);
+  const point = box.point({
+    wrap: (client) => ({
+      ...client,
+      run: async (path, body) => {
+        if (body.options !== undefined) throw refusal('EDW_ERR_BIGIP_REFUSED');
+        return client.run(path, body);
+      },
+    }),
+  });
+  await point.apply(policyOf(1));
+  await point.apply(policyOf(2));
+  await box.unit.reboot();
+  t.match(await point.inspect(), { revision: 2, drift: [], unfinished: [] });
+});
+
+const refusal = (code: string): EdgewardError => new EdgewardError(code, 'asking: refused', { mend: 'Ask another.' });
+
+t.test('a role that may not save leaves a policy in force that is told to be unsaved', async (t) => {
+  const box = await startBox(t);
+  let mayNot = true;
+  const point = box.point({
+    wrap: (client) => ({
+      ...client,
+      run: async (path, body) => {
+        if (mayNot && body.command === 'save') throw refusal('EDW_ERR_BIGIP_RIGHTS');
+        return client.run(path, body);
+      },
+    }),
+  });
+  for (const revision of [1, 2]) {
+    t.equal((await point.apply(policyOf(revision))).revision, revision);
+    const words = new RegExp(
+      `eg_meta does not tell that revision ${revision} was saved: the role .*tmsh save sys config`,
+    );
+    t.match(await point.inspect(), { revision, drift: [], unfinished: [words] });
+  }
+  t.equal((await point.apply(policyOf(2))).writes, 0, 'to be refused again writes nothing');
+  mayNot = false;
+  await point.apply(policyOf(2));
+  t.match(await point.inspect(), { revision: 2, drift: [], unfinished: [] });
+});
+
+t.test('a role that may not sync leaves a policy in force that is told to be unsynced', async (t) => {
+  const users = [
+    { name: 'admin', password: 'admin', role: 'manager' as const, partitions: ['Edgeward'] },
+    { name: 'root', password: 'root', role: 'admin' as const },
+  ];
+  const box = await startBox(t, { units: 2, users });
+  const point = box.point();
+  t.equal((await point.apply(policyOf(1))).revision, 1);
+  const words = /waits for a config-sync .*: the role of its user does not allow it.*tmsh run cm config-sync to-group/;
+  t.match(await point.inspect(), { revision: 1, drift: [], unfinished: [words] });
 });
 
 t.test('what stands there under the name of a group is compared, mended or named', async (t) => {
