@@ -6,13 +6,15 @@ import { activeUnit, type Unit } from './cluster.ts';
 import { collect } from './collect.ts';
 import { createGroup, repairGroup } from './group-writes.ts';
 import { examine, forgetOld, listGroups } from './groups.ts';
-import { type Held, placementOf, readHeld, repairsOf } from './held.ts';
+import { type Held, readHeld, repairsOf } from './held.ts';
 import { type Icontrol, objectPath } from './icontrol/index.ts';
 import type { EnforcementRules } from './irules.ts';
 import type { KnownBox, Refusable } from './known-box.ts';
 import { type Layout, layOut, META, PARTITION, withRepairs } from './layout/index.ts';
 import { emptyMeta, keptSets, type Meta, metaRecords, OTHERS, sameMeta } from './meta.ts';
+import { requireOwnBox } from './ownership.ts';
 import { beginSync, endSync, type SyncPlan } from './pair-sync.ts';
+import { placementsIn } from './placements.ts';
 import { isEmpty, type Plan, planOf, type RuleChange } from './plan.ts';
 import { createMap, switchMap } from './switch.ts';
 
@@ -38,12 +40,12 @@ export async function applyPolicy(to: Application, desired: CompiledPolicy): Pro
   const unit = await activeUnit(point, boxes, known.active);
   known.active = unit.box.url;
   const held = await readHeld(unit.box);
+  requireOwnBox(desired.point, unit.name, held.map?.policy ?? null);
   const { head } = held.map?.policy ?? {};
   if (head !== undefined && head.revision > desired.revision)
     throw revisionOlder(point, desired.revision, head.revision);
-  const placements = new Map([...held.virtuals].map(([bind, virtual]) => [bind, placementOf(virtual, rules)]));
   const repairs = repairsOf(held);
-  const wanted = withRepairs(layOut(desired, placements, known.memo), repairs);
+  const wanted = withRepairs(layOut(desired, placementsIn(held, rules), known.memo), repairs);
   const looked = { ...to, unit, held, nowMs: Date.now() };
   const plan = await planOf({ ...looked, layout: wanted, box: unit.box });
   const layout = plan.repairs ? withRepairs(wanted, repairs + 1) : wanted;
@@ -81,7 +83,7 @@ async function carryOut(task: Task, plan: Plan, sync: SyncPlan | null): Promise<
   if (plan.switches) await clearAway(task, after);
   const saved = await asAllowed(task, 'save', () => save(task));
   // A meta that tells this policy says that it was saved.
-  const next = saved ? after : { ...after, saved: meta?.saved ?? null };
+  const next = saved ? after : unsavedMeta(after, meta, plan);
   if (meta === null || !sameMeta(meta, next)) {
     await writeMeta(box, meta, next);
     // A box that reboots would come back without knowing it, and its pair would wait for a config-sync.
@@ -151,6 +153,12 @@ function metaAfter(task: Task, meta: Meta, plan: Plan, sync: SyncPlan | null): M
   // What a repair writes is what the other unit has: that changes of others wait matters to a new policy only.
   const isLeft = isNew && (sync?.end === 'leave' || sync?.end === 'apart');
   return { saved: { revision, policyHash }, sets, applied, repairs, syncing: isLeft ? OTHERS : meta.syncing };
+}
+
+/** Whoever is refused again and again writes nothing again and again. */
+function unsavedMeta(after: Meta, before: Meta | null, { switches }: Plan): Meta {
+  const { saved, applied } = before ?? emptyMeta;
+  return { ...after, saved, applied: switches ? after.applied : applied };
 }
 
 /**

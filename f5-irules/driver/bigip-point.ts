@@ -7,7 +7,7 @@ import { INTERNAL_GROUPS, inPartition } from './box-paths.ts';
 import { boxText } from './box-text.ts';
 import { activeUnit, findActive } from './cluster.ts';
 import { createHazardMemory } from './hazard-memory.ts';
-import { findHazards, type Hazard } from './hazards.ts';
+import { findHazards, type Hazard, unusableHazards } from './hazards.ts';
 import { readHeldMap } from './held.ts';
 import { createIcontrol, type Icontrol, objectPath } from './icontrol/index.ts';
 import { type EnforcementRules, enforcementRules } from './irules.ts';
@@ -81,7 +81,8 @@ export function createBigipPoint(options: BigipPointOptions): BigipPoint {
     hazards: async () => {
       const { box } = await activeUnit(point, boxes, known.active);
       const { entries } = (await readHeldMap(box))?.policy ?? { entries: new Map() };
-      return findHazards(box, entries, await ownRules(), memory);
+      const unusable = known.layout === null ? [] : unusableHazards(known.layout);
+      return [...unusable, ...(await findHazards(box, entries, await ownRules(), memory))];
     },
     close: async () => {
       await patiently(queue);

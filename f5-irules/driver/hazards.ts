@@ -5,7 +5,7 @@ import { forgetful, type HazardMemory } from './hazard-memory.ts';
 import { normalText, readVirtual } from './held.ts';
 import { type Icontrol, type Json, objectPath } from './icontrol/index.ts';
 import type { EnforcementRules } from './irules.ts';
-import type { MapEntry } from './layout/index.ts';
+import type { Layout, MapEntry } from './layout/index.ts';
 import { type HttpProfile, virtualHazards } from './virtual-hazards.ts';
 
 /**
@@ -14,7 +14,7 @@ import { type HttpProfile, virtualHazards } from './virtual-hazards.ts';
  * without a memory: a call for each virtual server and each rule.
  */
 export interface Hazard {
-  /** Full path of the virtual server, or of what else is meant. */
+  /** Full path of the virtual server, or what else is meant. */
   object: string;
   code: HazardCode;
   words: string;
@@ -22,6 +22,7 @@ export interface Hazard {
 }
 
 export type HazardCode =
+  | 'bind-unusable'
   | 'virtual-missing'
   | 'virtual-not-readable'
   | 'not-attached'
@@ -54,6 +55,16 @@ export async function findHazards(
   const hazards: Hazard[] = [];
   for (const [bind, entry] of bound) hazards.push(...(await hazardsOfVirtual(look, bind, entry)));
   return [...hazards, ...(await abortHazards(box, rules)), ...(await publisherHazards(box))];
+}
+
+/** Objects of the policy that no box could ever have. */
+export function unusableHazards({ unusable }: Pick<Layout, 'unusable'>): Hazard[] {
+  return unusable.map(({ name, bind }) => ({
+    object: name,
+    code: 'bind-unusable',
+    words: `it binds ${JSON.stringify(boxText(bind))}, which is no full path of a virtual server: it is left out`,
+    mend: `Write the full path as \`bind\` of ${name}, such as /Common/vs_orders.`,
+  }));
 }
 
 interface Look {

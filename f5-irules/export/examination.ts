@@ -8,7 +8,7 @@ import { boxText } from '../driver/box-text.ts';
 import { activeUnit } from '../driver/cluster.ts';
 import { examine, listFiles, listGroups, type StoredFile, type StoredGroup } from '../driver/groups.ts';
 import { findHazards, type Hazard } from '../driver/hazards.ts';
-import { placementOf, readHeld, readRuleText, repairsOf, type Virtual } from '../driver/held.ts';
+import { readHeld, readRuleText, repairsOf, type Virtual } from '../driver/held.ts';
 import { type Icontrol, type Json, objectPath, recordsOf } from '../driver/icontrol/index.ts';
 import type { EnforcementRule, EnforcementRules } from '../driver/irules.ts';
 import {
@@ -21,6 +21,7 @@ import {
   type PolicyMap,
   readMap,
 } from '../driver/layout/index.ts';
+import { placementsIn } from '../driver/placements.ts';
 
 /** Read before the policy is laid out: where virtual servers stand decides how. */
 export interface HeldBox {
@@ -80,8 +81,8 @@ async function readGroup(box: Icontrol, name: string): Promise<HeldGroup | null>
   return object === null ? null : { description: boxText(object.description), records: recordsOf(object) };
 }
 
-export function placementsOn(held: HeldBox, rules: EnforcementRules): Map<string, Placement> {
-  return new Map([...held.virtuals].map(([bind, virtual]) => [bind, placementOf(virtual, rules)]));
+export function placementsOn({ virtuals, policy }: HeldBox, rules: EnforcementRules): Map<string, Placement> {
+  return placementsIn({ virtuals, map: { policy } }, rules);
 }
 
 /** How a group of the layout stands on the box. */

@@ -6,7 +6,8 @@ import type { CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
 import type { Icontrol } from '../driver/icontrol/index.ts';
 import { enforcementRules } from '../driver/irules.ts';
-import { layOut, withRepairs } from '../driver/layout/index.ts';
+import { type Layout, layOut, withRepairs } from '../driver/layout/index.ts';
+import { requireOwnBox } from '../driver/ownership.ts';
 import { filesOf } from './bundle.ts';
 import { type Change, changeOf } from './change.ts';
 import { examineGroups, type HeldBox, hazardsFor, placementsOn, readBox } from './examination.ts';
@@ -29,14 +30,17 @@ export interface ExportInput {
 }
 
 /**
- * What the folder will say; writes nothing. Throws EDW_ERR_BIGIP_BIND, EDW_ERR_BIGIP_GROUP, EDW_ERR_EXPORT_REVISION, and
+ * What the folder will say; writes nothing. Throws EDW_ERR_BIGIP_BIND, EDW_ERR_BIGIP_GROUP, EDW_ERR_EXPORT_REVISION,
+ * EDW_ERR_POINT_TAKEN, and
  * what a box that can't be read throws.
  */
 export async function planExport({ policy, revision, boxes = [], nowMs }: ExportInput): Promise<Change> {
   const rules = await enforcementRules();
   const held = boxes.length === 0 ? null : await readBox(policy.point, boxes, rules);
+  if (held !== null) requireOwnBox(policy.point, held.name, held.policy);
   const numbered = { ...policy, revision: revisionFor(policy, revision, held) };
   const laidOut = layOut(numbered, held === null ? new Map() : placementsOn(held, rules));
+  requireFullPaths(policy, laidOut);
   if (held === null) return changeOf({ policy: numbered, layout: laidOut, rules, examined: null, nowMs });
   const needs = await examineGroups(held, laidOut);
   const isRepair = [...needs.values()].some(({ do: does }) => does === 'mend-records' || does === 'mend-file');
@@ -58,6 +62,17 @@ export function writeExport(out: string, change: Change, options: WriteOptions =
 /** Before anybody waits for a box: whether `writeExport` would find its place free. Throws EDW_ERR_OUT_FOLDER. */
 export async function requireFreeFolder(out: string): Promise<void> {
   await requireFree(out);
+}
+
+/** A folder for a ticket is whole: nobody looks at hazards when it is loaded. */
+function requireFullPaths({ point }: CompiledPolicy, { unusable: [first] }: Layout): void {
+  if (first === undefined) return;
+  const { name, bind } = first;
+  throw new EdgewardError(
+    'EDW_ERR_BIGIP_BIND',
+    `exporting for ${point}: ${name} binds ${JSON.stringify(bind)}, which is no full path of a virtual server`,
+    { mend: `Write the full path as \`bind\` of ${name}, such as /Common/vs_orders.` },
+  );
 }
 
 /** One number is one policy: the number that the box has may only be given to what it has. */

@@ -6,7 +6,7 @@ import { type Icontrol, objectPath, recordOf } from '../driver/icontrol/index.ts
 import { groupName } from '../driver/layout/index.ts';
 import { CUSTOMERS, itemOf, startBox } from './fixtures/box.ts';
 import { codeOf } from './fixtures/codes.ts';
-import { groupNames, readForeign, readOwnState, recordsAt } from './fixtures/own-state.ts';
+import { groupNames, readForeign, recordsAt, rewrite } from './fixtures/own-state.ts';
 import { largePolicy, smallPolicy } from './fixtures/policies.ts';
 import { wholeRevision } from './fixtures/whole-revision.ts';
 
@@ -324,17 +324,61 @@ t.test('every call that was made stands in the list of calls', async (t) => {
   t.ok(calls.length > 50);
 });
 
-t.test('what a policy binds to that is no virtual server is refused, and the old policy stays', async (t) => {
+t.test('what a policy binds that is no virtual server is left out and told, and the rest is in force', async (t) => {
   const box = await startBox(t);
   const point = box.point();
-  await point.apply(policyOf(1));
+  const policy = smallPolicy({ revision: 1, allow: ['10.2.0.0/16'], binds: ['/Common/vs_orders', '/Common/vs_crm'] });
   for (const bind of ['orders', '/Common/a;b', '/Common/[exec]', '/Common/a b', `/Common/${'x'.repeat(300)}`]) {
-    const policy = smallPolicy({ revision: 2, allow: ['10.2.0.0/16'] });
-    const hostile = { ...policy, objects: policy.objects.map((object) => ({ ...object, bind })) };
-    t.equal(await codeOf(() => point.apply(hostile)), 'EDW_ERR_BIGIP_BIND', bind.slice(0, 20));
+    const objects = policy.objects.map((object) => (object.bind === '/Common/vs_crm' ? { ...object, bind } : object));
+    await point.apply({ ...policy, objects });
+    t.match(await point.inspect(), { revision: 1, drift: [], unfinished: [] }, bind.slice(0, 20));
+    const hazards = (await point.hazards()).filter(({ code }) => code === 'bind-unusable');
+    t.match(hazards, [{ object: 'front-1', mend: /front-1/ }], bind.slice(0, 20));
+    const records = (await recordsAt(box.admin(), 'eg_map')) ?? [];
+    t.strictSame(
+      records.map(({ name }) => name),
+      ['/Common/vs_orders', 'edgeward'],
+    );
   }
-  t.equal(await wholeRevision(point), 1);
-  const state = await readOwnState(box.admin());
-  await point.apply(policyOf(1));
-  t.strictSame(await readOwnState(box.admin()), state);
+  await point.apply({ ...policy, revision: 2 });
+  t.notOk(
+    (await point.hazards()).some(({ code }) => code === 'bind-unusable'),
+    'mended, nothing is told any more',
+  );
+});
+
+t.test('a box holds the policy of one point: another one does not replace it', async (t) => {
+  const box = await startBox(t);
+  const policy = smallPolicy({ revision: 1, allow: ['10.2.0.0/16'] });
+  await box.point().apply(policy);
+  const other = { ...smallPolicy({ revision: 5, allow: ['10.3.0.0/16'] }), point: 'dc2' };
+  t.equal(await codeOf(() => box.point({ name: 'dc2' }).apply(other)), 'EDW_ERR_POINT_TAKEN');
+  t.match(await box.point().inspect(), { revision: 1, drift: [] }, 'nothing was written');
+
+  const records = (await recordsAt(box.admin(), 'eg_map')) ?? [];
+  const nameless = records.map(({ name, data }) => ({
+    name,
+    data: name === 'edgeward' ? data.replace(/ \S+$/, '') : data,
+  }));
+  await rewrite(box.admin(), 'eg_map', () => nameless);
+  await box.point({ name: 'dc2' }).apply(other);
+  t.match(await box.point().inspect(), { revision: 5 }, 'without the name it is taken over');
+});
+
+t.test('a virtual server that is not listed keeps the route domain of its entry', async (t) => {
+  const box = await startBox(t);
+  const admin = box.admin();
+  const policy = smallPolicy({ revision: 1, allow: ['10.2.0.0/16'] });
+  await admin.create('tm/net/route-domain', { name: '2', partition: 'Common', id: 2 });
+  await admin.modify(objectPath('tm/ltm/virtual', '/Common/vs_orders'), { destination: '/Common/10.0.0.1%2:443' });
+  await box.point().apply(policy);
+  const before = await recordsAt(admin, 'eg_map');
+  const wrap = (client: Icontrol): Icontrol => ({
+    ...client,
+    list: async (path, query) =>
+      (await client.list(path, query)).filter(({ fullPath }) => fullPath !== '/Common/vs_orders'),
+  });
+  t.equal((await box.point({ wrap }).apply(policy)).writes, 0);
+  t.strictSame(await recordsAt(admin, 'eg_map'), before);
+  t.match(before?.[0]?.data, / 2 \S+$/);
 });

@@ -56,7 +56,11 @@ t.test('values are words that say what happens on each port', async (t) => {
   const [head, entry] = layout.map;
   t.equal(head?.name, '/Common/vs_orders');
   t.match(head?.data, /^7 enforce http eg_s_[0-9a-f]{20} eg_r_[0-9a-f]{20} 0 proxies$/);
-  t.equal(entry?.data, `1 7 ${layout.policyHash} ${layout.mapHash}`, 'the head says which policy this is');
+  t.equal(
+    entry?.data,
+    `1 7 ${layout.policyHash} ${layout.mapHash} ${layout.point}`,
+    'the head says which policy this is, and whose',
+  );
   t.equal(mapHashOf(layout.map), layout.mapHash);
 });
 
@@ -140,11 +144,18 @@ t.test('a revision that nobody can have given out is no head', async (t) => {
     t.equal(readMap(headed(revision)), null, revision);
 });
 
-t.test('a bind that is no full path is refused by name', async (t) => {
+t.test('an object whose bind is no full path is left out and named, and the others are laid out', async (t) => {
+  const policy = compileDocuments([front(), { ...front(), name: 'other', bind: '/Common/vs_other' }], { revision: 1 });
+  const [whole] = [layOut(policy)];
+  t.strictSame(whole.unusable, []);
   for (const bind of ['order-front', '/vs', '/Common/a b', '/Common/[exec x]', '/Common/a\nb', '/Common/{', '']) {
-    const { objects, ...policy } = compileDocuments([front()], { revision: 1 });
-    const bound = { ...policy, objects: objects.map((object) => ({ ...object, bind })) };
-    t.throws(() => layOut(bound), { code: 'EDW_ERR_BIGIP_BIND' }, JSON.stringify(bind));
+    const objects = policy.objects.map((object) => (object.name === 'other' ? { ...object, bind } : object));
+    const layout = layOut({ ...policy, objects });
+    t.strictSame(layout.unusable, [{ name: 'other', bind }], JSON.stringify(bind));
+    t.strictSame(
+      layout.map.map(({ name }) => name),
+      ['/Common/vs_orders', 'edgeward'],
+    );
   }
 });
 

@@ -187,7 +187,7 @@ function report(
     const modes: Record<Mode, number> = { enforce: 0, observe: 0, off: 0 };
     const own = objects.filter((object) => object.point === it.name);
     const hazards = it.hazards();
-    const unprotected = own.filter(({ bind, mode }) => mode !== 'off' && isUnprotected(bind, hazards));
+    const unprotected = own.filter((object) => object.mode !== 'off' && isUnprotected(object, hazards));
     for (const object of own) if (!unprotected.includes(object)) modes[object.mode] += 1;
     const [log, listener] = [logs.get(it.name), listeners.get(it.name)];
     return {
@@ -220,8 +220,12 @@ const UNPROTECTED: readonly HazardCode[] = [
   'rule-ends-http',
 ];
 
-function isUnprotected(bind: string, hazards: readonly Hazard[]): boolean {
-  return hazards.some(({ object, code }) => object === bind && UNPROTECTED.includes(code));
+function isUnprotected({ name, bind }: { name: string; bind: string }, hazards: readonly Hazard[]): boolean {
+  return hazards.some(({ object, code }) => {
+    // What names no virtual server is told by the name of its document.
+    if (code === 'bind-unusable') return object === name;
+    return object === bind && UNPROTECTED.includes(code);
+  });
 }
 
 interface Intakes {

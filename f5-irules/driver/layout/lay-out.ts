@@ -1,7 +1,6 @@
 import type { CompiledObject, CompiledPolicy } from '@edgeward/policy';
-import { EdgewardError } from '@edgeward/runtime';
 import { requestsGroup, sourcesGroup } from './data-groups.ts';
-import type { DataGroup, Layout, Placement } from './layout.ts';
+import type { DataGroup, Layout, Placement, UnusableObject } from './layout.ts';
 import { type MapEntry, mapHashOf, mapRecords, readMap } from './map.ts';
 import { outcomesOf } from './outcomes.ts';
 
@@ -20,7 +19,7 @@ const FULL_PATH = /^\/[A-Za-z0-9._~:+@%-]+(\/[A-Za-z0-9._~:+@%-]+)+$/;
 
 /**
  * The whole desired state of one box. `placements` are by `bind`; a virtual server that is not there yet is laid out as if
- * it stood in the default route domain. Throws EDW_ERR_BIGIP_BIND.
+ * it stood in the default route domain. Never throws for what a policy says.
  */
 export function layOut(
   policy: CompiledPolicy,
@@ -30,8 +29,14 @@ export function layOut(
   const entries = new Map<string, MapEntry>();
   const groups = new Map<string, DataGroup>();
   const used: LayoutMemo = new Map();
+  const unusable: UnusableObject[] = [];
   for (const object of policy.objects) {
-    requireFullPath(policy, object);
+    const { name, bind } = object;
+    if (!isFullPath(bind)) {
+      // One bad document must not keep all others from being enforced.
+      unusable.push({ name, bind });
+      continue;
+    }
     const placement = placements.get(object.bind) ?? STANDARD;
     const key = `${object.hash} ${placement.routeDomain}`;
     const own = memo.get(key) ?? groupsOf(object, placement);
@@ -41,14 +46,9 @@ export function layOut(
   }
   memo.clear();
   for (const [key, own] of used) memo.set(key, own);
-  const map = mapRecords(entries, policy.revision, policy.hash);
-  return {
-    revision: policy.revision,
-    policyHash: policy.hash,
-    mapHash: mapHashOf(map),
-    map,
-    groups: [...groups.values()],
-  };
+  const head = { revision: policy.revision, policyHash: policy.hash, point: policy.point };
+  const map = mapRecords(entries, head);
+  return { ...head, mapHash: mapHashOf(map), map, groups: [...groups.values()], unusable };
 }
 
 function groupsOf(object: CompiledObject, { routeDomain }: Placement): ObjectGroups {
@@ -79,15 +79,10 @@ function entryOf(
 export function withRepairs(layout: Layout, repairs: number): Layout {
   const { entries } = readMap(layout.map) ?? { entries: new Map<string, MapEntry>() };
   const repaired = new Map([...entries].map(([bind, entry]) => [bind, { ...entry, repairs }]));
-  const map = mapRecords(repaired, layout.revision, layout.policyHash);
+  const map = mapRecords(repaired, layout);
   return { ...layout, mapHash: mapHashOf(map), map };
 }
 
-function requireFullPath(policy: CompiledPolicy, object: CompiledObject): void {
-  if (FULL_PATH.test(object.bind) && object.bind.length <= 255) return;
-  throw new EdgewardError(
-    'EDW_ERR_BIGIP_BIND',
-    `laying out revision ${policy.revision} for ${policy.point}: ${object.name} binds ${JSON.stringify(object.bind)}, which is no full path of a virtual server`,
-    { mend: `Write the full path as \`bind\` of ${object.name}, such as /Common/vs_orders.` },
-  );
+function isFullPath(bind: string): boolean {
+  return FULL_PATH.test(bind) && bind.length <= 255;
 }

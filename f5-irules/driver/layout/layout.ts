@@ -4,7 +4,7 @@
  * replacing its records is the switch.
  *
  *     eg_map       string   virtual server → `revision mode protocol sources requests routeDomain flags`
- *                           `edgeward`     → `1 revision policyHash mapHash`
+ *                           `edgeward`     → `1 revision policyHash mapHash point`
  *     eg_s_<hash>  ip       CIDR → who that is: `[trusted] (no-port | segment…)`, segment: `protocol low high outcome argument`
  *     eg_r_<hash>  string   key of an outcome `requests` → alternatives: `action rule methods path hosts` each
  *     eg_meta      string   for humans and the next driver: what runs since when, and the sets of earlier revisions
@@ -42,6 +42,16 @@ export interface Layout {
   map: DataRecord[];
   /** Each once, however many objects share it. */
   groups: DataGroup[];
+  /** Name of the point, which stands in the map's head: a box has one. */
+  point: string;
+  /** Objects that are left out, because what they bind names no virtual server of any box. */
+  unusable: UnusableObject[];
+}
+
+export interface UnusableObject {
+  /** In the policy. */
+  name: string;
+  bind: string;
 }
 
 /** An immutable group. Its records are made anew on each call, so that a million of them are never held at once. */

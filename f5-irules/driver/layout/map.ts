@@ -27,6 +27,8 @@ interface MapHead {
   revision: number;
   policyHash: string;
   mapHash: string;
+  /** Name of the point that wrote it; null where it tells none. */
+  point: string | null;
 }
 
 export interface PolicyMap {
@@ -44,10 +46,16 @@ export function entryText(entry: MapEntry): string {
   return [...words, entry.routeDomain, flags.join(',') || '-'].join(' ');
 }
 
+/** What a point may be called in the configuration of the service. */
+const POINT = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
 /** Every record of the map, its head included, sorted. */
-export function mapRecords(entries: ReadonlyMap<string, MapEntry>, revision: number, policyHash: string): DataRecord[] {
+export function mapRecords(
+  entries: ReadonlyMap<string, MapEntry>,
+  { revision, policyHash, point }: Pick<Layout, 'revision' | 'policyHash' | 'point'>,
+): DataRecord[] {
   const records = [...entries].map(([name, entry]) => ({ name, data: entryText(entry) }));
-  const head = ['1', revision, policyHash, mapHashOf(records)].join(' ');
+  const head = ['1', revision, policyHash, mapHashOf(records), ...(POINT.test(point) ? [point] : [])].join(' ');
   return [...records, { name: MAP_HEAD, data: head }].sort((a, b) => compareText(a.name, b.name));
 }
 
@@ -84,9 +92,9 @@ export function readMap(records: readonly DataRecord[]): PolicyMap | null {
 const MAX_REVISION = 2 ** 40;
 
 function readHead(data: string | undefined): MapHead | null {
-  const match = /^1 (\d{1,15}) ([0-9a-f]{64}) ([0-9a-f]{64})$/.exec(data ?? '');
+  const match = /^1 (\d{1,15}) ([0-9a-f]{64}) ([0-9a-f]{64})(?: ([A-Za-z0-9][A-Za-z0-9._-]{0,62}))?$/.exec(data ?? '');
   if (match === null || Number(match[1]) > MAX_REVISION) return null;
-  return { revision: Number(match[1]), policyHash: match[2] ?? '', mapHash: match[3] ?? '' };
+  return { revision: Number(match[1]), policyHash: match[2] ?? '', mapHash: match[3] ?? '', point: match[4] ?? null };
 }
 
 const ENTRY =

@@ -110,6 +110,7 @@ async function attachment(
       if (found !== normalText(text)) throw noRule(task, fullPath, rule, found !== null);
     }
     if (entry === null) throw noEntry(task, fullPath);
+    if (entry.routeDomain !== facts.routeDomain) throw otherRouteDomain(task, facts, entry);
   }
   const names = own.map((rule) => rule.fullPath);
   const [before, after] = [facts.rules, withOwnRules(facts.rules, names)];
@@ -117,9 +118,13 @@ async function attachment(
   return { virtual: fullPath, before, after, mode: entry?.mode ?? null, warnings };
 }
 
-function warningsOf({ enabled, policies }: VirtualFacts, entry: MapEntry | null): string[] {
+function warningsOf({ enabled, policies, routeDomain }: VirtualFacts, entry: MapEntry | null): string[] {
   const warnings: [boolean, string][] = [
     [entry === null, 'no policy is in force for it: everything will be denied'],
+    [
+      entry !== null && entry.routeDomain !== routeDomain,
+      `it stands in route domain ${routeDomain}, and its policy is for route domain ${entry?.routeDomain}: everybody will be unknown`,
+    ],
     [
       entry?.mode === 'enforce',
       'its mode is enforce: what the policy does not allow is denied from now on. Set `mode: observe` first, and read `edgeward denials`',
@@ -212,6 +217,20 @@ function noEntry(task: AttachmentTask, virtual: string): EdgewardError {
     `${doing(task, virtual)}: no policy is in force for it, and everything would be denied`,
     {
       mend: 'Write a VirtualServer document with this `bind`, and wait until `edgeward status` says current. --force attaches all the same.',
+    },
+  );
+}
+
+function otherRouteDomain(
+  task: AttachmentTask,
+  { fullPath, routeDomain }: VirtualFacts,
+  entry: MapEntry,
+): EdgewardError {
+  return new EdgewardError(
+    'EDW_ERR_BIGIP_ROUTE_DOMAIN',
+    `${doing(task, fullPath)}: it stands in route domain ${routeDomain}, and the policy in force for it is for route domain ${entry.routeDomain}: everybody would be unknown`,
+    {
+      mend: 'Let the user of the sync service see this virtual server, and wait until `edgeward status` says current. --force attaches all the same.',
     },
   );
 }

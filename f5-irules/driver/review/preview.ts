@@ -3,13 +3,14 @@ import { createLogger, EdgewardError } from '@edgeward/runtime';
 import { applyPolicy } from '../apply.ts';
 import { activeUnit } from '../cluster.ts';
 import { listGroups } from '../groups.ts';
-import { findHazards, type Hazard } from '../hazards.ts';
-import { type Held, placementOf, readHeld, repairsOf } from '../held.ts';
+import { findHazards, type Hazard, unusableHazards } from '../hazards.ts';
+import { type Held, readHeld, repairsOf } from '../held.ts';
 import type { Icontrol } from '../icontrol/index.ts';
 import type { EnforcementRules } from '../irules.ts';
 import { unknownBox } from '../known-box.ts';
 import { type DataRecord, type Layout, layOut, readMap, withRepairs } from '../layout/index.ts';
 import { emptyMeta, keptSets } from '../meta.ts';
+import { placementsIn } from '../placements.ts';
 import { isEmpty, type Plan, planOf } from '../plan.ts';
 import { compareObjects, type ObjectChange } from './object-changes.ts';
 import { type PlannedCall, rehearse } from './rehearsal.ts';
@@ -61,6 +62,7 @@ const OBSTACLES = new Set([
   'EDW_ERR_BIGIP_FOREIGN_CHANGES',
   'EDW_ERR_BIGIP_NOT_SYNCED',
   'EDW_ERR_BIGIP_GROUP',
+  'EDW_ERR_POINT_TAKEN',
 ]);
 
 export async function previewPolicy(task: PreviewTask): Promise<Preview> {
@@ -70,11 +72,14 @@ export async function previewPolicy(task: PreviewTask): Promise<Preview> {
   const { box, name } = await activeUnit(point, rehearsal.boxes, null);
   const held = await readHeld(box);
   const policy = numbered(task.policy, held);
-  const layout = withRepairs(layOut(policy, placementsOf(held, rules), known.memo), repairsOf(held));
+  const layout = withRepairs(layOut(policy, placementsIn(held, rules), known.memo), repairsOf(held));
   const nowMs = Date.now();
   const plan = await planOf({ box, known, held, layout, rules, nowMs });
   const objects = await compareObjects({ box, held, layout, policy, damaged: damagedIn(plan) });
-  const hazards = await findHazards(box, readMap(layout.map)?.entries ?? new Map(), rules);
+  const hazards = [
+    ...unusableHazards(layout),
+    ...(await findHazards(box, readMap(layout.map)?.entries ?? new Map(), rules)),
+  ];
   const collectable = isEmpty(plan) ? [] : await collectableIn(box, held, layout, keptRevisions);
   const apply = async (): Promise<unknown> =>
     applyPolicy(
@@ -106,10 +111,6 @@ export function numbered(policy: CompiledPolicy, held: Held): CompiledPolicy {
   const { head } = held.map?.policy ?? {};
   if (head === undefined) return { ...policy, revision: 1 };
   return { ...policy, revision: head.policyHash === policy.hash ? head.revision : head.revision + 1 };
-}
-
-export function placementsOf(held: Held, rules: EnforcementRules): Map<string, ReturnType<typeof placementOf>> {
-  return new Map([...held.virtuals].map(([bind, virtual]) => [bind, placementOf(virtual, rules)]));
 }
 
 function damagedIn({ groups }: Plan): Map<string, readonly DataRecord[] | null> {

@@ -3,13 +3,14 @@ import { inPartition } from '../box-paths.ts';
 import { boxText } from '../box-text.ts';
 import { activeUnit, syncStateOf, type Unit } from '../cluster.ts';
 import { examine, listGroups } from '../groups.ts';
-import { findHazards, type Hazard, type HazardCode } from '../hazards.ts';
+import { findHazards, type Hazard, type HazardCode, unusableHazards } from '../hazards.ts';
 import { type Held, normalText, readHeld, readRuleText, repairsOf } from '../held.ts';
 import type { Icontrol } from '../icontrol/index.ts';
 import type { EnforcementRules } from '../irules.ts';
 import { type Layout, layOut, MAP, type MapEntry, mapHashOf, readMap, withRepairs } from '../layout/index.ts';
 import { peersHold } from '../pair-sync.ts';
-import { numbered, placementsOf } from './preview.ts';
+import { placementsIn } from '../placements.ts';
+import { numbered } from './preview.ts';
 
 /**
  * Whether a box holds exactly what a policy compiles to, whoever wrote it and whatever its revision is. Every group is
@@ -60,6 +61,7 @@ export interface VerificationTask {
 
 /** Hazards by which a virtual server is not judged as the policy says at all. */
 const ATTACHMENT = new Set<HazardCode>([
+  'bind-unusable',
   'virtual-missing',
   'virtual-not-readable',
   'not-attached',
@@ -70,9 +72,9 @@ const ATTACHMENT = new Set<HazardCode>([
 export async function verifyPolicy({ point, boxes, rules, policy }: VerificationTask): Promise<Verification> {
   const unit = await activeUnit(point, boxes, null);
   const held = await readHeld(unit.box);
-  const layout = withRepairs(layOut(numbered(policy, held), placementsOf(held, rules)), repairsOf(held));
+  const layout = withRepairs(layOut(numbered(policy, held), placementsIn(held, rules)), repairsOf(held));
   const wanted = readMap(layout.map)?.entries ?? new Map<string, MapEntry>();
-  const found = await findHazards(unit.box, wanted, rules);
+  const found = [...unusableHazards(layout), ...(await findHazards(unit.box, wanted, rules))];
   const isAttachment = ({ code }: Hazard): boolean => ATTACHMENT.has(code);
   return {
     ...{ point, unit: unit.name, url: unit.box.url, revision: held.map?.policy?.head.revision ?? null },

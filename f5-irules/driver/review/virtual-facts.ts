@@ -7,6 +7,8 @@ export interface VirtualFacts {
   fullPath: string;
   /** `/Common/10.0.0.1%2:443`; null where it has none of its own. */
   destination: string | null;
+  /** 0 is the default route domain. */
+  routeDomain: number;
   /** `tcp`, `udp`, `any`, … */
   ipProtocol: string;
   enabled: boolean;
@@ -58,7 +60,7 @@ function factsOf(fullPath: string, virtual: Json, { http, fastL4 }: Profiles): V
     destination: typeof virtual.destination === 'string' ? virtual.destination : null,
     ipProtocol: typeof virtual.ipProtocol === 'string' ? virtual.ipProtocol : 'any',
     enabled: !isSet(virtual.disabled),
-    rules: readVirtual(virtual).rules,
+    ...readVirtual(virtual),
     policies: itemsOf(virtual, 'policiesReference'),
     hasHttp: profiles.some((profile) => http.has(profile)),
     isFastL4: profiles.some((profile) => fastL4.has(profile)),

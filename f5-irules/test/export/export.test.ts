@@ -324,3 +324,13 @@ t.test('a number that the box has already is not given to another policy', async
   t.equal((await planExport({ policy: policyA, revision: 5, boxes, nowMs: NOW })).revision, 5, 'the same policy may');
   t.equal((await planExport({ policy: policyB, revision: 6, boxes, nowMs: NOW })).revision, 6);
 });
+
+t.test('a folder is whole, and of the point that holds the box', async (t) => {
+  const unusable = { ...policyB, objects: policyB.objects.map((object) => ({ ...object, bind: 'orders' })) };
+  t.equal(await codeOf(() => planExport({ policy: unusable, nowMs: NOW })), 'EDW_ERR_BIGIP_BIND');
+  const box = await startBox(t);
+  await box.point().apply({ ...policyA, revision: 1 });
+  const boxes = [box.admin()];
+  const other = { ...policyB, point: 'dc2' };
+  t.equal(await codeOf(() => planExport({ policy: other, boxes, nowMs: NOW })), 'EDW_ERR_POINT_TAKEN');
+});

@@ -215,3 +215,20 @@ t.test('changes of others are not synced along: a person is told the command', a
   t.equal(dry.sync, 'due');
   t.strictSame([await rulesOf(box, ORDERS, 0), await rulesOf(box, ORDERS, 1)], [[L4, L7, OWN], [OWN]]);
 });
+
+t.test('where the policy in force is for another route domain, nothing is attached', async (t) => {
+  const box = await startReviewedBox(t);
+  await box.point().apply(policy);
+  await box.admin().create('tm/net/route-domain', { name: '2', partition: 'Common', id: 2 });
+  await box.admin().modify(objectPath(VIRTUALS, ORDERS), { destination: '/Common/10.0.0.1%2:443' });
+  const before = await rulesOf(box);
+  for (const dryRun of [true, false])
+    t.equal(await codeOf(() => change(box, { dryRun })), 'EDW_ERR_BIGIP_ROUTE_DOMAIN', `dry run ${dryRun}`);
+  t.strictSame(await rulesOf(box), before);
+  await change(box, { does: 'detach' });
+  t.match(await change(box, { force: true }), { changes: [{ warnings: [/route domain 2/, /enforce/] }] });
+  await change(box, { does: 'detach' });
+  await box.point().apply(policy);
+  await change(box);
+  t.strictSame(await rulesOf(box), [L4, L7, OWN], 'with its own, it is attached');
+});

@@ -5,7 +5,14 @@ import type { VirtualFacts } from '../../driver/review/virtual-facts.ts';
 import { startReviewedBox } from './fixtures/review.ts';
 
 const plain: VirtualFacts = {
-  ...{ fullPath: '/Common/vs', destination: '/Common/10.0.0.1:443', ipProtocol: 'tcp', enabled: true, rules: [] },
+  ...{
+    fullPath: '/Common/vs',
+    destination: '/Common/10.0.0.1:443',
+    routeDomain: 0,
+    ipProtocol: 'tcp',
+    enabled: true,
+    rules: [],
+  },
   ...{ policies: [], hasHttp: true, isFastL4: false, special: null, forwards: false },
 };
 

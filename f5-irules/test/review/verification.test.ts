@@ -148,3 +148,15 @@ t.test('a pair whose other unit holds another policy is told', async (t) => {
   t.strictSame(shown(apart), { differences: [], hazards: ['not-synced'] });
   t.match(apart.hazards, [{}, { words: /^the other unit holds another policy/ }]);
 });
+
+t.test('an object that binds no virtual server is told, and the others are verified', async (t) => {
+  const box = await enforced(t);
+  const [object] = policy.objects;
+  const bad = { ...policy, objects: [...policy.objects, { ...object, name: 'crm', bind: 'crm' }] } as typeof policy;
+  const { differences } = await box.review().verify(bad);
+  t.match(differences, [{ object: 'crm', code: 'bind-unusable', words: /"crm"/ }]);
+  t.equal(differences.length, 1);
+  const { hazards, obstacle } = await box.review().preview(bad);
+  t.equal(obstacle, null, 'and no plan is stopped by it');
+  t.ok(hazards.some((hazard) => hazard.code === 'bind-unusable' && hazard.object === 'crm'));
+});
