@@ -28,17 +28,6 @@ ltm virtual "/Common/odd \\"name\\"" {
 }
 `;
 
-const tclsh = hasTclsh() ? false : 'no tclsh on PATH';
-
-function hasTclsh(): boolean {
-  try {
-    execFileSync('tclsh', { input: 'exit\n' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 type Event = Record<string, unknown>;
 
 /** Its lines of JSON, as they come; gone after the test. */
@@ -111,7 +100,7 @@ t.test('the password of a file is taken and not told, and the authority stays wh
   t.ok(existsSync(join(folder, 'ca.pem')));
 });
 
-t.test('virtual servers listen, and what rules log is shown', { skip: tclsh }, async (t) => {
+t.test('virtual servers listen, and what rules log is shown', async (t) => {
   const { child, ended, next } = await simulated(t, ['--load', 'FOLDER/bigip.conf']);
   const { virtual, address, unit } = await next('listening');
   t.strictSame([virtual, unit], ['/Common/odd "name"', 'bigip-a.example']);

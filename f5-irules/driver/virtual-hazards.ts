@@ -26,7 +26,7 @@ export interface HttpProfile {
   passesThrough: string[];
 }
 
-export interface AttachedRule {
+interface AttachedRule {
   fullPath: string;
   /** null: it can't be read. */
   text: string | null;

@@ -17,7 +17,7 @@ export async function bigipAccess({ name, urls, user, passwordFile, caFile }: Bi
 }
 
 /** Throws EDW_ERR_CA_FILE. */
-export async function readAuthority(point: string, file: string): Promise<string> {
+async function readAuthority(point: string, file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (cause) {

@@ -1,4 +1,4 @@
-export { type BigipAccess, bigipAccess, readAuthority } from './bigip-access.ts';
+export { type BigipAccess, bigipAccess } from './bigip-access.ts';
 export {
   type BigipConfig,
   loadServiceConfig,

@@ -5,8 +5,6 @@ import { type BigipConfig, bigipAccess } from '@edgeward/sync-service';
 import type { Context } from '../frame/command.ts';
 import { withProgress } from '../frame/progress.ts';
 
-export { readAuthority } from '@edgeward/sync-service';
-
 export async function reviewing<T>(
   context: Context,
   bigip: BigipConfig,

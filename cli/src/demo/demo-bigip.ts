@@ -6,8 +6,7 @@ import { Agent } from 'node:http';
 import type { SimulatedUnit } from '@edgeward/bigip-simulator';
 import { createBigipReview } from '@edgeward/f5-irules';
 import { createLogger } from '@edgeward/runtime';
-import type { BigipConfig } from '@edgeward/sync-service';
-import { readAuthority } from '../bigip/reviewing.ts';
+import { type BigipConfig, bigipAccess } from '@edgeward/sync-service';
 import type { DemoPair } from './demo-pair.ts';
 import { type DemoAnswer, sendRequest } from './demo-requests.ts';
 import { type DemoStep, followLedger, requestLine, type Stage, say, shownDenial, until } from './demo-stage.ts';
@@ -53,10 +52,8 @@ async function showPush(stage: Stage, { simulator }: DemoPair, point: string): P
 }
 
 async function attach(stage: Stage, bigip: BigipConfig): Promise<void> {
-  const { name, urls, user, passwordFile, caFile } = bigip;
-  const ca = caFile === null ? {} : { ca: await readAuthority(name, caFile) };
   const logger = createLogger({ level: 'silent' });
-  const review = createBigipReview({ name, urls, user, passwordFile, ...ca, logger });
+  const review = createBigipReview({ name: bigip.name, ...(await bigipAccess(bigip)), logger });
   try {
     const virtuals = [{ fullPath: virtual, protocol: 'http' as const }];
     const { changes } = await review.changeRules({ virtuals, does: 'attach', dryRun: false, force: false });

@@ -1,6 +1,7 @@
 /** F5's operators, written as words: rows marked so were recorded on BIG-IP 21.1. */
 import t from 'tap';
-import { evaluate, skip } from './tclsh.ts';
+import { skip } from '../tclsh.ts';
+import { evaluate } from './tclsh.ts';
 
 const NOT_NUMERIC = `can't use non-numeric string as operand of "!"`;
 

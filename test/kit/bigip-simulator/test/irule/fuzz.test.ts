@@ -2,9 +2,10 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { loadRule } from '../../src/irule/load-rule.ts';
+import { skip } from '../tclsh.ts';
 import { expressions, VARIABLES } from './random-expression.ts';
 import { search } from './search.ts';
-import { evaluate, runTcl, skip } from './tclsh.ts';
+import { evaluate, runTcl } from './tclsh.ts';
 
 const names = { has: (): boolean => true };
 

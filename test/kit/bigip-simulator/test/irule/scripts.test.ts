@@ -1,7 +1,8 @@
 /** F5's reading of scripts: every row was recorded on BIG-IP 21.1, and is run here by a real Tcl 8.6. */
 import t from 'tap';
 import { loadRule } from '../../src/irule/load-rule.ts';
-import { evaluate, skip } from './tclsh.ts';
+import { skip } from '../tclsh.ts';
+import { evaluate } from './tclsh.ts';
 
 interface Row {
   source: string;

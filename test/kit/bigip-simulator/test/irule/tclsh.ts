@@ -2,16 +2,13 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { loadRule } from '../../src/irule/load-rule.ts';
+import { tclsh } from '../tclsh.ts';
 
 export interface Outcome {
   /** Tcl's: 0 ok, 1 error, 2 return. A body that is refused has none. */
   code: number | 'refused';
   result: string;
 }
-
-export const hasTclsh: boolean = spawnSync('tclsh', [], { input: 'exit 0' }).status === 0;
-/** For `t.test(name, { skip })`. */
-export const skip: string | false = hasTclsh ? false : 'tclsh is not on PATH: install the package tcl';
 
 const FUNCTIONS = readFileSync(new URL('../../tcl/expr-functions.tcl', import.meta.url));
 
@@ -34,7 +31,9 @@ proc run {functions body} {
 export function runTcl(bodies: readonly string[]): Outcome[] {
   const input = [HARNESS, `set functions [text ${hex(FUNCTIONS)}]`];
   for (const body of bodies) input.push(`run $functions [text ${hex(body)}]`);
-  const { stdout, stderr, status } = spawnSync('tclsh', [], {
+  const [program = '', ...words] = tclsh.command;
+  const { stdout, stderr, status } = spawnSync(program, words, {
+    env: { ...process.env, ...tclsh.env },
     input: input.join('\n'),
     maxBuffer: 1 << 28,
     timeout: 60_000,

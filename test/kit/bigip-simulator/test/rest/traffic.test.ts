@@ -2,11 +2,10 @@ import { createServer } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import t from 'tap';
 import type { SimulatorOptions } from '../../src/index.ts';
-import { resolveTclsh } from '../../src/tmm/tclsh.ts';
+import { skip, tclsh } from '../tclsh.ts';
 import { basic, type RestClient } from './rest-client.ts';
 import { type Stage, setStage, unitOf } from './stage.ts';
 
-const skip = whyNot();
 const ltm = '/mgmt/tm/ltm';
 const rule = `when HTTP_REQUEST {
     if { [class match -- [HTTP::path] equals /Common/closed] } {
@@ -23,7 +22,7 @@ interface TrafficStage extends Stage {
 /** A pool with a real member, a group of closed paths, a rule that reads it, a virtual server that has the rule. */
 async function setTraffic(t: Parameters<typeof setStage>[0], options: SimulatorOptions = {}): Promise<TrafficStage> {
   const upstream = await startUpstream(t);
-  const stage = await setStage(t, { dataPlane: true, ...options });
+  const stage = await setStage(t, { dataPlane: true, tclsh, ...options });
   await must(stage.admin, 'POST', `${ltm}/pool`, {
     name: 'p',
     members: [{ name: `127.0.0.1:${upstream}`, address: '127.0.0.1' }],
@@ -165,15 +164,6 @@ t.test('a port that is taken is refused at the start', async (t) => {
   const port = await startUpstream(t);
   await t.rejects(setStage(t, { listen: { host: '127.0.0.1', port } }), { code: 'EDW_ERR_PORT_IN_USE' });
 });
-
-function whyNot(): string | false {
-  try {
-    resolveTclsh();
-    return false;
-  } catch (thrown) {
-    return thrown instanceof Error ? thrown.message : String(thrown);
-  }
-}
 
 async function must(client: RestClient, method: string, path: string, body: unknown): Promise<void> {
   const answer = await client.call(method, path, { body });

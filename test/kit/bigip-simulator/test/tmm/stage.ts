@@ -1,5 +1,4 @@
 /** A data plane for one test, over a real configuration and the real front end, with servers behind it. Gone after it. */
-import { spawnSync } from 'node:child_process';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { createLogger } from '@edgeward/runtime';
@@ -7,10 +6,9 @@ import { type BoxConfig, BoxError, type Kind } from '../../src/config/box-config
 import { createBoxConfig } from '../../src/config/create-box-config.ts';
 import { loadRule } from '../../src/irule/load-rule.ts';
 import { type DataPlane, type DataPlaneOptions, startDataPlane } from '../../src/tmm/data-plane.ts';
+import { tclsh } from '../tclsh.ts';
 
-export const hasTclsh: boolean = spawnSync('tclsh', [], { input: 'exit 0' }).status === 0;
-/** For `t.test(name, { skip })`. */
-export const skip: string | false = hasTclsh ? false : 'tclsh is not on PATH: install the package tcl';
+export { skip } from '../tclsh.ts';
 
 export interface Test {
   teardown(run: () => Promise<void> | void): void;
@@ -40,7 +38,7 @@ export interface Heard {
 export async function setStage(t: Test, options: Partial<DataPlaneOptions> = {}): Promise<Stage> {
   const config = createBoxConfig({ version: '17.1.2', loadRule, hostname: 'bigip.example' });
   const logger = createLogger({ level: 'silent' });
-  const shared = { config, loadRule, tclsh: 'tclsh', tmms: 2, preface: false, hostname: 'bigip.example', logger };
+  const shared = { config, loadRule, tclsh, tmms: 2, preface: false, hostname: 'bigip.example', logger };
   const plane = await startDataPlane({ ...shared, ...options });
   t.teardown(() => plane.close());
   const put = async (kind: Kind, fullPath: string, body: Record<string, unknown>): Promise<void> => {
