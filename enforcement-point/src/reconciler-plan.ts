@@ -88,15 +88,19 @@ export function mustPush(known: Knowledge, desired: CompiledPolicy, rules: PlanR
   if (known.held === null) return true;
   if (isFrozen(known, rules)) return false;
   if (known.settled !== desired) return true;
-  // Also where drift is only reported: what is left undone is nobody's change.
-  if (known.certainty === 'seen' && known.unfinished.length > 0) return true;
-  return rules.onDrift === 'repair' && !isWhole(known, desired);
+  if (rules.onDrift === 'repair') return !isWhole(known, desired) || isUnfinished(known);
+  // What is left undone is nobody's change; what somebody changed as well, a push would undo.
+  return isWhole(known, desired) && isUnfinished(known);
 }
 
 /** Whether somebody's changes stand at a point that is then to be left alone. What our own push left undone is no such change. */
 export function isFrozen(known: Knowledge, rules: PlanRules): boolean {
   if (rules.onDrift !== 'freeze' || known.interrupted || known.held === null) return false;
   return known.changes.length > 0 || (known.settled !== null && known.held.hash !== known.settled.hash);
+}
+
+function isUnfinished({ certainty, unfinished }: Knowledge): boolean {
+  return certainty === 'seen' && unfinished.length > 0;
 }
 
 /** Whether the point holds what is desired, and nothing of it was changed. */

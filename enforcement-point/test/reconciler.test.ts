@@ -350,6 +350,18 @@ t.test('what a push left undone is finished by the next process, whatever is don
   }
 });
 
+t.test('where drift is only reported, nothing is finished while somebody has changed the point', async (t) => {
+  const { reconciler, clock, point, calls } = set(t, { onDrift: 'report' });
+  reconciler.setDesired(policy(1));
+  await clock.advance(1_000);
+  calls();
+  point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['a'], unfinished: ['not saved'] };
+  await reconciler.kick();
+  await clock.advance(60_000);
+  t.notOk(calls().some((call) => call.startsWith('push')));
+  t.match(reconciler.status(), { state: 'behind', unfinished: ['not saved'] });
+});
+
 t.test('a frozen point is not even finished while somebody has changed it', async (t) => {
   const { reconciler, clock, point, calls } = set(t, { onDrift: 'freeze' });
   point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['a'], unfinished: ['not saved'] };
