@@ -20,6 +20,8 @@ export interface ShownPoint {
   denials: { stored: number; counted: number };
   /** Why its deny log is not being read. */
   logError: { code: string; message: string; mend: string } | null;
+  /** What a push left to be done, and by whom where it is not us. */
+  unfinished: string[];
   /** What keeps the point from enforcing as the policy says. */
   hazards: { object: string; code: string; words: string; mend: string }[];
 }
@@ -76,6 +78,7 @@ const point: z.ZodType<ShownPoint> = z.object({
   objects: z.object({ enforce: z.number(), observe: z.number(), off: z.number() }),
   denials: z.object({ stored: z.number(), counted: z.number() }),
   logError: z.object({ code: z.string(), message: z.string(), mend: z.string() }).nullable(),
+  unfinished: z.array(z.string()),
   hazards: z.array(z.object({ object: z.string(), code: z.string(), words: z.string(), mend: z.string() })),
 });
 

@@ -107,7 +107,7 @@ function problemsText({ policy, points, nowMs }: ShownStatus, paint: Paint): str
     .join('');
 }
 
-function problemsOf({ point, lastError, logError, hazards }: ShownPoint, nowMs: number): Problem[] {
+function problemsOf({ point, lastError, logError, unfinished, hazards }: ShownPoint, nowMs: number): Problem[] {
   const problems: Problem[] = [];
   const tone = 'error';
   if (lastError !== null) {
@@ -116,6 +116,12 @@ function problemsOf({ point, lastError, logError, hazards }: ShownPoint, nowMs: 
   }
   if (logError !== null)
     problems.push({ tone, what: `${point}  ${logError.code}  ${logError.message}`, mend: logError.mend });
+  for (const words of unfinished)
+    problems.push({
+      tone: 'warning',
+      what: `${point}  unfinished: ${words}`,
+      mend: 'The policy is in force all the same.',
+    });
   for (const { object, code, words, mend } of hazards)
     problems.push({ tone: 'warning', what: `${point}  ${object}  ${code}: ${words}`, mend });
   return problems;
