@@ -1,4 +1,6 @@
 /** What is in force, and what is known, when parts around a BIG-IP fail: a reboot, a kill, a lost connection, no token left. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { objectPath } from '@edgeward/f5-irules';
 import { requireTclsh, virtualOf } from '@edgeward/test/kit';
 import t from 'tap';
@@ -45,6 +47,8 @@ t.test('a service that is killed leaves the box as it is; the next life looks fi
   await until('in force', async () => (await service.status()).points[0]?.state === 'current');
   await box.rules('attach', 'orders', 'ledger');
   t.strictSame([(await ask(orders, crm)).outcome, (await ask(orders, stranger)).outcome], [200, 'reset']);
+  // Written behind the push: a life that ends before has never published it, as far as the next one can know.
+  await until('the policy is on disk', async () => existsSync(join(place.stateDir, 'cache', 'snapshot.ndjson')));
   await service.kill();
   t.equal((await ask(orders, crm)).outcome, 200);
   const { ref } = await ask(orders, crm, '/v1/admin');
