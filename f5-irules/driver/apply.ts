@@ -11,7 +11,7 @@ import { type Icontrol, objectPath } from './icontrol/index.ts';
 import type { EnforcementRules } from './irules.ts';
 import type { KnownBox, Refusable } from './known-box.ts';
 import { type Layout, layOut, META, PARTITION, withRepairs } from './layout/index.ts';
-import { emptyMeta, keptSets, type Meta, metaRecords, OTHERS, sameMeta } from './meta.ts';
+import { emptyMeta, keptSets, type Meta, metaRecords, sameMeta } from './meta.ts';
 import { requireOwnBox } from './ownership.ts';
 import { beginSync, endSync, type SyncPlan } from './pair-sync.ts';
 import { placementsIn } from './placements.ts';
@@ -71,15 +71,16 @@ async function carryOut(task: Task, plan: Plan, sync: SyncPlan | null): Promise<
   const { point, unit, held, layout, nowMs } = task;
   const { box } = unit;
   await requirePartition(task);
-  const meta = await markBeginning(task, plan, sync);
+  const { known } = task;
+  if (sync?.end === 'command') known.waiting = 'ours';
+  const meta = await markRepairs(task, plan);
   const generation = held.map?.generation ?? (await createMap(box));
   for (const change of plan.rules) await writeRule(box, change);
   await writeGroups(task, plan);
   if (plan.switches) await switchMap({ point, unit, generation, layout });
   if (plan.switches) await restoreGone(task);
-  const { known } = task;
   if (plan.repairs) known.changed.clear();
-  const after = metaAfter(task, meta ?? emptyMeta, plan, sync);
+  const after = metaAfter(task, meta ?? emptyMeta, plan);
   if (plan.switches) await clearAway(task, after);
   const saved = await asAllowed(task, 'save', () => save(task));
   // A meta that tells this policy says that it was saved.
@@ -102,16 +103,12 @@ async function requirePartition({ point, unit, held, layout }: Task): Promise<vo
 }
 
 /**
- * Whoever comes after us must know that a pair was in sync when we began, and that groups were repaired which the map does
- * not tell of yet. Answers the meta that stands now.
+ * Whoever comes after us must know that groups were repaired which the map does not tell of yet. Answers the meta that
+ * stands now.
  */
-async function markBeginning(task: Task, plan: Plan, sync: SyncPlan | null): Promise<Meta | null> {
-  const { unit, held, known, repairs, nowMs } = task;
-  const isOurs = sync?.end === 'command';
-  if (!isOurs && !plan.repairs) return held.meta;
-  if (isOurs) known.waiting = 'ours';
-  const before = held.meta ?? emptyMeta;
-  const marked = { ...before, repairs, syncing: isOurs ? new Date(nowMs).toISOString() : before.syncing };
+async function markRepairs({ unit, held, repairs }: Task, plan: Plan): Promise<Meta | null> {
+  if (!plan.repairs) return held.meta;
+  const marked = { ...(held.meta ?? emptyMeta), repairs };
   await writeMeta(unit.box, held.meta, marked);
   return marked;
 }
@@ -143,16 +140,14 @@ async function writeGroups({ point, unit, layout, known, logger, nowMs }: Task, 
   }
 }
 
-function metaAfter(task: Task, meta: Meta, plan: Plan, sync: SyncPlan | null): Meta {
+function metaAfter(task: Task, meta: Meta, plan: Plan): Meta {
   const { held, layout, keptRevisions, repairs, nowMs } = task;
   const { revision, policyHash } = layout;
   const names = layout.groups.map(({ name }) => name).sort(compareText);
   const sets = keptSets(meta, held.map?.policy ?? null, { revision, names }, keptRevisions);
   const isNew = plan.switches || plan.finishes || meta.applied === null;
   const applied = isNew ? new Date(nowMs).toISOString() : meta.applied;
-  // What a repair writes is what the other unit has: that changes of others wait matters to a new policy only.
-  const isLeft = isNew && (sync?.end === 'leave' || sync?.end === 'apart');
-  return { saved: { revision, policyHash }, sets, applied, repairs, syncing: isLeft ? OTHERS : meta.syncing };
+  return { saved: { revision, policyHash }, sets, applied, repairs };
 }
 
 /** Whoever is refused again and again writes nothing again and again. */

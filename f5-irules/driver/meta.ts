@@ -17,12 +17,7 @@ export interface Meta {
   repairs: number;
   /** Names of the groups that recent revisions use, by revision. */
   sets: Map<number, string[]>;
-  /** Of a pair: when the last apply began, an ISO time, if it found the pair in sync; otherwise `others`. */
-  syncing: string | null;
 }
-
-/** Instead of a time: changes of somebody else were waiting for a config-sync, or might have been. */
-export const OTHERS = 'others';
 
 /** Of the records' form. */
 const VERSION = '1';
@@ -30,7 +25,7 @@ const VERSION = '1';
 /** mcpd takes 65,520 characters in a value. */
 const MAX_VALUE_CHARS = 60_000;
 
-export const emptyMeta: Meta = { saved: null, applied: null, repairs: 0, sets: new Map(), syncing: null };
+export const emptyMeta: Meta = { saved: null, applied: null, repairs: 0, sets: new Map() };
 
 /** What can't be read is as if it were not there: meta helps, it decides nothing about traffic. */
 export function readMeta(records: readonly DataRecord[]): Meta {
@@ -49,19 +44,17 @@ export function readMeta(records: readonly DataRecord[]): Meta {
     applied: values.get('applied') ?? null,
     repairs: Number(/^\d{1,12}$/.exec(values.get('repairs') ?? '')?.[0] ?? 0),
     sets,
-    syncing: values.get('syncing') ?? null,
   };
 }
 
 export function metaRecords(meta: Meta): DataRecord[] {
-  const { saved, applied, repairs, syncing } = meta;
+  const { saved, applied, repairs } = meta;
   const single: [string, string | null][] = [
     ['version', VERSION],
     ['revision', saved === null ? null : String(saved.revision)],
     ['policy', saved?.policyHash ?? null],
     ['applied', applied],
     ['repairs', repairs === 0 ? null : String(repairs)],
-    ['syncing', syncing],
   ];
   const records = single.flatMap(([name, data]) => (data === null ? [] : [{ name, data }]));
   for (const [revision, names] of meta.sets) records.push(...setRecords(revision, names));

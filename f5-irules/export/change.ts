@@ -129,8 +129,7 @@ function metaText({ revision, policyHash, groups, map }: Layout, held: HeldBox |
   const names = groups.map(({ name }) => name).sort(compareText);
   const sets = keptSets(before, held?.policy ?? null, { revision, names }, KEPT_REVISIONS);
   const repairs = repairsIn(map);
-  const { syncing } = before;
-  const meta = { saved: { revision, policyHash }, sets, applied: `exported ${madeAt}`, repairs, syncing };
+  const meta = { saved: { revision, policyHash }, sets, applied: `exported ${madeAt}`, repairs };
   return { fullPath: inPartition(META), type: 'string', records: metaRecords(meta) };
 }
 

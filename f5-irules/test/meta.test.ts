@@ -15,7 +15,6 @@ t.test('what was written is read again; long lists go on in further records', (t
         [11, [name(1)]],
         [12, names(count)],
       ]),
-      syncing: 'others',
     };
     const records = metaRecords(meta);
     t.ok(
