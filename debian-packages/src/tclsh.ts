@@ -75,8 +75,9 @@ async function fetched(options: FindTclshOptions, cacheDir: string, reasons: str
 
 function commandIn(tree: UnpackedTree): TclshCommand {
   const command = runThroughLoader(tree, 'usr/bin/tclsh8.6');
-  // The folder that is compiled in lies outside the tree.
-  return { command, env: { TCL_LIBRARY: join(tree.root, 'usr/share/tcltk/tcl8.6') } };
+  // The folders that are compiled in lie outside the tree: scripts, and modules such as msgcat, which clock needs.
+  const library = join(tree.root, 'usr/share/tcltk/tcl8.6');
+  return { command, env: { TCL_LIBRARY: library, TCL8_6_TM_PATH: join(library, 'tcl8') } };
 }
 
 async function runs(tree: UnpackedTree): Promise<boolean> {

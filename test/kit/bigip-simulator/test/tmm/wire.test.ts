@@ -2,12 +2,12 @@ import { spawnSync } from 'node:child_process';
 import t from 'tap';
 import { createFrameReader } from '../../src/tmm/frame-reader.ts';
 import { tclLine } from '../../src/tmm/tcl-words.ts';
+import { skip, tclsh } from '../tclsh.ts';
 import { awkwardTexts } from './awkward-texts.ts';
-import { skip } from './stage.ts';
 
 t.test('any bytes reach Tcl as one element of a list, and come back as they were', { skip }, async (t) => {
   const texts = awkwardTexts(400);
-  const program = `fconfigure stdin -translation binary; fconfigure stdout -translation binary
+  const script = `fconfigure stdin -translation binary; fconfigure stdout -translation binary
     while {[gets stdin line] >= 0} {
       lassign $line plain nested
       set out ""
@@ -16,8 +16,10 @@ t.test('any bytes reach Tcl as one element of a list, and come back as they were
     }; exit`;
   const lines = texts.map((text) => tclLine([text, [text, [text, 'x']]]));
   for (const line of lines) t.equal(line.indexOf('\n'), line.length - 1, 'one line');
-  const input = Buffer.from(`eval [read stdin ${program.length}]\n${program}${lines.join('')}`, 'latin1');
-  const { stdout, stderr } = spawnSync('tclsh', [], { input, maxBuffer: 1 << 28 });
+  const input = Buffer.from(`eval [read stdin ${script.length}]\n${script}${lines.join('')}`, 'latin1');
+  const [program = '', ...words] = tclsh.command;
+  const env = { ...process.env, ...tclsh.env };
+  const { stdout, stderr } = spawnSync(program, words, { env, input, maxBuffer: 1 << 28 });
   t.equal(stderr.toString(), '');
   const frames: string[][] = [];
   const read = createFrameReader((fields) => frames.push(fields));
