@@ -28,6 +28,8 @@ export interface Knowledge {
   silent: boolean;
   /** No attempt before this time. */
   retryAtMs: number;
+  /** What is unfinished waited: somebody may have changed the point meanwhile, so it is looked at before it is pushed. */
+  lookFirst: boolean;
   driftCheckAtMs: number;
   probeAtMs: number;
 }
@@ -63,6 +65,7 @@ export function initialKnowledge(): Knowledge {
     finishing: false,
     silent: false,
     retryAtMs: 0,
+    lookFirst: false,
     driftCheckAtMs: Number.POSITIVE_INFINITY,
     probeAtMs: Number.POSITIVE_INFINITY,
   };
@@ -76,7 +79,7 @@ export function nextStep(known: Readonly<Knowledge>, rules: PlanRules, nowMs: nu
     if (nowMs >= probeAtMs) return { do: 'probe' };
     return { do: 'wait', untilMs: known.silent ? probeAtMs : Math.min(known.retryAtMs, probeAtMs) };
   }
-  if (known.certainty === 'unknown') return { do: 'look' };
+  if (known.certainty === 'unknown' || known.lookFirst) return { do: 'look' };
   if (mustPush(known, desired, rules)) return { do: 'push', policy: desired };
   if (nowMs >= known.driftCheckAtMs) return { do: 'look' };
   if (nowMs >= probeAtMs) return { do: known.certainty === 'pushed' ? 'look' : 'probe' };

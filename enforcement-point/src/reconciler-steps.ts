@@ -98,9 +98,15 @@ export function createSteps(options: StepsOptions): Steps {
 
   /** Somebody may have to help before a push can be finished: the first attempt is made at once, the next ones back off. */
   function pace(): void {
+    const hasWaited = known.lookFirst;
+    known.lookFirst = false;
     if (known.interrupted) return;
-    if (known.finishing && known.unfinished.length > 0) known.retryAtMs = now() + Math.max(1, repairs.nextMs());
-    known.finishing = known.unfinished.length > 0;
+    const isLeft = known.unfinished.length > 0;
+    if (known.finishing && isLeft && !hasWaited) {
+      known.retryAtMs = now() + Math.max(1, repairs.nextMs());
+      known.lookFirst = true;
+    }
+    known.finishing = isLeft;
   }
 
   async function push(policy: CompiledPolicy): Promise<void> {

@@ -362,6 +362,32 @@ t.test('where drift is only reported, nothing is finished while somebody has cha
   t.match(reconciler.status(), { state: 'behind', unfinished: ['not saved'] });
 });
 
+t.test('what somebody changes while unfinished work waits is seen before a push', async (t) => {
+  const { reconciler, clock, point, calls } = set(t, { onDrift: 'freeze', canProbe: false });
+  const left = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: [], unfinished: ['not saved'] } as const;
+  reconciler.setDesired(policy(1));
+  await clock.rest();
+  point.actual = { ...left, drift: [], unfinished: ['not saved'] };
+  const apply = point.apply;
+  point.apply = async (desired) => {
+    const applied = await apply(desired);
+    point.actual = { ...left, drift: [], unfinished: ['not saved'] };
+    return applied;
+  };
+  await reconciler.kick();
+  await clock.advance(30_000);
+  t.ok(calls().filter((call) => call === 'push 1').length > 1, 'it is tried again and again');
+  await reconciler.kick();
+  point.actual = { ...left, drift: ['object a'], unfinished: ['not saved'] };
+  calls();
+  await clock.advance(120_000);
+  t.notOk(
+    calls().some((call) => call.startsWith('push')),
+    'nothing is written over',
+  );
+  t.match(reconciler.status(), { state: 'behind', drift: { last: { changes: ['object a'], action: 'freeze' } } });
+});
+
 t.test('a frozen point is not even finished while somebody has changed it', async (t) => {
   const { reconciler, clock, point, calls } = set(t, { onDrift: 'freeze' });
   point.actual = { state: 'loaded', revision: 1, hash: policy(1).hash, drift: ['a'], unfinished: ['not saved'] };

@@ -163,7 +163,9 @@ function placementDrift(held: Held, policy: PolicyMap, rules: EnforcementRules):
 
 /** A repair that the map does not tell, or a group that somebody changed and put back himself. */
 function unrepaired(held: Held, { changed }: KnownBox): string[] {
-  if (changed.size === 0 && repairsOf(held) <= repairsIn(held.map?.records ?? [])) return [];
+  // A map without entries tells nothing; the next one takes the number from meta.
+  const tells = (held.map?.policy?.entries.size ?? 0) > 0;
+  if (changed.size === 0 && (!tells || repairsOf(held) <= repairsIn(held.map?.records ?? []))) return [];
   return [`${inPartition(MAP)} does not tell of a repair: the rules may remember what a changed group said`];
 }
 
@@ -184,7 +186,8 @@ async function unsynced(unit: Unit, known: KnownBox): Promise<string[]> {
     known.waiting = null;
     return [];
   }
-  const isBehind = (await peersHold(unit, pair)) === 'no' || known.waiting !== null;
+  const shared = await peersHold(unit, pair);
+  const isBehind = shared === 'no' || (shared === 'unknown' && known.waiting !== null);
   if (!isBehind) return [];
   const waits = `the other unit of ${name} waits for a config-sync (${words})`;
   if (!known.refused.has('sync')) return [waits];

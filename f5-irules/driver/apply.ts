@@ -13,7 +13,7 @@ import type { KnownBox, Refusable } from './known-box.ts';
 import { type Layout, layOut, META, PARTITION, withRepairs } from './layout/index.ts';
 import { emptyMeta, keptSets, type Meta, metaRecords, sameMeta } from './meta.ts';
 import { requireOwnBox } from './ownership.ts';
-import { beginSync, endSync, type SyncPlan } from './pair-sync.ts';
+import { beginSync, endSync, rememberOwn, type SyncPlan } from './pair-sync.ts';
 import { placementsIn } from './placements.ts';
 import { isEmpty, type Plan, planOf, type RuleChange } from './plan.ts';
 import { createMap, switchMap } from './switch.ts';
@@ -51,7 +51,12 @@ export async function applyPolicy(to: Application, desired: CompiledPolicy): Pro
   const layout = plan.repairs ? withRepairs(wanted, repairs + 1) : wanted;
   const task = { ...looked, layout, repairs: plan.repairs ? repairs + 1 : repairs };
   const sync = await beginSync(task);
-  if (!isEmpty(plan)) await carryOut(task, plan, sync);
+  try {
+    if (!isEmpty(plan)) await carryOut(task, plan, sync);
+  } catch (thrown) {
+    if (sync !== null) await rememberOwn(task, sync);
+    throw thrown;
+  }
   known.layout = layout;
   if (sync !== null) await asAllowed(task, 'sync', () => endSync(task, sync, layout.revision, !isEmpty(plan)));
   const after = sentBy(boxes);
@@ -157,13 +162,13 @@ function unsavedMeta(after: Meta, before: Meta | null, { switches }: Plan): Meta
 }
 
 /**
- * Only our partition: what others have not saved stays theirs. But for the first time, because the partition itself may be
- * new, and a box could not load what stands in one that it does not know; and but for a box that can't save one alone.
+ * Only our partition: what others have not saved stays theirs. But until something was saved, because the partition itself may
+ * be new, and a box could not load what stands in one that it does not know; and but for a box that can't save one alone.
  */
 async function save({ unit, held, logger }: Task): Promise<void> {
   const { box } = unit;
   const all = { command: 'save' };
-  if (held.map === null) return void (await box.run(SYSTEM_CONFIG, all));
+  if ((held.meta?.saved ?? null) === null) return void (await box.run(SYSTEM_CONFIG, all));
   await box.run(SYSTEM_CONFIG, OWN_SAVE).catch(async (cause: unknown) => {
     if (!hasCode(cause, 'EDW_ERR_BIGIP_REFUSED')) throw cause;
     const fields = { event: 'save_whole', box: box.url, cause: messageOf(cause) };

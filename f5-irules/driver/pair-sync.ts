@@ -56,6 +56,17 @@ function isOnlyOurs({ known, unit }: SyncTask, commits: Commits | null): boolean
 }
 
 /**
+ * Called when an apply that was to end with a config-sync failed: what it wrote is ours all the same, and the next apply of
+ * this process may sync it if nobody writes meanwhile.
+ */
+export async function rememberOwn({ known, unit }: SyncTask, plan: SyncPlan): Promise<void> {
+  if (plan.end !== 'command') return;
+  const commits = await commitsOf(unit).catch(() => null);
+  if (commits === null || commits.peers !== plan.commits?.peers) return;
+  known.written = { url: unit.box.url, own: commits.own, peers: commits.peers };
+}
+
+/**
  * Called when all is written and saved. Throws EDW_ERR_BIGIP_FOREIGN_CHANGES, EDW_ERR_BIGIP_NOT_SYNCED and
  * EDW_ERR_BIGIP_FAILOVER; the policy is in force on the active unit then.
  */
@@ -67,6 +78,11 @@ export async function endSync(task: SyncTask, plan: SyncPlan, revision: number, 
     const commits = await commitsOf(unit);
     // Somebody wrote on the other unit meanwhile: a sync from here would take that away.
     if (commits?.peers !== plan.commits?.peers) return endUnsynced(task, { ...plan, end: 'leave' }, revision, wrote);
+    // Nothing was written, as when only a save is refused: to sync would carry what somebody begins now.
+    if (plan.inSync && commits !== null && commits.own === plan.commits?.own) {
+      known.waiting = null;
+      return;
+    }
     known.waiting = 'ours';
     known.written = commits === null ? null : { url: unit.box.url, own: commits.own, peers: commits.peers };
     await requireActive(point, unit, `syncing revision ${revision}`);
@@ -81,6 +97,7 @@ export async function endSync(task: SyncTask, plan: SyncPlan, revision: number, 
 async function endUnsynced(task: SyncTask, plan: SyncPlan, revision: number, wrote: boolean): Promise<void> {
   const { known, unit } = task;
   const shared = await peersHold(unit, plan.pair);
+  if (shared === 'yes') known.waiting = null;
   // Somebody's changes wait, and none of ours: that is their business.
   if (shared === 'yes' || (shared === 'unknown' && !wrote && known.waiting === null)) return;
   known.waiting ??= 'others';

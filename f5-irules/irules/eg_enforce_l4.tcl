@@ -90,7 +90,8 @@ when CLIENT_ACCEPTED priority 10 {
 # A server was chosen for what layer 7 should have judged first and did not: its rule is not attached, or the HTTP filter
 # let bytes pass that it did not read as a request.
 when LB_SELECTED priority 10 {
-    if { [info exists eg_pending] && $eg_pending } {
+    # What is off, or judged as a connection, needs no request to be read.
+    if { [info exists eg_pending] && $eg_pending && $eg_mode ne "off" && !($eg_protocol eq "tcp" && [info exists eg_accepted]) } {
         set eg_verdict deny
         if { $eg_mode eq "observe" } {
             set eg_verdict would-deny

@@ -245,11 +245,12 @@ proc eg_path { target } {
 
 # Bytes beyond ASCII as escapes.
 proc eg_ascii { text } {
-    # Strings are bytes here; whatever else came would be no escape, and unsafe.
-    if { [regexp -- {[^\x00-\xff]} $text] } {
+    set text [string map $static::eg_high $text]
+    # Strings are bytes here; whatever else came is no escape, and so unsafe.
+    if { [regexp -- {[^\x00-\x7f]} $text] } {
         return %
     }
-    return [string map $static::eg_high $text]
+    return $text
 }
 
 # Decoded once and escaped again in one way only; "" when it is unsafe: an encoded slash, backslash or control character, a
