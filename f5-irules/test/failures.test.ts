@@ -172,6 +172,19 @@ t.test('a save is of our partition alone: what others have not saved is lost by 
   t.equal(await admin.get(objectPath('tm/ltm/pool', '/Common/unsaved')), null);
 });
 
+t.test('until something was saved everything is, also after a first apply that was cut', async (t) => {
+  const box = await startBox(t);
+  box.unit.inject({ kind: 'reset', method: 'POST', path: 'tm/ltm/rule' });
+  t.match(await codeOf(() => box.point().apply(policyOf(1))), /^EDW_ERR_/);
+  const saves = (): number[] =>
+    box.unit.calls().flatMap(({ path, bytes }) => (path.startsWith('/mgmt/tm/sys/config') ? [bytes] : []));
+  await box.point().apply(policyOf(1));
+  const whole = JSON.stringify({ command: 'save' }).length;
+  t.ok(saves().length > 0 && saves().every((bytes) => bytes === whole), 'the partition may itself be unsaved');
+  await box.point().apply(policyOf(2));
+  t.ok((saves().at(-1) ?? 0) > whole, 'and then ours alone');
+});
+
 t.test('a box that can not save one partition alone saves everything', async (t) => {
   const box = await startBox(t);
   const point = box.point({
