@@ -51,14 +51,15 @@ export async function applyPolicy(to: Application, desired: CompiledPolicy): Pro
   const layout = plan.repairs ? withRepairs(wanted, repairs + 1) : wanted;
   const task = { ...looked, layout, repairs: plan.repairs ? repairs + 1 : repairs };
   const sync = await beginSync(task);
+  let wrote = false;
   try {
-    if (!isEmpty(plan)) await carryOut(task, plan, sync);
+    if (!isEmpty(plan)) wrote = await carryOut(task, plan, sync);
   } catch (thrown) {
     if (sync !== null) await rememberOwn(task, sync);
     throw thrown;
   }
   known.layout = layout;
-  if (sync !== null) await asAllowed(task, 'sync', () => endSync(task, sync, layout.revision, !isEmpty(plan)));
+  if (sync !== null) await asAllowed(task, 'sync', () => endSync(task, sync, layout.revision, wrote));
   const after = sentBy(boxes);
   return { revision: layout.revision, writes: after.writes - before.writes, bytes: after.bytes - before.bytes };
 }
@@ -72,7 +73,8 @@ interface Task extends Application {
   nowMs: number;
 }
 
-async function carryOut(task: Task, plan: Plan, sync: SyncPlan | null): Promise<void> {
+/** Whether anything was written. A save that is refused again is not: a config-sync would carry what others begin now. */
+async function carryOut(task: Task, plan: Plan, sync: SyncPlan | null): Promise<boolean> {
   const { point, unit, held, layout, nowMs } = task;
   const { box } = unit;
   await requirePartition(task);
@@ -90,12 +92,14 @@ async function carryOut(task: Task, plan: Plan, sync: SyncPlan | null): Promise<
   const saved = await asAllowed(task, 'save', () => save(task));
   // A meta that tells this policy says that it was saved.
   const next = saved ? after : unsavedMeta(after, meta, plan);
-  if (meta === null || !sameMeta(meta, next)) {
+  const tells = meta === null || !sameMeta(meta, next);
+  if (tells) {
     await writeMeta(box, meta, next);
     // A box that reboots would come back without knowing it, and its pair would wait for a config-sync.
     if (saved) await save(task);
   }
   forgetOld(known.verified, nowMs);
+  return tells || plan.switches || plan.rules.length + plan.groups.length > 0;
 }
 
 async function requirePartition({ point, unit, held, layout }: Task): Promise<void> {

@@ -78,11 +78,6 @@ export async function endSync(task: SyncTask, plan: SyncPlan, revision: number, 
     const commits = await commitsOf(unit);
     // Somebody wrote on the other unit meanwhile: a sync from here would take that away.
     if (commits?.peers !== plan.commits?.peers) return endUnsynced(task, { ...plan, end: 'leave' }, revision, wrote);
-    // Nothing was written, as when only a save is refused: to sync would carry what somebody begins now.
-    if (plan.inSync && commits !== null && commits.own === plan.commits?.own) {
-      known.waiting = null;
-      return;
-    }
     known.waiting = 'ours';
     known.written = commits === null ? null : { url: unit.box.url, own: commits.own, peers: commits.peers };
     await requireActive(point, unit, `syncing revision ${revision}`);
