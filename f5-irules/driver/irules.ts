@@ -21,10 +21,10 @@ const L7_RULE = 'eg_enforce_l7_v1';
 
 export async function enforcementRules(): Promise<EnforcementRules> {
   const read = (file: string): Promise<string> => readFile(join(rulesFolder(), file), 'utf8');
-  const [l4, l7, common] = await Promise.all(['eg_enforce_l4.tcl', 'eg_enforce_l7.tcl', 'eg_common.tcl'].map(read));
+  const [l4, l7, inBoth] = await Promise.all(['eg_enforce_l4.tcl', 'eg_enforce_l7.tcl', 'eg_in_both.tcl'].map(read));
   const rule = (name: string, text: string): EnforcementRule => {
     // The box trims a rule's text; what is compared with it later must be trimmed too.
-    return { name, fullPath: `/${PARTITION}/${name}`, text: `${text}${common}`.trim() };
+    return { name, fullPath: `/${PARTITION}/${name}`, text: `${text}${inBoth}`.trim() };
   };
   return { l4: rule(L4_RULE, l4 ?? ''), l7: rule(L7_RULE, l7 ?? '') };
 }
