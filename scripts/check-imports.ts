@@ -25,6 +25,9 @@ const RULES: Record<string, Rule> = {
   'nginx-njs/driver': { packages: ['debian-packages', 'enforcement-point', 'policy', 'runtime'], node: true },
   'f5-irules/driver': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
   'f5-irules/export': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
+  'policy-format/src': { packages: ['policy', 'runtime'], node: true },
+  'policy-feed/src': { packages: ['policy', 'policy-format', 'runtime'], node: true },
+  'central-store/src': { packages: ['policy', 'policy-feed', 'policy-format', 'policy-source', 'runtime'], node: true },
   'test/kit/bigip-simulator/src': { packages: ['runtime'], node: true },
   'sync-service/src': {
     packages: [
@@ -34,6 +37,8 @@ const RULES: Record<string, Rule> = {
       'nginx-njs',
       'policy',
       'policy-cache',
+      'policy-feed',
+      'policy-format',
       'policy-source',
       'runtime',
     ],
@@ -43,10 +48,13 @@ const RULES: Record<string, Rule> = {
     packages: [
       'audit-collector',
       'bigip-simulator',
+      'central-store',
       'debian-packages',
       'f5-irules',
       'nginx-njs',
       'policy',
+      'policy-feed',
+      'policy-format',
       'policy-source',
       'runtime',
       'sync-service',

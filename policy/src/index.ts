@@ -33,6 +33,7 @@ export { type LintOptions, lint } from './lint.ts';
 export { lostFlows, type ObjectLoss } from './loss.ts';
 export type { Document, Model, ProtectedObject } from './model.ts';
 export { nearestRule } from './nearest-rule.ts';
+export type * from './point-rules.ts';
 export { type ObjectViews, pointViews, runPolicyTests, type TestResult } from './policy-tests.ts';
 export { formatPortRange, parsePort } from './ports.ts';
 export { type Resolution, resolve } from './resolve.ts';

@@ -1,0 +1,1 @@
+export type { News, Transport } from './transport.ts';

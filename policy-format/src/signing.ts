@@ -1,0 +1,168 @@
+import {
+  calculateJwkThumbprint,
+  exportJWK,
+  FlattenedSign,
+  flattenedVerify,
+  generateKeyPair,
+  importJWK,
+  type JWK,
+} from 'jose';
+import { canonicalJson, parseCanonical } from './canonical-json.ts';
+import { LIMITS } from './limits.ts';
+import { refused } from './refusal.ts';
+import type { PublicKey } from './trust-root.ts';
+
+/**
+ * JWS in General JSON (RFC 7515), Ed25519 alone (RFC 9864). The payload is canonical JSON; the type of what is signed
+ * stands in the protected header as well, so that no signature can be shown for something else.
+ */
+export interface SignedDocument {
+  /** base64url of canonical JSON. */
+  payload: string;
+  signatures: { protected: string; signature: string }[];
+}
+
+/** A private key in memory. */
+export interface SigningKey {
+  kid: string;
+  publicKey: PublicKey;
+  /** As it is kept in a file: an OKP JWK with `d`. */
+  jwk: JWK;
+}
+
+const ALGORITHM = 'Ed25519';
+const HEADER_BYTES = 512;
+
+export async function generateSigningKey(): Promise<SigningKey> {
+  const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
+  return signingKeyOf(await exportJWK(privateKey));
+}
+
+/** Throws EDW_ERR_KEY for what is no private Ed25519 key. */
+export async function signingKeyOf(jwk: JWK): Promise<SigningKey> {
+  if (jwk.kty !== 'OKP' || jwk.crv !== 'Ed25519' || typeof jwk.x !== 'string' || typeof jwk.d !== 'string')
+    throw refused('EDW_ERR_KEY', 'the key is no private Ed25519 key in JWK form');
+  const kid = await keyIdOf(jwk.x);
+  return { kid, publicKey: { kid, x: jwk.x }, jwk: { kty: 'OKP', crv: 'Ed25519', x: jwk.x, d: jwk.d } };
+}
+
+export async function keyIdOf(x: string): Promise<string> {
+  return (await calculateJwkThumbprint({ kty: 'OKP', crv: 'Ed25519', x })).slice(0, 16);
+}
+
+/** Adds a signature to a document, or begins one. `value.typ` names what it is. */
+export async function sign(value: { typ: string }, keys: readonly SigningKey[]): Promise<SignedDocument> {
+  const bytes = Buffer.from(canonicalJson(value));
+  const signatures = await Promise.all(keys.map((key) => signatureBy(key, bytes, value.typ)));
+  return { payload: bytes.toString('base64url'), signatures };
+}
+
+/** The document with one more signature; the same document if this key has signed already. */
+export async function addSignature(document: SignedDocument, typ: string, key: SigningKey): Promise<SignedDocument> {
+  const bytes = Buffer.from(document.payload, 'base64url');
+  const added = await signatureBy(key, bytes, typ);
+  if (document.signatures.some((it) => it.protected === added.protected)) return document;
+  return { payload: document.payload, signatures: [...document.signatures, added] };
+}
+
+async function signatureBy(
+  key: SigningKey,
+  bytes: Uint8Array,
+  typ: string,
+): Promise<{ protected: string; signature: string }> {
+  const header = { alg: ALGORITHM, kid: key.kid, typ };
+  const signed = await new FlattenedSign(bytes).setProtectedHeader(header).sign(await importJWK(key.jwk, ALGORITHM));
+  return { protected: signed.protected ?? '', signature: signed.signature };
+}
+
+/** The payload's canonical bytes; nothing of it is verified. Throws EDW_ERR_FORMAT_… */
+export function payloadBytes(document: SignedDocument, maxBytes: number): Uint8Array {
+  if (document.payload.length > Math.ceil((maxBytes * 4) / 3))
+    throw refused('EDW_ERR_FORMAT_TOO_LARGE', `a signed payload is larger than ${maxBytes} bytes`);
+  return Buffer.from(document.payload, 'base64url');
+}
+
+/** The payload as a value; nothing of it is verified. */
+export function payloadOf(document: SignedDocument, what: string, maxBytes: number): unknown {
+  return parseCanonical(payloadBytes(document, maxBytes), what, maxBytes);
+}
+
+/**
+ * Ids of the given keys whose signature over this document holds, each once. Signatures by other keys are nobody's: they
+ * are passed over, and never make a good one bad.
+ */
+export async function signersOf(
+  document: SignedDocument,
+  typ: string,
+  keys: readonly PublicKey[],
+): Promise<Set<string>> {
+  const known = new Map(keys.map((key) => [key.kid, key]));
+  const good = new Set<string>();
+  for (const signature of document.signatures.slice(0, LIMITS.signatures)) {
+    const kid = kidIn(signature.protected, typ);
+    const key = kid === null ? undefined : known.get(kid);
+    if (key === undefined || good.has(key.kid)) continue;
+    if (await holds(document.payload, signature, key)) good.add(key.kid);
+  }
+  return good;
+}
+
+async function holds(
+  payload: string,
+  signature: { protected: string; signature: string },
+  key: PublicKey,
+): Promise<boolean> {
+  try {
+    const publicKey = await importJWK({ kty: 'OKP', crv: 'Ed25519', x: key.x }, ALGORITHM);
+    await flattenedVerify({ payload, ...signature }, publicKey, { algorithms: [ALGORITHM] });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Exactly the three members, or null. */
+function kidIn(header: string, typ: string): string | null {
+  if (header.length > HEADER_BYTES) return null;
+  try {
+    const value: unknown = JSON.parse(Buffer.from(header, 'base64url').toString('utf8'));
+    if (typeof value !== 'object' || value === null) return null;
+    const { alg, kid, typ: type, ...rest } = value as Record<string, unknown>;
+    const fits = alg === ALGORITHM && type === typ && Object.keys(rest).length === 0;
+    return fits && typeof kid === 'string' ? kid : null;
+  } catch {
+    return null;
+  }
+}
+
+/** A signed document as it came. Throws EDW_ERR_FORMAT_SIGNED for any other shape. */
+export function signedDocumentOf(value: unknown): SignedDocument {
+  if (isSigned(value)) return value;
+  throw refused(
+    'EDW_ERR_FORMAT_SIGNED',
+    'it is no signed document: payload, and signatures of protected and signature',
+  );
+}
+
+function isSigned(value: unknown): value is SignedDocument {
+  if (!hasExactly(value, ['payload', 'signatures'])) return false;
+  const { payload, signatures } = value;
+  if (typeof payload !== 'string' || !Array.isArray(signatures)) return false;
+  if (signatures.length > LIMITS.signatures || !isBase64url(payload)) return false;
+  return signatures.every(
+    (it: unknown) =>
+      hasExactly(it, ['protected', 'signature']) &&
+      [it.protected, it.signature].every((text) => typeof text === 'string' && isBase64url(text)),
+  );
+}
+
+function hasExactly(value: unknown, keys: readonly string[]): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const own = Object.keys(value);
+  return own.length === keys.length && keys.every((key) => Object.hasOwn(value, key));
+}
+
+/** Decoders pass over what is not base64url: two spellings of one signature would be two documents. */
+function isBase64url(text: string): boolean {
+  return Buffer.from(text, 'base64url').toString('base64url') === text;
+}
