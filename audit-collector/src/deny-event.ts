@@ -93,7 +93,7 @@ export const denyEventSchema: z.ZodType<DenyEvent> = z
 /** What the policy in force said about both ends. Given in by whoever holds the policy. */
 export interface Labels {
   /** Of several memberships the labels are merged: differing values of a key, sorted and joined by a comma. */
-  source(address: string, revision: number): SourceLabels;
+  source(point: string, address: string, revision: number): SourceLabels;
   /** `bind` is what the point calls the object. null: no such object. */
   object(point: string, bind: string, revision: number): { name: string; labels: Record<string, string> } | null;
   nearest(event: DenyEvent): { nearestRule: string | null; missed: string | null };
@@ -116,7 +116,7 @@ export function denyEvent(record: DenyRecord, point: string, labels: Labels): De
   const source = canonicalAddress(record.source ?? '');
   const peer = canonicalAddress(record.peer ?? '');
   const direct = peer === source;
-  const from = labels.source(source, record.revision);
+  const from = labels.source(point, source, record.revision);
   const object = labels.object(point, record.object, record.revision);
   const request = requestOf(record);
   const event: DenyEvent = {

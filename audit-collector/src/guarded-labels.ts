@@ -12,7 +12,7 @@ export function guardedLabels(labels: Labels, report: (thrown: unknown) => void)
   };
   const nobody = { workloads: [], networks: [], labels: {}, revision: null };
   return {
-    source: (address, revision) => orElse(() => labels.source(address, revision), nobody),
+    source: (point, address, revision) => orElse(() => labels.source(point, address, revision), nobody),
     object: (point, bind, revision) => orElse(() => labels.object(point, bind, revision), null),
     nearest: (event) => orElse(() => labels.nearest(event), { nearestRule: null, missed: null }),
   };

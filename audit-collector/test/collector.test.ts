@@ -182,9 +182,9 @@ t.test('labels are asked with the revision that judged', async (t) => {
     logs: [{ point: 'edge-1', file: join(dir, 'deny.log') }],
     labels: {
       ...labels,
-      source(address, revision) {
+      source(point, address, revision) {
         asked.push([address, revision]);
-        return labels.source(address, revision);
+        return labels.source(point, address, revision);
       },
     },
   });

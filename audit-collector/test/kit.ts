@@ -37,7 +37,7 @@ export const refs = (from: number, to: number): string[] =>
   Array.from({ length: to - from }, (_, i) => `ref-${from + i}`);
 
 export const labels: Labels = {
-  source: (address, revision) => ({
+  source: (_, address, revision) => ({
     workloads: address === '10.30.1.4' ? ['crm-1'] : [],
     networks: address.startsWith('10.') ? ['office'] : [],
     labels: address === '10.30.1.4' ? { app: 'crm' } : {},

@@ -1,22 +1,22 @@
 import type { DenyEvent, Labels } from '@edgeward/audit-collector';
 import { type Flow, nearestRule } from '@edgeward/policy';
-import type { Publisher } from './publisher.ts';
+import type { PolicyInForce } from './policy-in-force.ts';
 
 /** Gives deny events their names: labels of both ends as of the event's revision, and the rule that came nearest. */
-export function eventLabels(publisher: Publisher): Labels {
+export function eventLabels(policy: PolicyInForce): Labels {
   return {
-    source(address, revision) {
-      const known = publisher.identities(revision);
+    source(point, address, revision) {
+      const known = policy.identities(point, revision);
       if (known === null) return { workloads: [], networks: [], labels: {}, revision: null };
       const { workloads, networks, labels } = known.identities.identify(address);
       return { workloads, networks, labels, revision: known.revision };
     },
     object(point, bind, revision) {
-      const object = publisher.identities(revision)?.identities.objectAt(point, bind) ?? null;
+      const object = policy.identities(point, revision)?.identities.objectAt(point, bind) ?? null;
       return object === null ? null : { name: object.name, labels: { ...object.labels } };
     },
     nearest(event) {
-      const identities = publisher.identities(event.revision)?.identities;
+      const identities = policy.identities(event.point, event.revision)?.identities;
       const object = identities?.object(event.object) ?? null;
       const near =
         identities === undefined || object === null || event.rule !== null

@@ -1,4 +1,4 @@
-import type { PolicyStatus } from './publisher.ts';
+import type { PolicyStatus } from './policy-in-force.ts';
 import type { PointReport } from './status-api.ts';
 
 /** The first line of `edgeward status`: whether anything is enforced, and if not, what to do. */

@@ -1,9 +1,7 @@
 import {
   type CompiledPolicy,
-  type Explanation,
   explain,
   type Finding,
-  type Flow,
   nextChangeMs,
   type ObjectLoss,
   type SourceDocument,
@@ -13,7 +11,8 @@ import { documentsFromLines } from '@edgeward/policy-source';
 import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
 import { lossesOf } from './edit-losses.ts';
 import { type Builder, createBuilder, hashOfPolicy, type ReadyBuild } from './policy-build.ts';
-import { type KnownIdentities, recentIdentities } from './recent-identities.ts';
+import type { PolicyInForce } from './policy-in-force.ts';
+import { recentIdentities } from './recent-identities.ts';
 import { createSnapshotSaving, type Published } from './snapshot-saving.ts';
 
 /**
@@ -21,7 +20,7 @@ import { createSnapshotSaving, type Published } from './snapshot-saving.ts';
  * to accept; what was in force stays until something better is there. Time is a source of its own: grants end although
  * nobody edits anything, and although the directory is away. Nothing here talks to a point or reads a file.
  */
-export interface Publisher {
+export interface Publisher extends PolicyInForce {
   /** What the source holds now. */
   offer(documents: SourceDocument[], syntax: Finding[]): Promise<void>;
   /** The source can't be read; what is in force stays. */
@@ -30,32 +29,6 @@ export interface Publisher {
   restore(snapshot: LoadedSnapshot): Promise<void>;
   /** Recompiles what is in force at this instant. */
   tick(): Promise<void>;
-  /** Publishes the held revision. Throws EDW_ERR_NOTHING_HELD, EDW_ERR_HELD_OTHER. */
-  accept(revision: number): Promise<void>;
-  /** A point holds a revision that was not ours: number from there on. */
-  foundRevision(revision: number): Promise<void>;
-  status(): PolicyStatus;
-  /** How a flow is judged by what is in force now; null before there is anything. */
-  explain(flow: Flow): Explanation | null;
-  /** The policy whose labels fit an event of this revision best, and its revision; without one, the newest. */
-  identities(revision?: number): KnownIdentities | null;
-  /** Waits for what is being written. */
-  close(): Promise<void>;
-}
-
-export interface PolicyStatus {
-  /** `last-known-good`: the source is away or has errors. */
-  state: 'current' | 'last-known-good' | 'none';
-  revision: number;
-  hash: string;
-  changedAtMs: number | null;
-  /** Why the source's newest content is not in force. */
-  errors: Finding[];
-  warnings: Finding[];
-  held: { revision: number; heldAtMs: number; objects: ObjectLoss[] } | null;
-  nextChangeAtMs: number | null;
-  /** Failed writes of state since the start; enforcement goes on without them. */
-  stateWriteFailures: number;
 }
 
 export interface PublisherOptions {
@@ -264,7 +237,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     restore: (snapshot) => oneAtATime(() => restore(snapshot)),
     tick: () => oneAtATime(tick),
     accept: (revision) => oneAtATime(() => accept(revision)),
-    foundRevision: (revision) => oneAtATime(() => foundRevision(revision)),
+    foundRevision: (_, revision) => oneAtATime(() => foundRevision(revision)),
     status: () => ({
       state: current === null ? 'none' : refused.length > 0 || restored ? 'last-known-good' : 'current',
       revision: current?.revision ?? 0,
@@ -281,7 +254,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
       if (current === null || known === null) return null;
       return { ...explain(known.identities, current.build.views.forObject(flow.to), flow), revision: current.revision };
     },
-    identities: recent.at,
+    identities: (_, revision) => recent.at(revision),
+    objects: () => recent.at()?.identities.resolution.objects ?? [],
     close: async () => {
       cancelTimer();
       await queue;

@@ -10,7 +10,7 @@ import type { CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
 import { bigipAccess } from './bigip-access.ts';
 import type { BigipConfig, PointConfig } from './config.ts';
-import type { Publisher } from './publisher.ts';
+import type { PolicyInForce } from './policy-in-force.ts';
 import type { ServiceMetrics } from './service-metrics.ts';
 
 /** One point, whatever kind it is, and what keeps it. */
@@ -28,7 +28,7 @@ export interface ServedPoint {
 }
 
 export interface Serving {
-  publisher: Publisher;
+  policy: PolicyInForce;
   metrics: ServiceMetrics;
   logger: Logger;
 }
@@ -83,23 +83,21 @@ export async function serveBigip(config: BigipConfig, serving: Serving): Promise
 }
 
 /** A point that was found to hold a newer revision makes us number from there on. */
-export function setDesired(it: ServedPoint, policies: Map<string, CompiledPolicy>, publisher: Publisher): void {
-  const policy = policies.get(it.name);
-  if (policy === undefined) return;
+export function setDesired(it: ServedPoint, desired: CompiledPolicy, policy: PolicyInForce): void {
   try {
-    it.reconciler.setDesired(policy);
+    it.reconciler.setDesired(desired);
   } catch (cause) {
     if (!(cause instanceof EdgewardError) || cause.code !== 'EDW_ERR_REVISION_OLDER') throw cause;
-    void publisher.foundRevision(it.reconciler.status().appliedRevision ?? policy.revision);
+    void policy.foundRevision(it.name, it.reconciler.status().appliedRevision ?? desired.revision);
   }
 }
 
-/** Tells the publisher what a point holds, and counts how long each revision took. */
-function applications(name: string, { publisher, metrics }: Serving): (status: PointStatus) => void {
+/** Tells who numbers revisions what a point holds, and counts how long each revision took. */
+function applications(name: string, { policy, metrics }: Serving): (status: PointStatus) => void {
   let applied = 0;
   return ({ appliedRevision, appliedAt, desiredAt, desiredRevision }) => {
-    if (appliedRevision !== null && appliedRevision > publisher.status().revision)
-      void publisher.foundRevision(appliedRevision);
+    if (appliedRevision !== null && appliedRevision > policy.status().revision)
+      void policy.foundRevision(name, appliedRevision);
     if (appliedAt === null || desiredAt === null || appliedRevision !== desiredRevision || appliedRevision === applied)
       return;
     applied = appliedRevision ?? 0;

@@ -1,6 +1,6 @@
 import type { PointStatus } from '@edgeward/enforcement-point';
 import { Gauge, Histogram, type Registry } from '@edgeward/runtime';
-import type { PolicyStatus } from './publisher.ts';
+import type { PolicyStatus } from './policy-in-force.ts';
 
 /** What the sync service counts. Gauges are read when they are scraped, so they can't be out of date. */
 export interface ServiceMetrics {

@@ -26,6 +26,7 @@ import type { BigipConfig, ServiceConfig } from './config.ts';
 import { createDirectorySource } from './directory-source.ts';
 import { eventLabels } from './event-labels.ts';
 import { headlineOf } from './headline.ts';
+import type { PolicyInForce } from './policy-in-force.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { type ServedPoint, serveBigip, serveNginx, setDesired } from './served-point.ts';
 import { type ServiceMetrics, serviceMetrics } from './service-metrics.ts';
@@ -67,7 +68,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     logger,
     publish: (policies) => {
       for (const policy of policies.values()) cache.remember(policy);
-      for (const it of served) setDesired(it, policies, publisher);
+      for (const it of served) {
+        const desired = policies.get(it.name);
+        if (desired !== undefined) setDesired(it, desired, publisher);
+      }
     },
   });
   lifecycle.onClose('publisher', () => publisher.close());
@@ -88,7 +92,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     () => publisher.status(),
     () => served.map((it) => it.reconciler.status()),
   );
-  const serving = { publisher, metrics, logger };
+  const serving = { policy: publisher, metrics, logger };
   for (const point of config.points) served.push(serveNginx(point, serving));
   for (const bigip of config.bigips) served.push(await serveBigip(bigip, serving));
   for (const it of served) lifecycle.onClose(`point ${it.name}`, () => it.close());
@@ -96,7 +100,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     host: config.api.host,
     port: config.api.port,
     logger,
-    routes: statusRoutes({ token, registry, publisher, collector, status }),
+    routes: statusRoutes({ token, registry, policy: publisher, collector, status }),
     statusOf,
   });
   lifecycle.onClose('status API', () => server.close());
@@ -116,16 +120,16 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 }
 
 /** Past the reconcilers, which ask nothing before a policy is desired. */
-async function lookFirst(served: ServedPoint[], publisher: Publisher): Promise<void> {
-  const found: number[] = [0];
-  const looks = served.map(async ({ point }) => {
+async function lookFirst(served: ServedPoint[], policy: PolicyInForce): Promise<void> {
+  const found = new Map<string, number>();
+  const looks = served.map(async ({ name, point }) => {
     const actual = await point.inspect();
-    if (actual.state === 'loaded') found.push(actual.revision);
+    if (actual.state === 'loaded') found.set(name, actual.revision);
   });
   const late = new Promise((resolve) => setTimeout(resolve, FIRST_LOOK_MS).unref());
   // One that does not answer is said to be away by its reconciler.
   await Promise.race([Promise.allSettled(looks), late]);
-  await publisher.foundRevision(Math.max(...found));
+  for (const [name, revision] of found) await policy.foundRevision(name, revision);
 }
 
 async function restore(publisher: Publisher, cache: Awaited<ReturnType<typeof openPolicyCache>>): Promise<void> {
@@ -182,7 +186,7 @@ function report(
 ): ServiceStatus {
   const { warnings, stateWriteFailures: _, ...policy } = publisher.status();
   const { logs, listeners, ledgerError } = intakesOf(collector);
-  const objects = publisher.identities()?.identities.resolution.objects ?? [];
+  const objects = publisher.objects();
   const points = served.map((it): PointReport => {
     const modes: Record<Mode, number> = { enforce: 0, observe: 0, off: 0 };
     const own = objects.filter((object) => object.point === it.name);

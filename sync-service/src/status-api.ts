@@ -4,7 +4,7 @@ import type { Hazard } from '@edgeward/f5-irules';
 import type { Finding, Mode, ObjectLoss } from '@edgeward/policy';
 import { EdgewardError, type HttpAnswer, type HttpRequest, type HttpRoute, type Registry } from '@edgeward/runtime';
 import { flowOf } from './event-labels.ts';
-import type { Publisher } from './publisher.ts';
+import type { PolicyInForce } from './policy-in-force.ts';
 
 /** What `edgeward status`, `accept`, `denials` and `why` read, and what load balancers and Prometheus ask for. */
 export interface ServiceStatus {
@@ -43,13 +43,13 @@ export interface PointReport extends PointStatus {
 export interface ApiOptions {
   token: string;
   registry: Registry;
-  publisher: Publisher;
+  policy: PolicyInForce;
   collector: Collector;
   status(): ServiceStatus;
 }
 
 export function statusRoutes(options: ApiOptions): HttpRoute[] {
-  const { token, publisher, collector } = options;
+  const { token, policy, collector } = options;
   return [
     { method: 'GET', path: '/livez', handle: () => ({ text: 'ok\n' }) },
     { method: 'GET', path: '/readyz', handle: () => ready(options.status()) },
@@ -59,7 +59,7 @@ export function statusRoutes(options: ApiOptions): HttpRoute[] {
       handle: async () => ({ text: await options.registry.metrics(), contentType: options.registry.contentType }),
     },
     { method: 'GET', path: '/v1/status', token, handle: () => ({ json: options.status() }) },
-    { method: 'POST', path: '/v1/accept', token, handle: (request) => accept(publisher, request) },
+    { method: 'POST', path: '/v1/accept', token, handle: (request) => accept(policy, request) },
     { method: 'GET', path: '/v1/denials', token, handle: (request) => denials(collector, request) },
     { method: 'GET', path: '/v1/why/:ref', token, handle: (request) => why(options, request.params.ref ?? '') },
   ];
@@ -82,12 +82,12 @@ function ready(status: ServiceStatus): HttpAnswer {
   return { status: 503, text: 'no policy was published yet\n' };
 }
 
-async function accept(publisher: Publisher, request: HttpRequest): Promise<HttpAnswer> {
+async function accept(policy: PolicyInForce, request: HttpRequest): Promise<HttpAnswer> {
   const body = request.json() as { revision?: unknown } | null;
   const revision = body?.revision;
   if (typeof revision !== 'number' || !Number.isInteger(revision))
     throw badQuery('revision', JSON.stringify(revision), 'a whole number');
-  await publisher.accept(revision);
+  await policy.accept(revision);
   return { json: { accepted: revision } };
 }
 
@@ -135,7 +135,7 @@ function why(options: ApiOptions, ref: string): HttpAnswer {
   }
   const { event } = denial;
   // What was cut off may have been what was wrong with it: half a request is not judged.
-  const now = event.truncated ? null : options.publisher.explain(flowOf(event));
+  const now = event.truncated ? null : options.policy.explain(flowOf(event));
   return {
     json: {
       event: flat(denial),

@@ -52,7 +52,7 @@ async function labelled(t: Test): Promise<Stage & { labels: ReturnType<typeof ev
 
 t.test('before there is a policy nobody has a name, and nothing throws', async (t) => {
   const { labels } = await labelled(t);
-  t.strictSame(labels.source('10.30.1.1', 1), { workloads: [], networks: [], labels: {}, revision: null });
+  t.strictSame(labels.source('edge-1', '10.30.1.1', 1), { workloads: [], networks: [], labels: {}, revision: null });
   t.equal(labels.object('edge-1', 'order-front', 1), null);
   t.strictSame(labels.nearest(event), { nearestRule: null, missed: null });
 });
@@ -71,7 +71,8 @@ t.test('a source gets all its memberships, and labels that differ are joined', a
     ['', { workloads: [], networks: [], labels: {}, revision: 1 }],
     ['unix:', { workloads: [], networks: [], labels: {}, revision: 1 }],
   ];
-  for (const [address, expected] of table) t.same(labels.source(address, 1), expected, address || 'no address');
+  for (const [address, expected] of table)
+    t.same(labels.source('edge-1', address, 1), expected, address || 'no address');
 });
 
 t.test('an object is found by what its own point calls it', async (t) => {
@@ -122,23 +123,23 @@ t.test("labels are those of the event's own revision, or else of the newest, whi
   const { offer, labels } = await labelled(t);
   await offer(site);
   await offer(changed(site, { 'crm-1': workload('crm-1', '10.30.1.1', { app: 'erp' }) }));
-  t.match(labels.source('10.30.1.1', 1), { labels: { app: 'crm' }, revision: 1 });
-  t.match(labels.source('10.30.1.1', 2), { labels: { app: 'erp' }, revision: 2 });
+  t.match(labels.source('edge-1', '10.30.1.1', 1), { labels: { app: 'crm' }, revision: 1 });
+  t.match(labels.source('edge-1', '10.30.1.1', 2), { labels: { app: 'erp' }, revision: 2 });
   await offer(changed(site, { 'crm-2': workload('crm-2', '10.30.1.2', { app: 'erp' }) }));
-  t.match(labels.source('10.30.1.1', 3), { labels: { app: 'crm' }, revision: 3 });
-  t.match(labels.source('10.30.1.1', 2), { labels: { app: 'erp' }, revision: 2 });
-  t.match(labels.source('10.30.1.1', 1), { labels: { app: 'crm' }, revision: 3 }, 'two revisions are kept');
-  t.match(labels.source('10.30.1.1', 0), { revision: 3 }, 'judged without a policy');
+  t.match(labels.source('edge-1', '10.30.1.1', 3), { labels: { app: 'crm' }, revision: 3 });
+  t.match(labels.source('edge-1', '10.30.1.1', 2), { labels: { app: 'erp' }, revision: 2 });
+  t.match(labels.source('edge-1', '10.30.1.1', 1), { labels: { app: 'crm' }, revision: 3 }, 'two revisions are kept');
+  t.match(labels.source('edge-1', '10.30.1.1', 0), { revision: 3 }, 'judged without a policy');
 });
 
 t.test('a network that has expired is nobody, although no verdict changed', async (t) => {
   const { offer, labels, clock, publisher } = await labelled(t);
   await offer(changed(site, { net: network(['192.0.2.0/24'], { expires: inMinutes(5) }) }));
-  t.strictSame(labels.source('192.0.2.1', 1).networks, ['branches']);
+  t.strictSame(labels.source('edge-1', '192.0.2.1', 1).networks, ['branches']);
   await clock.advance(5 * minuteMs);
   await publisher.tick();
   t.equal(publisher.status().revision, 1);
-  t.strictSame(labels.source('192.0.2.1', 1).networks, []);
+  t.strictSame(labels.source('edge-1', '192.0.2.1', 1).networks, []);
 });
 
 t.test('the flow of an event holds what the event holds, and no more', (t) => {

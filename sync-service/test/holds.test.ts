@@ -114,7 +114,7 @@ t.test('a point that holds a newer revision does not publish what is held', asyn
   const it = await stage(t);
   await it.offer(site);
   await it.offer(cut);
-  await it.publisher.foundRevision(41);
+  await it.publisher.foundRevision('edge-1', 41);
   t.equal(it.verdict('10.30.1.4'), 'allow by crm-orders');
   const { held, revision } = it.publisher.status();
   t.equal(revision, it.published.at(-1));

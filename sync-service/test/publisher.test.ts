@@ -39,7 +39,10 @@ t.test('labels that no rule asks for change no revision, but who an address is',
   await it.offer(site);
   await it.offer(changed(site, { 'crm-1': workload('crm-1', '10.30.1.1', { app: 'crm', loc: 'eu' }) }));
   t.strictSame(it.published, [1]);
-  t.strictSame(it.publisher.identities(1)?.identities.identify('10.30.1.1').labels, { app: 'crm', loc: 'eu' });
+  t.strictSame(it.publisher.identities('edge-1', 1)?.identities.identify('10.30.1.1').labels, {
+    app: 'crm',
+    loc: 'eu',
+  });
 });
 
 const broken: { name: string; site: typeof site; syntax?: Finding[]; code: string }[] = [
@@ -180,7 +183,7 @@ t.test('of many quick edits the newest wins, and the revisions only grow', async
 t.test('a point that holds revision 41 makes the next one 42', async (t) => {
   t.test('found before the first reading', async (t) => {
     const it = await stage(t);
-    await it.publisher.foundRevision(41);
+    await it.publisher.foundRevision('edge-1', 41);
     t.strictSame(it.published, []);
     await it.offer(site);
     t.strictSame(it.published, [42]);
@@ -188,10 +191,10 @@ t.test('a point that holds revision 41 makes the next one 42', async (t) => {
   t.test('found later, because the point was away and the state folder is new', async (t) => {
     const it = await stage(t);
     await it.offer(site);
-    await it.publisher.foundRevision(41);
+    await it.publisher.foundRevision('edge-1', 41);
     t.strictSame(it.published, [1, 42]);
-    await it.publisher.foundRevision(41);
-    await it.publisher.foundRevision(7);
+    await it.publisher.foundRevision('edge-1', 41);
+    await it.publisher.foundRevision('edge-1', 7);
     t.strictSame(it.published, [1, 42], 'an older one, or the same again, changes nothing');
   });
   t.test('found when the state folder is an older copy of itself', async (t) => {
@@ -199,7 +202,7 @@ t.test('a point that holds revision 41 makes the next one 42', async (t) => {
     await it.offer(site);
     await it.close();
     const next = await stage(t, { dir: it.dir });
-    await next.publisher.foundRevision(41);
+    await next.publisher.foundRevision('edge-1', 41);
     const loaded = await next.cache.loadSnapshot();
     if (loaded.state !== 'loaded') throw new Error('the snapshot is there');
     await next.publisher.restore(loaded.snapshot);
@@ -227,7 +230,7 @@ t.test('state that cannot be written is counted, and keeps nothing from the poin
   await it.offer(site);
   t.equal(it.publisher.status().stateWriteFailures, 0);
   // Root may write anywhere, so the folder becomes a file.
-  await it.publisher.foundRevision(1);
+  await it.publisher.foundRevision('edge-1', 1);
   // A snapshot may be on its way into it.
   await rm(it.dir, { recursive: true, maxRetries: 50, retryDelay: 10 });
   await writeFile(it.dir, '');
