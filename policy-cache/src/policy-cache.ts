@@ -7,13 +7,12 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CompiledPolicy } from '@edgeward/policy';
-import { type Logger, stateWriteError, unfinishedSuffix } from '@edgeward/runtime';
+import { type Logger, stateWriteError, takeStateLock, unfinishedSuffix } from '@edgeward/runtime';
 import { LRUCache } from 'lru-cache';
 import { weigh } from './policy-weight.ts';
 import { openRevisionFloor } from './revision-floor.ts';
 import { readSnapshot, type Snapshot, writeSnapshot } from './snapshot-file.ts';
 import { keepPrevious, readNewest, revisionOf, type SnapshotAnswer, type SnapshotPaths } from './snapshot-pair.ts';
-import { takeStateLock } from './state-lock.ts';
 
 export interface PolicyCacheOptions {
   /** Created when missing, with mode 0700. One process at a time. */

@@ -11,3 +11,4 @@ export * from './lifecycle.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
 export * from './secret-file.ts';
+export { takeStateLock } from './state-lock.ts';

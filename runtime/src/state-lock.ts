@@ -5,7 +5,8 @@
 import { randomUUID } from 'node:crypto';
 import { link, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EdgewardError, stateWriteError, systemCodeOf, unfinishedSuffix } from '@edgeward/runtime';
+import { stateWriteError, systemCodeOf, unfinishedSuffix } from './durable-file.ts';
+import { EdgewardError } from './errors.ts';
 
 interface Holder {
   pid: number;
