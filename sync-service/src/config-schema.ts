@@ -1,9 +1,11 @@
 import type { OnDrift } from '@edgeward/enforcement-point';
 import * as z from 'zod';
+import { type StoreInput, storeSchema } from './store-schema.ts';
 
 /** What the schema makes of a file: defaults filled in, paths as they were written. */
 export interface ConfigInput {
   policies: string;
+  store?: StoreInput | undefined;
   stateDir: string;
   points: Record<string, NginxInput>;
   bigips: Record<string, BigipInput>;
@@ -188,7 +190,8 @@ export const serviceSchema: z.ZodType<ConfigInput> = z
       .string()
       .min(1)
       .default('policies')
-      .describe('Folder of policy documents, read recursively and watched.'),
+      .describe('Folder of policy documents, read recursively and watched. Not read where `store` is given.'),
+    store: storeSchema.optional().describe('A central store instead of the folder.'),
     stateDir: z
       .string()
       .min(1)

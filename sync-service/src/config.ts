@@ -4,6 +4,7 @@ import type { OnDrift } from '@edgeward/enforcement-point';
 import { yamlDocuments } from '@edgeward/policy-source';
 import { EdgewardError, loadConfig, messageOf, systemCodeOf } from '@edgeward/runtime';
 import { type BigipInput, type ConfigInput, serviceSchema } from './config-schema.ts';
+import type { StoreInput } from './store-schema.ts';
 
 /** `edgeward.yaml` as the service uses it: read, checked, every path absolute. */
 
@@ -34,9 +35,24 @@ export interface BigipConfig {
   } | null;
 }
 
+export interface StoreConfig {
+  /** Of one kind. */
+  urls: string[];
+  rootFile: string;
+  certFile: string | null;
+  keyFile: string | null;
+  caFile: string | null;
+  credentialsFile: string | null;
+  mirrors: string[];
+  pollMs: number;
+  inventory: boolean;
+}
+
 /** The configuration with every path absolute. */
 export interface ServiceConfig {
   policies: string;
+  /** null: the folder is the store. */
+  store: StoreConfig | null;
   stateDir: string;
   points: PointConfig[];
   bigips: BigipConfig[];
@@ -113,6 +129,7 @@ function withPaths(parsed: ConfigInput, base: string): ServiceConfig {
     given === undefined ? join(stateDir, ...path) : resolve(base, given);
   return {
     policies: resolve(base, parsed.policies),
+    store: parsed.store === undefined ? null : storeWithPaths(parsed.store, base),
     stateDir,
     points: Object.entries(parsed.points).map(([name, point]) => ({
       name,
@@ -129,6 +146,21 @@ function withPaths(parsed: ConfigInput, base: string): ServiceConfig {
     },
     retainDays: parsed.denials.retainDays,
     logLevel: parsed.logLevel,
+  };
+}
+
+function storeWithPaths(store: StoreInput, base: string): StoreConfig {
+  const file = (given: string | undefined): string | null => (given === undefined ? null : resolve(base, given));
+  return {
+    urls: store.urls,
+    rootFile: resolve(base, store.rootFile),
+    certFile: file(store.certFile),
+    keyFile: file(store.keyFile),
+    caFile: file(store.caFile),
+    credentialsFile: file(store.credentialsFile),
+    mirrors: store.mirrors,
+    pollMs: store.pollSeconds * 1000,
+    inventory: store.inventory,
   };
 }
 

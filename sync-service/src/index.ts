@@ -5,6 +5,7 @@ export {
   type PointConfig,
   type ServiceConfig,
   type ServiceConfigInput,
+  type StoreConfig,
 } from './config.ts';
 export { serviceSchema } from './config-schema.ts';
 export { type Service, type ServiceOptions, startService } from './service.ts';
