@@ -26,6 +26,7 @@ t.test('an empty file is enough, and says nothing but defaults', async (t) => {
   const { dir, config } = await load(t, '');
   t.strictSame(config, {
     policies: join(dir, 'policies'),
+    store: null,
     stateDir: '/var/lib/edgeward',
     points: [],
     bigips: [],
@@ -64,6 +65,7 @@ logLevel: debug
   );
   t.strictSame(config, {
     policies: join(dir, '../site'),
+    store: null,
     stateDir: '/srv/edgeward',
     points: [
       {
