@@ -4,6 +4,7 @@ export type { Cursor, Delta, DeltaOperation } from './delta.ts';
 export { type Digest, digestOf, isDigest } from './digest.ts';
 export type { Blob, Checkpoint, Head } from './head.ts';
 export { LIMITS } from './limits.ts';
+export { isName } from './name.ts';
 export type { Nack, NackStage, PointReport } from './point-report.ts';
 export { refused } from './refusal.ts';
 export {
@@ -19,4 +20,5 @@ export {
   signersOf,
   signingKeyOf,
 } from './signing.ts';
+export { type SliceLeaf, type SlicePlace, sliceTree, verifySlice } from './slice-tree.ts';
 export type { Person, PublicKey, Role, Thresholds, TrustRoot } from './trust-root.ts';
