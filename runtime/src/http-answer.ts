@@ -1,60 +1,178 @@
-/** Puts an answer or a coded failure on the wire. Nothing is cached and nothing is sniffed. */
+/** Puts an answer or a coded failure on the wire. Nothing is sniffed, and cached only what says so itself. */
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
-import type { HttpAnswer, HttpFailure } from './http-route.ts';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import type { HttpAnswer, HttpFailure, ServerEvent } from './http-route.ts';
 
 const fixedHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+const jsonType = 'application/json; charset=utf-8';
+/** Below it a compressed answer saves no packet. */
+const leastCompressedBytes = 1_400;
+/** More often than idle connections are closed, here and in what stands between. */
+const heartbeatMs = 15_000;
+
+interface Sending {
+  signal: AbortSignal;
+  compress: boolean;
+}
 
 /** Resolves when everything is handed over; a stream ends early, and quietly, when `signal` is aborted. */
-export async function sendAnswer(response: ServerResponse, answer: HttpAnswer, signal: AbortSignal): Promise<void> {
+export async function sendAnswer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: HttpAnswer,
+  { signal, compress }: Sending,
+): Promise<void> {
   const status = answer.status ?? 200;
-  if ('ndjson' in answer) await sendLines(response, status, answer.ndjson, signal);
-  else if ('json' in answer)
-    send(response, status, 'application/json; charset=utf-8', `${JSON.stringify(answer.json)}\n`);
-  else send(response, status, answer.contentType ?? 'text/plain; charset=utf-8', answer.text);
+  const headers = { ...fixedHeaders, ...answer.headers };
+  if (signal.aborted) response.shouldKeepAlive = false;
+  if ('ndjson' in answer) {
+    response.writeHead(status, { ...headers, 'content-type': 'application/x-ndjson; charset=utf-8' });
+    await sendPieces(response, linesOf(answer.ndjson), signal, null);
+  } else if ('events' in answer) {
+    response.writeHead(status, { ...headers, 'content-type': 'text/event-stream; charset=utf-8' });
+    await sendPieces(response, eventsOf(answer.events), signal, ':\n\n');
+  } else if ('empty' in answer) {
+    response.writeHead(status, status === 204 || status === 304 ? headers : { ...headers, 'content-length': 0 });
+    response.end();
+  } else {
+    const content = contentOf(answer);
+    if (compress) await sendNegotiated(request, response, status, headers, content);
+    else sendBytes(request, response, status, headers, content);
+  }
+}
+
+interface Content {
+  bytes: Uint8Array;
+  type: string;
+  etag: string | undefined;
+}
+
+function contentOf(answer: Exclude<HttpAnswer, { empty: true }>): Content {
+  if ('bytes' in answer) return { bytes: answer.bytes, type: answer.contentType, etag: answer.etag };
+  if ('text' in answer)
+    return {
+      bytes: Buffer.from(answer.text),
+      type: answer.contentType ?? 'text/plain; charset=utf-8',
+      etag: undefined,
+    };
+  const json = 'json' in answer ? answer.json : null;
+  return { bytes: Buffer.from(`${JSON.stringify(json)}\n`), type: jsonType, etag: undefined };
+}
+
+/** The same content in two codings is two representations: each has an ETag of its own (RFC 9110, section 8.8.3.3). */
+async function sendNegotiated(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  plain: OutgoingHttpHeaders,
+  content: Content,
+): Promise<void> {
+  const headers = { ...plain, vary: 'accept-encoding' };
+  if (isKnown(request, content.etag)) return sendBytes(request, response, status, headers, content);
+  if (content.bytes.length < leastCompressedBytes || !acceptsGzip(request))
+    return sendBytes(request, response, status, headers, content);
+  const bytes = await promisify(gzip)(content.bytes, { level: 5 });
+  if (bytes.length > content.bytes.length * 0.9) return sendBytes(request, response, status, headers, content);
+  const etag = content.etag === undefined ? undefined : `${content.etag}-gzip`;
+  const coded = { ...headers, 'content-encoding': 'gzip' };
+  sendBytes(request, response, status, coded, { bytes, type: content.type, etag });
+}
+
+function sendBytes(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  headers: OutgoingHttpHeaders,
+  { bytes, type, etag }: Content,
+): void {
+  const tagged = etag === undefined ? headers : { ...headers, etag: `"${etag}"` };
+  if (isKnown(request, etag)) {
+    response.writeHead(304, tagged);
+    response.end();
+    return;
+  }
+  response.writeHead(status, { ...tagged, 'content-type': type, 'content-length': bytes.length });
+  response.end(bytes);
+}
+
+/** If-None-Match compares weakly; either coding of the same content will do. */
+function isKnown(request: IncomingMessage, etag: string | undefined): boolean {
+  const given = request.headers['if-none-match'];
+  if (etag === undefined || given === undefined) return false;
+  const tags = given.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return tags.some((tag) => tag === '*' || tag === `"${etag}"` || tag === `"${etag}-gzip"`);
+}
+
+/** `q=0` refuses; anything else that names gzip will do. */
+function acceptsGzip(request: IncomingMessage): boolean {
+  const given = String(request.headers['accept-encoding'] ?? '');
+  return given.split(',').some((coding) => /^\s*(gzip|\*)\s*(;\s*q=(?!0(\.0*)?\s*$).*)?$/i.test(coding));
 }
 
 /** Where an answer has begun already, cutting it is the only way left to say that it is not whole. */
-export function sendFailure(response: ServerResponse, { status, error }: HttpFailure): void {
+export function sendFailure(response: ServerResponse, { status, error, headers }: HttpFailure): void {
   if (response.headersSent) {
     response.destroy();
     return;
   }
-  if (status === 401) response.setHeader('www-authenticate', 'Bearer');
-  // The rest of a refused body is never read.
-  if (status === 413) response.setHeader('connection', 'close');
-  const body = { error: { code: error.code, message: error.message, mend: error.mend } };
-  send(response, status, 'application/json; charset=utf-8', `${JSON.stringify(body)}\n`);
-}
-
-function send(response: ServerResponse, status: number, contentType: string, body: string): void {
-  const length = Buffer.byteLength(body);
-  response.writeHead(status, { ...fixedHeaders, 'content-type': contentType, 'content-length': length });
+  // Of what was refused before it was read, the rest is never read.
+  if (!response.req.complete) response.setHeader('connection', 'close');
+  const body = Buffer.from(
+    `${JSON.stringify({ error: { code: error.code, message: error.message, mend: error.mend } })}\n`,
+  );
+  const length = { 'content-type': jsonType, 'content-length': body.length };
+  response.writeHead(status, { ...fixedHeaders, ...headers, ...length });
   response.end(body);
 }
 
-async function sendLines(
-  response: ServerResponse,
-  status: number,
-  lines: Iterable<unknown> | AsyncIterable<unknown>,
-  signal: AbortSignal,
-): Promise<void> {
-  response.writeHead(status, { ...fixedHeaders, 'content-type': 'application/x-ndjson; charset=utf-8' });
-  response.flushHeaders();
-  const iterator = Symbol.asyncIterator in lines ? lines[Symbol.asyncIterator]() : lines[Symbol.iterator]();
-  const aborted = once(signal, 'abort').then(() => null);
-  if (signal.aborted) return endLines(response, iterator);
-  while (!signal.aborted) {
-    // A live source may be silent for hours: the abort must not wait for its next line.
-    const next = await Promise.race([iterator.next(), aborted]);
-    if (next === null || next.done) break;
-    if (!response.write(`${JSON.stringify(next.value)}\n`)) await Promise.race([once(response, 'drain'), aborted]);
-  }
-  endLines(response, iterator);
+async function* linesOf(lines: Iterable<unknown> | AsyncIterable<unknown>): AsyncGenerator<string> {
+  for await (const line of lines) yield `${JSON.stringify(line)}\n`;
 }
 
-function endLines(response: ServerResponse, iterator: Iterator<unknown> | AsyncIterator<unknown>): void {
-  // Not awaited: a generator that waits for its next event returns only after it.
-  void Promise.resolve(iterator.return?.()).catch(() => {});
+async function* eventsOf(events: AsyncIterable<ServerEvent>): AsyncGenerator<string> {
+  for await (const { event, data } of events) yield `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+}
+
+async function sendPieces(
+  response: ServerResponse,
+  pieces: AsyncGenerator<string>,
+  signal: AbortSignal,
+  heartbeat: string | null,
+): Promise<void> {
+  response.flushHeaders();
+  const beat = setInterval(() => {
+    if (heartbeat !== null && !response.writableNeedDrain) response.write(heartbeat);
+  }, heartbeatMs);
+  try {
+    while (!signal.aborted) {
+      // A live source may be silent for hours: the abort must not wait for its next line.
+      const next = await orAborted(pieces.next(), signal);
+      if (next === null || next.done) break;
+      if (!response.write(next.value)) await orAborted(once(response, 'drain', { signal }), signal);
+    }
+  } finally {
+    clearInterval(beat);
+    // Not awaited: a generator that waits for its next event returns only after it.
+    void pieces.return(undefined).catch(() => {});
+  }
   response.end();
+}
+
+/** Null when `signal` is aborted first. One listener a call, taken back: a race against one promise would keep them all. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T | null> {
+  let onAbort: () => void = () => {};
+  const aborted = new Promise<null>((resolve) => {
+    onAbort = () => resolve(null);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } catch (thrown) {
+    if (signal.aborted) return null;
+    throw thrown;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }

@@ -3,15 +3,18 @@
  * answer. Matching and checking are pure; the server does the talking.
  */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
 import { EdgewardError } from './errors.ts';
 
-export interface HttpRoute {
+export interface HttpRoute<R extends HttpRequest = HttpRequest> {
   method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   /** `/v1/points/:name`: a segment with a colon matches one segment and names it in `params`. */
   path: string;
   /** The bearer token that this route asks for; without one it is open to everyone on the machine. */
   token?: string;
-  handle(request: HttpRequest): HttpAnswer | Promise<HttpAnswer>;
+  /** Of the body; the server's own limit without it. */
+  maxBodyBytes?: number;
+  handle(request: R): HttpAnswer | Promise<HttpAnswer>;
 }
 
 export interface HttpRequest {
@@ -20,7 +23,10 @@ export interface HttpRequest {
   path: string;
   params: Record<string, string>;
   query: URLSearchParams;
+  headers: IncomingHttpHeaders;
   /** The whole body, within the limit. */
+  bytes: Buffer;
+  /** The same as text. */
   text: string;
   /** The body as JSON. Throws EDW_ERR_HTTP_BODY. */
   json(): unknown;
@@ -28,26 +34,47 @@ export interface HttpRequest {
   signal: AbortSignal;
 }
 
-export type HttpAnswer =
-  | { status?: number; json: unknown }
-  | { status?: number; text: string; contentType?: string }
-  /** One JSON document a line, sent as they come. */
-  | { status?: number; ndjson: Iterable<unknown> | AsyncIterable<unknown> };
+export type HttpAnswer = AnswerHead &
+  (
+    | { json: unknown }
+    | { text: string; contentType?: string }
+    /** `etag` without quotes; with it, a client that has these bytes gets 304. */
+    | { bytes: Uint8Array; contentType: string; etag?: string }
+    /** One JSON document a line, sent as they come. */
+    | { ndjson: Iterable<unknown> | AsyncIterable<unknown> }
+    /** Server-sent events, and a comment now and then, so that silence is not taken for an end. */
+    | { events: AsyncIterable<ServerEvent> }
+    /** 204, 303, 304. */
+    | { empty: true }
+  );
+
+interface AnswerHead {
+  status?: number;
+  /** In lower case. Without a `cache-control` here nothing is cached. */
+  headers?: Record<string, string>;
+}
+
+export interface ServerEvent {
+  event: string;
+  /** As JSON on one line. */
+  data: unknown;
+}
 
 /** A failure that the client may see. */
 export interface HttpFailure {
   status: number;
   error: EdgewardError;
+  headers?: Record<string, string>;
 }
 
 const hostMend = 'Use http://127.0.0.1 or http://localhost with this port.';
 
 /** The route and its parameters, or why there is none. */
-export function matchRoute(
-  routes: readonly HttpRoute[],
+export function matchRoute<T extends { method: string; path: string }>(
+  routes: readonly T[],
   method: string,
   path: string,
-): { route: HttpRoute; params: Record<string, string> } | HttpFailure {
+): { route: T; params: Record<string, string> } | HttpFailure {
   const matches = routes.flatMap((route) => {
     const params = matchPath(route.path, path);
     return params === null ? [] : [{ route, params }];
@@ -57,8 +84,9 @@ export function matchRoute(
   if (matches.length === 0) {
     return failure(404, 'EDW_ERR_HTTP_NOT_FOUND', `nothing is served at ${path}`, 'Check the path.');
   }
-  const allowed = matches.map(({ route }) => route.method).join(', ');
-  return failure(405, 'EDW_ERR_HTTP_METHOD', `${method} ${path} is not served`, `Use ${allowed}.`);
+  const allow = matches.map(({ route }) => route.method).join(', ');
+  const refused = failure(405, 'EDW_ERR_HTTP_METHOD', `${method} ${path} is not served`, `Use ${allow}.`);
+  return { ...refused, headers: { allow } };
 }
 
 function matchPath(pattern: string, path: string): Record<string, string> | null {
@@ -88,12 +116,13 @@ function decodeSegment(segment: string): string | null {
 }
 
 /** Null when the route is open or the token is right. Both sides are hashed, so the time tells nothing. */
-export function checkToken(route: HttpRoute, authorization: string | undefined): HttpFailure | null {
+export function checkToken(route: { token?: string }, authorization: string | undefined): HttpFailure | null {
   if (route.token === undefined) return null;
   const given = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1];
   if (given !== undefined && timingSafeEqual(digest(given), digest(route.token))) return null;
   const message = given === undefined ? 'this path asks for a bearer token' : 'the bearer token is not the right one';
-  return failure(401, 'EDW_ERR_HTTP_TOKEN', message, 'Send the content of the token file named in the configuration.');
+  const mend = 'Send the content of the token file named in the configuration.';
+  return { ...failure(401, 'EDW_ERR_HTTP_TOKEN', message, mend), headers: { 'www-authenticate': 'Bearer' } };
 }
 
 /**

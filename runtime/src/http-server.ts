@@ -3,22 +3,11 @@
  * requests addressed to loopback and nothing else, and says every error as `{error: {code, message, mend}}`. It has
  * limits for everything a client can make long: headers, body, time.
  */
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { EdgewardError, messageOf } from './errors.ts';
-import { sendAnswer, sendFailure } from './http-answer.ts';
-import {
-  checkHost,
-  checkToken,
-  failure,
-  type HttpFailure,
-  type HttpRequest,
-  type HttpRoute,
-  isLoopback,
-  matchRoute,
-  parseJsonBody,
-} from './http-route.ts';
+import { createServer } from 'node:http';
+import { EdgewardError } from './errors.ts';
+import { type Exchange, serveExchange } from './http-exchange.ts';
+import { type Listening, listen } from './http-listening.ts';
+import { checkHost, checkToken, type HttpRoute, isLoopback } from './http-route.ts';
 import type { Logger } from './logger.ts';
 
 export interface HttpServerOptions {
@@ -52,142 +41,33 @@ export async function openHttpServer(options: HttpServerOptions): Promise<HttpSe
   if (!isLoopback(host)) throw addressError(options);
   const requestTimeout = options.requestTimeoutMs ?? 10_000;
   const limits = { maxHeaderSize: 16 * 1024, headersTimeout: Math.min(5_000, requestTimeout), requestTimeout };
-  const closing = new AbortController();
+  const exchange = exchangeOf(options);
+  let listening: Listening | null = null;
   const server = createServer({ ...limits, keepAliveTimeout: 5_000 }, (request, response) => {
-    // A kept-alive connection whose answer ended during the close would hold it up for the whole grace.
-    response.once('close', () => {
-      if (closing.signal.aborted) setImmediate(() => server.closeIdleConnections());
-    });
-    void serve(options, closing.signal, request, response);
+    if (listening === null) response.destroy();
+    else void serveExchange(exchange, listening.signalFor(response), request, response);
   });
   server.maxConnections = 512;
-  await listen(server, host, options.port);
-  const { port } = server.address() as AddressInfo; // a TCP server has an address once it listens
+  listening = await listen(server, host, options.port, options.closeGraceMs ?? 1_000);
+  const { port, close } = listening;
+  return { host, port, url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, close };
+}
+
+function exchangeOf(options: HttpServerOptions): Exchange<HttpRoute> {
   return {
-    host,
-    port,
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    close: () => close(server, closing, options.closeGraceMs ?? 1_000),
+    routes: options.routes,
+    logger: options.logger,
+    maxBodyBytes: options.maxBodyBytes ?? 1 << 20,
+    statusOf: options.statusOf,
+    compress: false,
+    admit: (request, { route }) =>
+      checkHost(request.headers.host) ?? (route === null ? null : checkToken(route, request.headers.authorization)),
+    handle: (route, asked) => route.handle(asked),
   };
-}
-
-async function serve(
-  options: HttpServerOptions,
-  closing: AbortSignal,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  const gone = new AbortController();
-  response.once('close', () => gone.abort());
-  const signal = AbortSignal.any([closing, gone.signal]);
-  try {
-    const failed = await route(options, signal, request, response);
-    if (failed !== null) sendFailure(response, failed);
-  } catch (thrown) {
-    if (gone.signal.aborted) return;
-    sendFailure(response, failureOf(options, request, thrown));
-  }
-}
-
-async function route(
-  options: HttpServerOptions,
-  signal: AbortSignal,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<HttpFailure | null> {
-  const url = parseTarget(request.url);
-  const unfit = checkHost(request.headers.host) ?? (url === null ? badTarget() : null);
-  if (unfit !== null || url === null) return unfit;
-  const match = matchRoute(options.routes, request.method ?? 'GET', url.pathname);
-  if ('error' in match) return match;
-  const refused = checkToken(match.route, request.headers.authorization);
-  if (refused !== null) return refused;
-  const text = await readBody(request, options.maxBodyBytes ?? 1 << 20);
-  if (typeof text !== 'string') return text;
-  const asked: HttpRequest = {
-    method: match.route.method,
-    path: url.pathname,
-    params: match.params,
-    query: url.searchParams,
-    text,
-    json: () => parseJsonBody(text),
-    signal,
-  };
-  await sendAnswer(response, await match.route.handle(asked), signal);
-  return null;
-}
-
-/** The request target in origin form; whatever authority an absolute form carries is not believed. */
-function parseTarget(target: string | undefined): URL | null {
-  return target?.startsWith('/') ? URL.parse(`http://loopback${target}`) : null;
-}
-
-function badTarget(): HttpFailure {
-  return failure(400, 'EDW_ERR_HTTP_TARGET', 'the request target is not a path', 'Request a path that begins with /.');
-}
-
-async function readBody(request: IncomingMessage, maxBodyBytes: number): Promise<string | HttpFailure> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request) {
-    const piece = Buffer.from(chunk);
-    bytes += piece.length;
-    if (bytes > maxBodyBytes) {
-      const message = `the body of the request is larger than ${maxBodyBytes} bytes`;
-      return failure(413, 'EDW_ERR_HTTP_BODY_TOO_LARGE', message, 'Send less at once.');
-    }
-    chunks.push(piece);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-/** What is no coded error is a bug: the log gets all of it, the client nothing that could tell too much. */
-function failureOf(options: HttpServerOptions, request: IncomingMessage, thrown: unknown): HttpFailure {
-  if (thrown instanceof EdgewardError) {
-    const status = thrown.code === 'EDW_ERR_HTTP_BODY' ? 400 : (options.statusOf?.(thrown) ?? 500);
-    return { status, error: thrown };
-  }
-  const fields = { event: 'http_failed', method: request.method, path: request.url, err: thrown };
-  options.logger.error(fields, messageOf(thrown));
-  return failure(
-    500,
-    'EDW_ERR_INTERNAL',
-    'the request failed inside Edgeward',
-    'Look for event http_failed in its log.',
-  );
-}
-
-async function listen(server: Server, host: string, port: number): Promise<void> {
-  try {
-    server.listen({ host, port, exclusive: true });
-    await once(server, 'listening');
-  } catch (cause) {
-    throw listenError(`${host}:${port}`, cause);
-  }
-}
-
-function listenError(address: string, cause: unknown): EdgewardError {
-  const inUse = cause instanceof Error && 'code' in cause && cause.code === 'EADDRINUSE';
-  const message = `listening on ${address}: ${messageOf(cause)}`;
-  if (!inUse) {
-    return new EdgewardError('EDW_ERR_LISTEN', message, { mend: 'Name another address or port.', cause });
-  }
-  const mend = `Stop what listens there (ss -ltnp 'sport = :${address.split(':').at(-1)}' shows it), or name another port.`;
-  return new EdgewardError('EDW_ERR_PORT_IN_USE', message, { mend, cause });
 }
 
 function addressError(options: HttpServerOptions): EdgewardError {
   return new EdgewardError('EDW_ERR_LISTEN_ADDRESS', `listening on ${options.host}: it is no loopback address`, {
     mend: 'Use 127.0.0.1 or ::1; what must be reached from elsewhere goes through a proxy that ends TLS.',
   });
-}
-
-async function close(server: Server, closing: AbortController, graceMs: number): Promise<void> {
-  closing.abort();
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
-  clearTimeout(timer);
 }
