@@ -1,0 +1,95 @@
+import type { Approval, Digest, SignedDocument, TrustRoot } from '@edgeward/policy-format';
+import type { Predecessor } from '../bundle/approval-payload.ts';
+import type { Bundle } from '../bundle/bundle.ts';
+import type { Actor } from '../record/attempt.ts';
+
+/** What people propose, approve and publish. Every attempt is on the record before it has an effect. */
+export interface Proposals {
+  /** Throws EDW_ERR_STORE_ROLE, EDW_ERR_PROPOSAL_…, EDW_ERR_STORE_OUTDATED. `dryRun` leaves nothing but an entry. */
+  propose(
+    actor: Actor,
+    submission: { approval: SignedDocument; bundle: Uint8Array; dryRun?: boolean },
+  ): Promise<ProposalView>;
+  proposeRoot(
+    actor: Actor,
+    submission: { root: SignedDocument; reason: string; dryRun?: boolean },
+  ): Promise<ProposalView>;
+  /** Newest first; those that are closed as well. */
+  list(): ProposalSummary[];
+  /** Throws EDW_ERR_PROPOSAL_UNKNOWN. */
+  view(id: string): ProposalView;
+  /** Canonical documents; of a root proposal there are none. */
+  documents(id: string): Promise<Uint8Array>;
+  /** `document` is the proposal's payload with the approver's own signature; others in it are passed over. */
+  approve(
+    actor: Actor,
+    id: string,
+    submission: { document: SignedDocument; reason: string; dryRun?: boolean },
+  ): Promise<ProposalView>;
+  /** By an approver, or by whoever proposed it. */
+  reject(actor: Actor, id: string, submission: { reason: string; dryRun?: boolean }): Promise<ProposalView>;
+  /** Puts an approved one into force: a version, or a trust root. */
+  publish(actor: Actor, id: string, options?: { dryRun?: boolean }): Promise<Published>;
+  /** The newest; null before the first. */
+  current(): PublishedVersion | null;
+  /** Throws EDW_ERR_VERSION_UNKNOWN. */
+  version(version: number): PublishedVersion;
+  versions(): PublishedVersion[];
+  bundle(version: number): Promise<Bundle>;
+  /** What the next proposal builds on: hand it to `computeApprovalPayload`. */
+  predecessor(): Promise<Predecessor | null>;
+  /** Break-glass versions that nobody has followed up. */
+  followUps(): FollowUp[];
+  closeFollowUp(actor: Actor, version: number, submission: { reason: string }): Promise<void>;
+  /** Called after something was published, in order. The answer stops it. */
+  onPublished(listener: (published: Published) => void): () => void;
+}
+
+export interface ProposalSummary {
+  id: string;
+  kind: 'policy' | 'root';
+  state: ProposalState;
+  proposedBy: string;
+  proposedAt: string;
+  expiresAt: string;
+  reason: string;
+  /** Of the payload: what is signed. */
+  digest: Digest;
+  approvals: { needed: number; given: GivenApproval[] };
+}
+
+export interface GivenApproval {
+  person: string;
+  at: string;
+  reason: string;
+}
+
+/** `approved`: has the signatures that it needs. `outdated`: another version was published since. */
+export type ProposalState = 'open' | 'approved' | 'rejected' | 'expired' | 'outdated' | 'published';
+
+export type ProposalView = ProposalSummary & {
+  /** With every signature that was accepted. */
+  document: SignedDocument;
+  payload: Approval | TrustRoot;
+  rejected: { by: string; at: string; reason: string } | null;
+  /** The version that it became. */
+  version: number | null;
+};
+
+export interface PublishedVersion {
+  version: number;
+  digest: Digest;
+  payload: Approval;
+  approval: SignedDocument;
+  publishedAt: string;
+  publishedBy: string;
+}
+
+export type Published = { kind: 'policy'; version: PublishedVersion } | { kind: 'root'; root: TrustRoot };
+
+export interface FollowUp {
+  version: number;
+  endsAt: string;
+  proposedBy: string;
+  reason: string;
+}
