@@ -2,17 +2,26 @@ import type { Cursor, Delta, Digest, PointReport, SignedDocument } from '@edgewa
 
 /**
  * One way to a store. It carries and never judges: whatever comes through here is believed only after it was verified.
- * Every call is bounded in time and in bytes by the transport itself, and ends early when `signal` is aborted.
+ * Every call is bounded in time and in bytes by the transport itself, and ends early when `signal` is aborted (whatever it
+ * then throws is the caller's own doing). `policy-feed/test/conformance.ts` holds every transport to what stands here.
  */
 export interface Transport {
   /** For logs and the status: `https://store:9443`, `nats://…`, `file:/srv/mirror`. Never a secret. */
   readonly name: string;
+  /** Whether `next` waits for news. Of one that does not, hints and polls are all there is. */
+  readonly waits?: boolean;
   /**
    * What is newer than `known` for this point. Waits up to `waitMs` for it where the transport can; one that can't answers
-   * at once. Throws EDW_ERR_STORE_UNREACHABLE, EDW_ERR_STORE_REFUSED, EDW_ERR_STORE_ANSWER.
+   * at once. `known` is what was taken over: a head that was given before and refused is given again. With `waitMs` 0 a head
+   * of the same state that was signed anew counts as news; a wait may pass over it. Throws EDW_ERR_STORE_UNREACHABLE,
+   * EDW_ERR_STORE_REFUSED, EDW_ERR_STORE_ANSWER, EDW_ERR_STORE_CERTIFICATE, EDW_ERR_STORE_URL, and EDW_ERR_STORE_NO_POINT
+   * where there is nothing for this point.
    */
   next(point: string, known: Cursor | null, options: { waitMs: number; signal: AbortSignal }): Promise<News>;
-  /** Bytes of this digest, at most `maxBytes`, or null where there are none. The caller compares the digest. */
+  /**
+   * Bytes of this digest, at most `maxBytes`, or null where there are none. The caller compares the digest. More bytes than
+   * that are EDW_ERR_STORE_ANSWER.
+   */
   blob(digest: Digest, maxBytes: number, signal: AbortSignal): Promise<Uint8Array | null>;
   /** The signed trust root of this version, or null. */
   root(version: number, signal: AbortSignal): Promise<SignedDocument | null>;
@@ -23,4 +32,8 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-export type News = { state: 'unchanged' } | { state: 'head'; head: SignedDocument } | { state: 'delta'; delta: Delta };
+/** `bytes`: what the news took on the way, where the transport knows. */
+export type News =
+  | { state: 'unchanged' }
+  | { state: 'head'; head: SignedDocument; bytes?: number }
+  | { state: 'delta'; delta: Delta; bytes?: number };
