@@ -16,6 +16,8 @@ export const LIMITS: Limits = {
   pageBytes: 4 * 1024 * 1024,
   /** Pages are as many as hold about this many memberships each. */
   membersPerPage: 512,
+  /** Memberships in all: pairs of a group and an address. */
+  members: 4 * 1024 * 1024,
   signatures: 64,
 };
 
@@ -29,5 +31,6 @@ interface Limits {
   indexBytes: number;
   pageBytes: number;
   membersPerPage: number;
+  members: number;
   signatures: number;
 }
