@@ -128,7 +128,8 @@ async function readBody(request: IncomingMessage, maxBodyBytes: number): Promise
   if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of request) {
+  // A request that is destroyed takes its answer along.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     const piece = Buffer.from(chunk);
     bytes += piece.length;
     if (bytes > maxBodyBytes) throw tooLarge(maxBodyBytes);

@@ -5,10 +5,20 @@ export { describeSchema, type JsonSchema, jsonSchemaOf, type SchemaRow } from '.
 export * from './digest.ts';
 export { stateWriteError, syncFolder, systemCodeOf, unfinishedSuffix, writeDurably } from './durable-file.ts';
 export * from './errors.ts';
-export type { HttpAnswer, HttpRequest, HttpRoute } from './http-route.ts';
+export {
+  failure,
+  type HttpAnswer,
+  type HttpFailure,
+  type HttpRequest,
+  type HttpRoute,
+  type ServerEvent,
+} from './http-route.ts';
 export { type HttpServer, type HttpServerOptions, openHttpServer } from './http-server.ts';
 export * from './lifecycle.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
+export * from './rate-limit.ts';
 export * from './secret-file.ts';
 export { takeStateLock } from './state-lock.ts';
+export type { TlsFiles } from './tls-material.ts';
+export * from './tls-server.ts';

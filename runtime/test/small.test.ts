@@ -4,6 +4,7 @@ import {
   Counter,
   createLogger,
   createMetrics,
+  createRateLimit,
   EdgewardError,
   messageOf,
   sha256Hex,
@@ -68,4 +69,23 @@ t.test('whatever was thrown has a message', async (t) => {
   t.equal(messageOf(new Error('a')), 'a');
   t.equal(messageOf('b'), 'b');
   t.equal(messageOf(undefined), 'undefined');
+});
+
+t.test('a rate limit gives a burst, then a rate, to each key its own', (t) => {
+  const limit = createRateLimit({ perSecond: 2, burst: 3 });
+  const steps: [key: string, atMs: number, waitMs: number][] = [
+    ['a', 0, 0],
+    ['a', 0, 0],
+    ['a', 0, 0],
+    ['a', 0, 500],
+    ['b', 0, 0],
+    ['a', 250, 250],
+    ['a', 500, 0],
+    ['a', 500, 500],
+    ['a', 100, 500],
+    ['a', 60_000, 0],
+  ];
+  for (const [key, atMs, waitMs] of steps) t.equal(limit.take(key, atMs), waitMs, `${key} at ${atMs}`);
+  t.equal(limit.size, 1, 'who is silent is forgotten');
+  t.end();
 });
