@@ -1,0 +1,162 @@
+/**
+ * A store over HTTPS, under a client certificate that names the points served here. Blobs are asked for at mirrors first,
+ * without credentials and without trust: their bytes are compared with the digest before they count, and a mirror that
+ * fails costs time only.
+ */
+import { type Digest, digestOf, type PointReport, type SignedDocument } from '@edgeward/policy-format';
+import { type Clock, type Logger, messageOf, systemClock } from '@edgeward/runtime';
+import { ROOT_WIRE_BYTES, readSigned } from '../documents.ts';
+import { checkPointName } from '../point-name.ts';
+import type { Transport } from '../transport.ts';
+import { createSite, type Site } from './call.ts';
+import { followHints } from './hint-stream.ts';
+import { type Resolver, systemResolver } from './pinned-lookup.ts';
+import { createPointNews } from './point-news.ts';
+import { refusalOf } from './refusals.ts';
+import { storeUrlOf } from './store-url.ts';
+import { anonymousIdentity, type TlsTexts, tlsIdentity } from './tls-identity.ts';
+
+export interface HttpsTransportOptions {
+  /** `https://store:9443`; `http` for a literal loopback address only. */
+  url: string;
+  /** PEM texts; null over loopback without TLS. */
+  tls: TlsTexts | null;
+  /** Where blobs are asked for first: `BASE/blobs/sha256/HEX`. */
+  mirrors?: readonly string[];
+  logger: Logger;
+  clock?: Clock;
+  resolver?: Resolver;
+  /** Of a call beside what it waits: 10 s. */
+  callMs?: number;
+  random?: () => number;
+}
+
+const CONNECT_MS = 5_000;
+/** Between two pieces of an answer. */
+const SILENCE_MS = 15_000;
+/** A stream of hints says at least a comment within this time, or is opened anew. */
+const STREAM_SILENCE_MS = 60_000;
+/** Of an answer that nobody reads. */
+const ANSWER_BYTES = 16 * 1024;
+/** Blobs of one service at a time. */
+const BLOB_CONNECTIONS = 4;
+/** A blob may take longer the larger it may be: at no less than this many bytes a second. */
+const SLOWEST_BYTES_PER_S = 256 * 1024;
+
+/** Throws EDW_ERR_STORE_URL, EDW_ERR_STORE_CERTIFICATE. */
+export function createHttpsTransport(options: HttpsTransportOptions): Transport {
+  const { logger, clock = systemClock, random = Math.random } = options;
+  const sites = openSites(options);
+  const callMs = options.callMs ?? 10_000;
+  const news = createPointNews(sites.store, callMs);
+  return {
+    name: sites.store.url.origin,
+    waits: true,
+    async next(point, known, asked) {
+      checkPointName(point);
+      return news.next(point, known, asked);
+    },
+    blob: (digest, maxBytes, signal) => blobFrom(sites, { digest, maxBytes, signal, callMs }, logger),
+    root: (version, signal) => rootFrom(sites.store, version, callMs, signal),
+    hints: (points, onHint) =>
+      followHints({ site: sites.hints, points: new Set(points), onHint, clock, logger, random }),
+    report: (report, signal) => send(sites.store, report, callMs, signal),
+    close: async () => {
+      await Promise.all([sites.store, sites.blobs, sites.hints, ...sites.mirrors].map((site) => site.close()));
+    },
+  };
+}
+
+interface Sites {
+  store: Site;
+  /** Apart, so that a hundred blobs do not stand before a head. */
+  blobs: Site;
+  hints: Site;
+  mirrors: Site[];
+}
+
+function openSites(options: HttpsTransportOptions): Sites {
+  const url = storeUrlOf(options.url, 'store');
+  const mirrorUrls = (options.mirrors ?? []).map((mirror) => storeUrlOf(mirror, 'mirror'));
+  const resolver = options.resolver ?? systemResolver;
+  const identity = options.tls === null ? anonymousIdentity(null) : tlsIdentity(options.tls);
+  const common = { resolver, connectTimeoutMs: CONNECT_MS, silenceMs: SILENCE_MS };
+  const anyone = mirrorUrls.length === 0 ? identity : anonymousIdentity(options.tls?.ca ?? null);
+  return {
+    // A long poll is as silent as it is long; its own deadline bounds it.
+    store: createSite({ ...common, url, identity, connections: null }),
+    blobs: createSite({ ...common, url, identity, connections: BLOB_CONNECTIONS }),
+    hints: createSite({ ...common, url, identity, connections: 1, silenceMs: STREAM_SILENCE_MS }),
+    mirrors: mirrorUrls.map((mirror) =>
+      createSite({ ...common, url: mirror, identity: anyone, connections: BLOB_CONNECTIONS }),
+    ),
+  };
+}
+
+interface BlobAsk {
+  digest: Digest;
+  maxBytes: number;
+  signal: AbortSignal;
+  callMs: number;
+}
+
+async function blobFrom(sites: Sites, ask: BlobAsk, logger: Logger): Promise<Uint8Array | null> {
+  for (const mirror of sites.mirrors) {
+    const bytes = await mirrored(mirror, ask, logger);
+    if (bytes !== null) return bytes;
+  }
+  return fetchBlob(sites.blobs, '/v1', ask);
+}
+
+/** Null for whatever a mirror does wrong: the store is asked next. */
+async function mirrored(mirror: Site, ask: BlobAsk, logger: Logger): Promise<Uint8Array | null> {
+  const { digest } = ask;
+  try {
+    const bytes = await fetchBlob(mirror, mirror.url.path, ask);
+    if (bytes === null || digestOf(bytes) === digest) return bytes;
+    logger.warn({ event: 'mirror_wrong', mirror: mirror.url.origin, digest }, 'the bytes have another digest');
+  } catch (thrown) {
+    if (ask.signal.aborted) throw thrown;
+    logger.warn({ event: 'mirror_failed', mirror: mirror.url.origin, digest }, messageOf(thrown));
+  }
+  return null;
+}
+
+async function fetchBlob(site: Site, base: string, ask: BlobAsk): Promise<Uint8Array | null> {
+  const { digest, maxBytes, signal } = ask;
+  const doing = `fetching blob ${digest.slice(0, 12)} from ${site.url.origin}`;
+  const limitMs = ask.callMs + Math.ceil((maxBytes / SLOWEST_BYTES_PER_S) * 1000);
+  const headers = { 'accept-encoding': 'gzip' };
+  const path = `${base}/blobs/sha256/${digest}`;
+  const answer = await site.call({ method: 'GET', path, headers, limitMs, maxBytes, doing }, signal);
+  if (answer.status === 200) return answer.bytes;
+  if (answer.status === 404) return null;
+  throw refusalOf(answer, doing);
+}
+
+async function rootFrom(
+  site: Site,
+  version: number,
+  callMs: number,
+  signal: AbortSignal,
+): Promise<SignedDocument | null> {
+  const doing = `fetching trust root ${version} from ${site.url.origin}`;
+  const ask = { method: 'GET', path: `/v1/roots/${version}`, limitMs: callMs, maxBytes: ROOT_WIRE_BYTES } as const;
+  const answer = await site.call({ ...ask, doing }, signal);
+  if (answer.status === 200) return readSigned(answer.bytes, doing, ROOT_WIRE_BYTES);
+  if (answer.status === 404) return null;
+  throw refusalOf(answer, doing);
+}
+
+async function send(site: Site, report: PointReport, callMs: number, signal: AbortSignal): Promise<void> {
+  checkPointName(report.point);
+  const doing = `reporting about ${report.point} to ${site.url.origin}`;
+  const path = `/v1/points/${report.point}/status`;
+  const headers = { 'content-type': 'application/json' };
+  const body = JSON.stringify(report);
+  const answer = await site.call(
+    { method: 'POST', path, headers, body, limitMs: callMs, maxBytes: ANSWER_BYTES, doing },
+    signal,
+  );
+  if (answer.status !== 200 && answer.status !== 202 && answer.status !== 204) throw refusalOf(answer, doing);
+}
