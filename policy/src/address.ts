@@ -87,7 +87,8 @@ function step(key: AddressKey, wrapFrom: string, wrapTo: string, by: number): Ad
   return key.slice(0, at) + HEX.charAt(HEX.indexOf(key.charAt(at)) + by) + tail;
 }
 
-function withHostBits(key: AddressKey, prefix: number, bit: 0 | 1): AddressKey {
+/** The key with every bit beyond the prefix set to `bit`. */
+export function withHostBits(key: AddressKey, prefix: number, bit: 0 | 1): AddressKey {
   const whole = Math.floor(prefix / 4);
   const rest = prefix % 4;
   let out = key.slice(0, whole);

@@ -33,11 +33,10 @@ export interface CompileMemo {
 /** Throws EDW_ERR_TOO_FRAGMENTED; `compileFault` makes a finding of it. */
 export function compilePoint(resolution: Resolution, point: string, options: CompileOptions): CompiledPolicy {
   const objects: CompiledObject[] = [];
-  const naming = rulesByObject(resolution);
   resolution.objects.forEach((object, i) => {
     if (object.point !== point) return;
-    const rules = (naming[i] as ResolvedRule[]).filter((rule) => !rule.ended);
-    objects.push(compileObject(resolution, object, rules, options));
+    const rules = (resolution.naming[i] as ResolvedRule[]).filter((rule) => !rule.ended);
+    objects.push(compileObject(object, rules, options));
   });
   const hash = options.digest(objects.map((object) => `${object.name} ${object.hash}\n`).join(''));
   return { format: 1, point, revision: options.revision, hash, objects };
@@ -57,35 +56,8 @@ export function pointsOf(resolution: Resolution): string[] {
   return Object.keys(seen).sort();
 }
 
-/** For each object, the rules that name it, in the order of their ids. */
-export function rulesByObject(resolution: Resolution): ResolvedRule[][] {
-  const out: ResolvedRule[][] = resolution.objects.map(() => []);
-  resolution.rules.forEach((rule) => {
-    rule.objects.forEach((i) => {
-      (out[i] as ResolvedRule[]).push(rule);
-    });
-  });
-  return out;
-}
-
-/** Always the same array: what an object was compiled from is compared by identity. */
-const NOBODY: Interval[] = [];
-
-/** Who may always reach tcp/22 at the object's point. */
-function managementOf(resolution: Resolution, object: ProtectedObject): Interval[] {
-  if (object.kind !== 'workload') return NOBODY;
-  const point = resolution.model.points.filter((it) => it.value.name === object.point)[0];
-  return point === undefined ? NOBODY : point.value.management;
-}
-
-function compileObject(
-  resolution: Resolution,
-  object: ProtectedObject,
-  rules: ResolvedRule[],
-  options: CompileOptions,
-): CompiledObject {
-  const management = managementOf(resolution, object);
-  const from: unknown[] = [object.document.value, object.mode, management];
+function compileObject(object: ProtectedObject, rules: ResolvedRule[], options: CompileOptions): CompiledObject {
+  const from: unknown[] = [object.document.value, object.mode, object.failsafe];
   rules.forEach((rule) => {
     from.push(rule.rule, JSON.stringify(rule.ports));
     rule.groups.forEach((group) => {
@@ -94,17 +66,12 @@ function compileObject(
   });
   const known = options.memo?.objects[object.name];
   if (known !== undefined && sameParts(known.from, from)) return known.compiled;
-  const compiled = compileFresh(object, rules, management, options.digest);
+  const compiled = compileFresh(object, rules, options.digest);
   if (options.memo !== undefined) options.memo.objects[object.name] = { from, compiled };
   return compiled;
 }
 
-function compileFresh(
-  object: ProtectedObject,
-  rules: ResolvedRule[],
-  management: Interval[],
-  digest: Digest,
-): CompiledObject {
+function compileFresh(object: ProtectedObject, rules: ResolvedRule[], digest: Digest): CompiledObject {
   const classified = classify(object, rules);
   const body = {
     bind: object.bind,
@@ -113,7 +80,7 @@ function compileFresh(
     mode: object.mode,
     ports: object.ports,
     trustedProxies: tableOf(object.trustedProxies),
-    failsafe: tableOf(management),
+    failsafe: tableOf(object.failsafe),
     rules: rules.map(compileRule),
     classes: classified.classes,
     sources: pack(classified.intervals),

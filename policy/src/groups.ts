@@ -21,7 +21,9 @@ export interface Group {
   intervals: Interval[];
   /** Which workloads are members, as bits over `Resolution.workloads`; null where the term names no workloads. */
   members: Uint32Array | null;
-  /** How many of them have an address inside the fence. */
+  /** The members as they were handed in, where somebody else evaluated the term: single addresses in text; else null. */
+  listed: readonly string[] | null;
+  /** How many workloads have an address inside the fence; of `listed`, how many addresses. */
   memberCount: number;
   /** Names of workloads left out because all their addresses are outside the fence, at most ten. */
   fencedOut: string[];
@@ -121,14 +123,24 @@ function addressGroup(
   const intervals = addressesOf(term, networks, nowMs);
   // The same array where nothing changed: what was compiled from it is then still good.
   const same = old !== undefined && old.members === null && sameIntervals(old.intervals, intervals);
-  return { term: key, intervals: same ? old.intervals : intervals, members: null, memberCount: 0, fencedOut: [] };
+  return groupOf(key, same ? old.intervals : intervals);
+}
+
+/** A group that names no workloads. */
+export function groupOf(term: string, intervals: Interval[]): Group {
+  return { term, intervals, members: null, listed: null, memberCount: 0, fencedOut: [] };
 }
 
 function addressesOf(term: SourceTerm, networks: Record<string, Network>, nowMs: number): Interval[] {
   if (term.kind === 'any') return EVERYWHERE;
   if (term.kind === 'cidr') return [term.interval];
   const network = term.kind === 'network' ? networks[term.name] : undefined;
-  if (network === undefined || isOver(network.expiresMs, nowMs)) return [];
+  return network === undefined ? [] : addressesOfNetwork(network, nowMs);
+}
+
+/** Nobody from its expiry on. */
+export function addressesOfNetwork(network: Network, nowMs: number): Interval[] {
+  if (isOver(network.expiresMs, nowMs)) return [];
   return subtract(union(network.cidrs), union(network.except));
 }
 
@@ -156,7 +168,7 @@ function workloadGroup(
       fencedOut.push((workloads[i] as Workload).name);
     }
   });
-  return { term: key, intervals: intervalsOfRanks(picked, order), members, memberCount, fencedOut };
+  return { term: key, intervals: intervalsOfRanks(picked, order), members, listed: null, memberCount, fencedOut };
 }
 
 function intervalsOfRanks(picked: number[], order: AddressOrder): Interval[] {
@@ -175,7 +187,7 @@ function intervalsOfRanks(picked: number[], order: AddressOrder): Interval[] {
   return out;
 }
 
-function sameIntervals(a: Interval[], b: Interval[]): boolean {
+export function sameIntervals(a: Interval[], b: Interval[]): boolean {
   return (
     a.length === b.length && a.every((it, i) => it.lo === (b[i] as Interval).lo && it.hi === (b[i] as Interval).hi)
   );

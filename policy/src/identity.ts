@@ -1,6 +1,5 @@
 import type { AddressKey } from './address.ts';
 import { formatAddress, parseAddress } from './address.ts';
-import { rulesByObject } from './compile.ts';
 import { isOver } from './endings.ts';
 import { contains } from './interval.ts';
 import type { Network, ProtectedObject, Workload } from './model.ts';
@@ -29,7 +28,6 @@ export function identitiesOf(resolution: Resolution): Identities {
   let byAddress: Record<AddressKey, Workload[]> | null = null;
   let byName: Record<string, number> | null = null;
   let byBind: Record<string, number> | null = null;
-  let rules: ResolvedRule[][] | null = null;
   const objectAtIndex = (index: number | undefined): ProtectedObject | null =>
     index === undefined ? null : (resolution.objects[index] as ProtectedObject);
   const workloadsAt = (key: AddressKey): Workload[] => {
@@ -48,10 +46,7 @@ export function identitiesOf(resolution: Resolution): Identities {
       if (byBind === null) byBind = indexObjects(resolution, (object) => `${object.point} ${object.bind}`);
       return objectAtIndex(byBind[`${point} ${bind}`]);
     },
-    rulesFor: (object) => {
-      if (rules === null) rules = rulesByObject(resolution);
-      return rules[resolution.objects.indexOf(object)] ?? [];
-    },
+    rulesFor: (object) => resolution.naming[resolution.objects.indexOf(object)] ?? [],
   };
 }
 

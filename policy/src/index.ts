@@ -8,6 +8,7 @@ export {
   predecessor,
   successor,
 } from './address.ts';
+export { cidrsOf, parseCidrs } from './cidr-list.ts';
 export { POLICY_ERRORS, POLICY_WARNINGS, type PolicyCode } from './codes.ts';
 export { type CompileMemo, compileFault, compilePoint, type Digest, pointsOf } from './compile.ts';
 export type * from './compiled.ts';
@@ -25,17 +26,21 @@ export { type Explanation, explain, reasonInWords } from './explain.ts';
 export type * from './finding.ts';
 export type * from './flow.ts';
 export { describeFlow } from './flow-text.ts';
+export { groupIdOf, parseSelectorText, termOfGroup } from './group-id.ts';
 export { type Identities, identitiesOf, type SourceIdentity } from './identity.ts';
-export { compareKeys, type Labelled } from './interval.ts';
+export { compareKeys, contains, type Labelled, union } from './interval.ts';
 export { lookup, pack, unpack } from './interval-table.ts';
 export { type DocumentMemo, linkModel } from './linking.ts';
 export { type LintOptions, lint } from './lint.ts';
 export { lostFlows, type ObjectLoss } from './loss.ts';
-export type { Document, Model, ProtectedObject } from './model.ts';
+export type { Document, Model, ProtectedObject, SourceTerm, Workload } from './model.ts';
 export { nearestRule } from './nearest-rule.ts';
 export type * from './point-rules.ts';
 export { type ObjectViews, pointViews, runPolicyTests, type TestResult } from './policy-tests.ts';
-export { formatPortRange, parsePort } from './ports.ts';
+export { formatPortRange, normalisePorts, parsePort, parsePortRange } from './ports.ts';
 export { type Resolution, resolve } from './resolve.ts';
-export { type Labels, type Selector, selects } from './selector.ts';
+export { resolveSlice, type SliceResolution } from './resolve-slice.ts';
+export { type LabelCondition, type Labels, type Selector, selects } from './selector.ts';
+export { slicePolicy } from './slice.ts';
 export { compareText } from './text-order.ts';
+export { type WorkloadGroup, workloadGroupsOf } from './workload-groups.ts';

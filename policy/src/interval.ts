@@ -1,5 +1,5 @@
 import type { AddressKey, Interval } from './address.ts';
-import { predecessor, successor } from './address.ts';
+import { intervalSize, predecessor, successor } from './address.ts';
 import { compareText } from './text-order.ts';
 
 /**
@@ -66,6 +66,44 @@ export function contains(set: Interval[], key: AddressKey): boolean {
     else return true;
   }
   return false;
+}
+
+/** Where `within` meets the entries of a sorted disjoint list, each cut to it. */
+export function eachOverlap<T extends Interval>(
+  within: Interval,
+  list: T[],
+  visit: (lo: AddressKey, hi: AddressKey, entry: T) => void,
+): void {
+  let from = 0;
+  let to = list.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (compareKeys((list[middle] as T).hi, within.lo) < 0) from = middle + 1;
+    else to = middle;
+  }
+  for (let i = from; i < list.length; i += 1) {
+    const it = list[i] as T;
+    if (compareKeys(it.lo, within.hi) > 0) return;
+    // One that is met is of the same family, so plain comparison is enough.
+    visit(it.lo > within.lo ? it.lo : within.lo, it.hi < within.hi ? it.hi : within.hi, it);
+  }
+}
+
+/** What is in both; both must be sorted and disjoint. */
+export function intersect(one: Interval[], other: Interval[]): Interval[] {
+  const out: Interval[] = [];
+  const few = one.length < other.length ? one : other;
+  const many = few === one ? other : one;
+  few.forEach((it) => {
+    eachOverlap(it, many, (lo, hi) => {
+      out.push({ lo, hi });
+    });
+  });
+  return out;
+}
+
+export function sizeOf(intervals: Interval[]): number {
+  return intervals.reduce((sum, it) => sum + intervalSize(it), 0);
 }
 
 function touches(last: Interval, lo: AddressKey): boolean {

@@ -1,10 +1,10 @@
 import type { Interval } from './address.ts';
-import { intervalSize } from './address.ts';
+import { intervalSize, parseAddress } from './address.ts';
 import type { CompareClasses } from './class-loss.ts';
 import { compareClasses } from './class-loss.ts';
 import type { CompiledObject } from './compiled.ts';
 import type { Labelled } from './interval.ts';
-import { compareKeys, contains } from './interval.ts';
+import { contains, eachOverlap } from './interval.ts';
 import { unpack } from './interval-table.ts';
 import { eachBit } from './label-index.ts';
 import type { Workload } from './model.ts';
@@ -25,6 +25,7 @@ export interface ObjectLoss {
 /** One source as a rule names it. */
 interface Source {
   interval: Interval;
+  /** Whose it is: a workload's name, or the address itself where only addresses are known; null for a range. */
   workload: string | null;
 }
 
@@ -130,6 +131,14 @@ function sourcesOf(resolution: Resolution, object: CompiledObject): Source[] {
   resolution.rules.forEach((rule) => {
     if (allowed[rule.rule.id] !== true) return;
     rule.groups.forEach((group) => {
+      if (group.listed !== null) {
+        // Whose addresses they are is not known here: each is a source of its own, by its own name.
+        group.listed.forEach((address) => {
+          const key = parseAddress(address);
+          if (key !== null) add({ lo: key, hi: key }, address);
+        });
+        return;
+      }
       if (group.members === null) {
         group.intervals.forEach((interval) => {
           add(interval, null);
@@ -157,32 +166,18 @@ function sourceLoss(
   const width = intervalSize(source);
   let total = 0;
   let lost = 0;
-  eachOverlap(source, before, (lo, hi, one) => {
+  eachOverlap(source, before, (lo, hi, entry) => {
+    const one = entry.value;
     let covered = 0;
     const whole = intervalSize({ lo, hi });
     eachOverlap({ lo, hi }, after, (from, to, other) => {
       const weight = intervalSize({ lo: from, hi: to });
       covered += weight;
-      lost += (compare(one, other).lost * weight) / width;
+      lost += (compare(one, other.value).lost * weight) / width;
     });
     const bare = compare(one, -1);
     total += (bare.total * whole) / width;
     lost += (bare.lost * Math.max(0, whole - covered)) / width;
   });
   return { total, lost };
-}
-
-function eachOverlap(within: Interval, list: Labelled[], visit: (lo: string, hi: string, value: number) => void): void {
-  let from = 0;
-  let to = list.length;
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if (compareKeys((list[middle] as Labelled).hi, within.lo) < 0) from = middle + 1;
-    else to = middle;
-  }
-  for (let i = from; i < list.length; i += 1) {
-    const it = list[i] as Labelled;
-    if (compareKeys(it.lo, within.hi) > 0) return;
-    visit(it.lo > within.lo ? it.lo : within.lo, it.hi < within.hi ? it.hi : within.hi, it.value);
-  }
 }

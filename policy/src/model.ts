@@ -107,6 +107,8 @@ export interface ProtectedObject {
   ports: PortRange[];
   protocol: 'http' | 'tcp';
   trustedProxies: Interval[];
+  /** Who may always reach tcp/22 here: the management of a host's point. */
+  failsafe: Interval[];
   mode: Mode;
   document: SourceDocument;
 }

@@ -67,6 +67,29 @@ export function intersectPorts(a: PortRange[], b: PortRange[]): PortRange[] {
   return normalisePorts(out);
 }
 
+/** The ports of `within`, cut wherever a range of `lists` begins or ends; `within` is normalised. */
+export function cutPorts(within: PortRange[], lists: PortRange[][]): PortRange[] {
+  const cuts: Record<string, Record<number, true>> = { tcp: {}, udp: {} };
+  lists.forEach((ranges) => {
+    ranges.forEach((it) => {
+      const own = cuts[it.protocol] as Record<number, true>;
+      own[it.from] = true;
+      own[it.to + 1] = true;
+    });
+  });
+  const out: PortRange[] = [];
+  within.forEach((range) => {
+    const inside = Object.keys(cuts[range.protocol] as Record<number, true>).map(Number);
+    const starts = [range.from].concat(inside.filter((at) => at > range.from && at <= range.to));
+    starts.sort((a, b) => a - b);
+    starts.forEach((from, i) => {
+      const next = starts[i + 1];
+      out.push({ protocol: range.protocol, from, to: next === undefined ? range.to : next - 1 });
+    });
+  });
+  return out;
+}
+
 export const EVERY_PORT: PortRange[] = [
   { protocol: 'tcp', from: 1, to: 65535 },
   { protocol: 'udp', from: 1, to: 65535 },

@@ -5,10 +5,7 @@ import { changedWorkloads, formatTerm, resolveGroups, sameAddresses } from './gr
 import type { AddressOrder } from './label-index.ts';
 import { orderAddresses } from './label-index.ts';
 import type { Model, Network, Placed, Policy, ProtectedObject, Rule, Service, Workload } from './model.ts';
-import { EVERY_PORT, normalisePorts } from './ports.ts';
-import type { Selector } from './selector.ts';
-import { formatSelector, selects } from './selector.ts';
-import { compareText } from './text-order.ts';
+import { byName, objectSelection, protectedObjects, rulePorts, sortedRules } from './protection.ts';
 
 /**
  * A model at one instant: which addresses each `from` term stands for, which objects each `to` selects, what has
@@ -21,6 +18,8 @@ export interface Resolution {
   objects: ProtectedObject[];
   /** Sorted by id. */
   rules: ResolvedRule[];
+  /** For each object, the rules that name it, in the order of their ids. */
+  naming: ResolvedRule[][];
   groups: Record<string, Group>;
   workloads: Workload[];
   order: AddressOrder;
@@ -56,94 +55,26 @@ export function resolve(model: Model, nowMs: number, before?: Resolution): Resol
     order,
     before: before?.groups,
   });
-  const selected: Record<string, number[]> = Object.create(null);
+  const select = objectSelection(objects);
   const resolved = rules.map((it) => ({
     rule: it.rule,
     policy: it.policy,
     groups: it.rule.from.map((term) => groups[formatTerm(term)] as Group),
-    objects: selectObjects(it.rule.to, objects, selected),
+    objects: select(it.rule.to),
     ports: rulePorts(it.rule, services),
     ended: isOver(it.rule.untilMs, nowMs),
   }));
-  return { model, nowMs, objects, rules: resolved, groups, workloads, order };
+  const naming = rulesByObject(objects, resolved);
+  return { model, nowMs, objects, rules: resolved, naming, groups, workloads, order };
 }
 
-function protectedObjects(model: Model): ProtectedObject[] {
-  const management: Record<string, boolean> = Object.create(null);
-  model.points.forEach((point) => {
-    management[point.value.name] = point.value.management.length > 0;
-  });
-  const out: ProtectedObject[] = model.virtualServers.map((it) => {
-    const server = it.value;
-    return {
-      name: server.name,
-      kind: 'virtual-server',
-      labels: server.labels,
-      point: server.point,
-      bind: server.bind,
-      ports: server.ports,
-      protocol: server.protocol,
-      trustedProxies: server.trustedProxies,
-      mode: server.mode,
-      document: it.document,
-    };
-  });
-  model.workloads.forEach((it) => {
-    const workload = it.value;
-    if (workload.point === null) return;
-    // A host without a management list could lock its operators out, so it is observed only.
-    const guarded = workload.mode !== 'enforce' || management[workload.point] === true;
-    out.push({
-      name: workload.name,
-      kind: 'workload',
-      labels: workload.labels,
-      point: workload.point,
-      bind: workload.name,
-      ports: workload.ports ?? EVERY_PORT,
-      protocol: 'tcp',
-      trustedProxies: [],
-      mode: guarded ? workload.mode : 'observe',
-      document: it.document,
+/** For each object, the rules that name it, in the order of their ids. */
+export function rulesByObject(objects: ProtectedObject[], rules: ResolvedRule[]): ResolvedRule[][] {
+  const out: ResolvedRule[][] = objects.map(() => []);
+  rules.forEach((rule) => {
+    rule.objects.forEach((i) => {
+      (out[i] as ResolvedRule[]).push(rule);
     });
-  });
-  return out.sort((a, b) => compareText(a.name, b.name));
-}
-
-function sortedRules(model: Model): { rule: Rule; policy: Placed<Policy> }[] {
-  const out: { rule: Rule; policy: Placed<Policy> }[] = [];
-  model.policies.forEach((policy) => {
-    policy.value.rules.forEach((rule) => {
-      out.push({ rule, policy });
-    });
-  });
-  return out.sort((a, b) => compareText(a.rule.id, b.rule.id));
-}
-
-function selectObjects(to: Selector, objects: ProtectedObject[], selected: Record<string, number[]>): number[] {
-  const key = formatSelector(to);
-  const known = selected[key];
-  if (known !== undefined) return known;
-  const out: number[] = [];
-  objects.forEach((object, i) => {
-    if (selects(to, object.labels)) out.push(i);
-  });
-  selected[key] = out;
-  return out;
-}
-
-function rulePorts(rule: Rule, services: Record<string, Service>): PortRange[] | null {
-  if (rule.ports === null) return null;
-  let ports = rule.ports;
-  rule.services.forEach((name) => {
-    ports = ports.concat(services[name]?.ports ?? []);
-  });
-  return normalisePorts(ports);
-}
-
-function byName<T extends { name: string }>(placed: { value: T }[]): Record<string, T> {
-  const out: Record<string, T> = Object.create(null);
-  placed.forEach((it) => {
-    out[it.value.name] = it.value;
   });
   return out;
 }
