@@ -25,9 +25,17 @@ export function parseCanonical(bytes: Uint8Array, what: string, maxBytes: number
   } catch {
     throw refused('EDW_ERR_FORMAT_NOT_CANONICAL', `${what} is no JSON in UTF-8`);
   }
-  if (holdsProto(text) || canonicalJson(value) !== text)
+  if (holdsProto(text) || !isWrittenAs(value, text))
     throw refused('EDW_ERR_FORMAT_NOT_CANONICAL', `${what} is not in the canonical form of RFC 8785`);
   return value;
+}
+
+function isWrittenAs(value: unknown, text: string): boolean {
+  try {
+    return canonicalJson(value) === text;
+  } catch {
+    return false; // 1e400 is read as infinity, and half a surrogate pair is read at all: neither can be written.
+  }
 }
 
 /** A key that JavaScript would take for something else is in no document of ours. */

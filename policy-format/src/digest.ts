@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 /** Lower-case hex sha256 of bytes; a text is its UTF-8 bytes. The name of every blob. */
 export type Digest = string;
 
-const DIGEST = /^[0-9a-f]{64}$/;
+export const DIGEST: RegExp = /^[0-9a-f]{64}$/;
 
 export function digestOf(bytes: Uint8Array | string): Digest {
   return createHash('sha256').update(bytes).digest('hex');

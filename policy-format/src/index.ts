@@ -1,16 +1,44 @@
-export type { Approval, Risk, SliceApproval } from './approval.ts';
+export {
+  type Approval,
+  approvalOf,
+  approvalSchema,
+  type Risk,
+  type SliceApproval,
+  sliceApprovalOf,
+} from './approval.ts';
 export { canonicalJson, parseCanonical } from './canonical-json.ts';
-export type { Cursor, Delta, DeltaOperation } from './delta.ts';
+export {
+  type Cursor,
+  composeOperations,
+  type Delta,
+  type DeltaOperation,
+  deltaBytes,
+  deltaFrom,
+  deltaOf,
+  operationsBetween,
+} from './delta.ts';
 export { type Digest, digestOf, isDigest } from './digest.ts';
-export type { Blob, Checkpoint, Head } from './head.ts';
+export {
+  type Blob,
+  type Checkpoint,
+  type Head,
+  headOf,
+  isStale,
+  type StateParts,
+  signHead,
+  stateRootOf,
+} from './head.ts';
 export { LIMITS } from './limits.ts';
 export { bookFromPages, createMemberBook, type MemberBook, type Page } from './member-book.ts';
 export { isGroupId, isPlainAddress, type MemberIndex, memberIndexOf, pageCountOf } from './member-pages.ts';
 export { isName } from './name.ts';
 export type { Nack, NackStage, PointReport } from './point-report.ts';
 export { refused } from './refusal.ts';
+export { verifyFirstRoot, verifyNextRoot } from './root-chain.ts';
+export { FEATURES, type Feature, requiredFeatures, rulesBytes, rulesOf } from './rules-document.ts';
 export {
   addSignature,
+  digestOfPayload,
   generateSigningKey,
   keyIdOf,
   payloadBytes,
@@ -23,4 +51,14 @@ export {
   signingKeyOf,
 } from './signing.ts';
 export { type SliceLeaf, type SlicePlace, sliceTree, verifySlice } from './slice-tree.ts';
-export type { Person, PublicKey, Role, Thresholds, TrustRoot } from './trust-root.ts';
+export {
+  digestOfRoot,
+  type Person,
+  type PublicKey,
+  type Role,
+  type Thresholds,
+  type TrustRoot,
+  trustRootOf,
+  trustRootSchema,
+} from './trust-root.ts';
+export { type ApprovalCheck, type VerifiedApproval, verifyApproval } from './verified-approval.ts';

@@ -1,4 +1,5 @@
 import { EdgewardError } from '@edgeward/runtime';
+import { MENDS } from './mends.ts';
 
 /** Something that came from a store and is not believed. What is in force stays. */
 export function refused(code: string, message: string, cause?: unknown): EdgewardError {
@@ -7,5 +8,3 @@ export function refused(code: string, message: string, cause?: unknown): Edgewar
     ...(cause === undefined ? {} : { cause }),
   });
 }
-
-const MENDS: Record<string, string> = {};

@@ -1,13 +1,7 @@
-import {
-  calculateJwkThumbprint,
-  exportJWK,
-  FlattenedSign,
-  flattenedVerify,
-  generateKeyPair,
-  importJWK,
-  type JWK,
-} from 'jose';
+import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
+import { exportJWK, FlattenedSign, flattenedVerify, generateKeyPair, importJWK, type JWK } from 'jose';
 import { canonicalJson, parseCanonical } from './canonical-json.ts';
+import { type Digest, digestOf } from './digest.ts';
 import { LIMITS } from './limits.ts';
 import { refused } from './refusal.ts';
 import type { PublicKey } from './trust-root.ts';
@@ -32,6 +26,8 @@ export interface SigningKey {
 
 const ALGORITHM = 'Ed25519';
 const HEADER_BYTES = 512;
+/** Of a signature, and of a header. */
+const SIGNATURE_CHARACTERS = 700;
 
 export async function generateSigningKey(): Promise<SigningKey> {
   const { privateKey } = await generateKeyPair(ALGORITHM, { extractable: true });
@@ -42,12 +38,24 @@ export async function generateSigningKey(): Promise<SigningKey> {
 export async function signingKeyOf(jwk: JWK): Promise<SigningKey> {
   if (jwk.kty !== 'OKP' || jwk.crv !== 'Ed25519' || typeof jwk.x !== 'string' || typeof jwk.d !== 'string')
     throw refused('EDW_ERR_KEY', 'the key is no private Ed25519 key in JWK form');
-  const kid = await keyIdOf(jwk.x);
+  if (publicPartOf(jwk) !== jwk.x)
+    throw refused('EDW_ERR_KEY', 'the public part of the key is not that of its private part');
+  const kid = keyIdOf(jwk.x);
   return { kid, publicKey: { kid, x: jwk.x }, jwk: { kty: 'OKP', crv: 'Ed25519', x: jwk.x, d: jwk.d } };
 }
 
-export async function keyIdOf(x: string): Promise<string> {
-  return (await calculateJwkThumbprint({ kty: 'OKP', crv: 'Ed25519', x })).slice(0, 16);
+function publicPartOf(jwk: JWK): string | undefined {
+  try {
+    return createPublicKey(createPrivateKey({ key: { ...jwk }, format: 'jwk' })).export({ format: 'jwk' }).x;
+  } catch (cause) {
+    throw refused('EDW_ERR_KEY', 'the key is no private Ed25519 key in JWK form', cause);
+  }
+}
+
+/** The beginning of the JWK thumbprint (RFC 7638), which hashes the canonical form of these three members. */
+export function keyIdOf(x: string): string {
+  const thumbprint = createHash('sha256').update(canonicalJson({ crv: 'Ed25519', kty: 'OKP', x }));
+  return thumbprint.digest('base64url').slice(0, 16);
 }
 
 /** Adds a signature to a document, or begins one. `value.typ` names what it is. */
@@ -61,7 +69,9 @@ export async function sign(value: { typ: string }, keys: readonly SigningKey[]):
 export async function addSignature(document: SignedDocument, typ: string, key: SigningKey): Promise<SignedDocument> {
   const bytes = Buffer.from(document.payload, 'base64url');
   const added = await signatureBy(key, bytes, typ);
-  if (document.signatures.some((it) => it.protected === added.protected)) return document;
+  // Compared whole: a bad signature that somebody put there under this key's id must not keep the good one out.
+  if (document.signatures.some((it) => it.protected === added.protected && it.signature === added.signature))
+    return document;
   return { payload: document.payload, signatures: [...document.signatures, added] };
 }
 
@@ -80,6 +90,11 @@ export function payloadBytes(document: SignedDocument, maxBytes: number): Uint8A
   if (document.payload.length > Math.ceil((maxBytes * 4) / 3))
     throw refused('EDW_ERR_FORMAT_TOO_LARGE', `a signed payload is larger than ${maxBytes} bytes`);
   return Buffer.from(document.payload, 'base64url');
+}
+
+/** What a version is called by: other signatures on it make no other version. */
+export function digestOfPayload(document: SignedDocument): Digest {
+  return digestOf(Buffer.from(document.payload, 'base64url'));
 }
 
 /** The payload as a value; nothing of it is verified. */
@@ -121,15 +136,14 @@ async function holds(
   }
 }
 
-/** Exactly the three members, or null. */
+/** Exactly the three members, in canonical JSON; else null. */
 function kidIn(header: string, typ: string): string | null {
   if (header.length > HEADER_BYTES) return null;
   try {
-    const value: unknown = JSON.parse(Buffer.from(header, 'base64url').toString('utf8'));
-    if (typeof value !== 'object' || value === null) return null;
-    const { alg, kid, typ: type, ...rest } = value as Record<string, unknown>;
-    const fits = alg === ALGORITHM && type === typ && Object.keys(rest).length === 0;
-    return fits && typeof kid === 'string' ? kid : null;
+    const value = parseCanonical(Buffer.from(header, 'base64url'), 'a protected header', HEADER_BYTES);
+    if (!hasExactly(value, ['alg', 'kid', 'typ'])) return null;
+    const { alg, kid, typ: type } = value;
+    return alg === ALGORITHM && type === typ && typeof kid === 'string' ? kid : null;
   } catch {
     return null;
   }
@@ -152,7 +166,9 @@ function isSigned(value: unknown): value is SignedDocument {
   return signatures.every(
     (it: unknown) =>
       hasExactly(it, ['protected', 'signature']) &&
-      [it.protected, it.signature].every((text) => typeof text === 'string' && isBase64url(text)),
+      [it.protected, it.signature].every(
+        (text) => typeof text === 'string' && text.length <= SIGNATURE_CHARACTERS && isBase64url(text),
+      ),
   );
 }
 

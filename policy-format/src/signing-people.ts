@@ -1,0 +1,13 @@
+import { type SignedDocument, signersOf } from './signing.ts';
+import type { Person, Role, TrustRoot } from './trust-root.ts';
+
+/** The people of a trust root whose signature holds, each once: two keys of one person are one person. */
+export async function peopleWhoSigned(document: SignedDocument, typ: string, root: TrustRoot): Promise<Person[]> {
+  const keys = root.people.flatMap((person) => person.keys);
+  const kids = await signersOf(document, typ, keys);
+  return root.people.filter((person) => person.keys.some(({ kid }) => kids.has(kid)));
+}
+
+export function namesWithRole(people: readonly Person[], role: Role): Set<string> {
+  return new Set(people.filter((person) => person.roles.includes(role)).map(({ name }) => name));
+}
