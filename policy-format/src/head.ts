@@ -1,4 +1,9 @@
-import type { Digest } from './digest.ts';
+import * as z from 'zod';
+import { type Digest, digestOf } from './digest.ts';
+import { countField, digestField, instantField, nameField, ordinalField, readAs, storeField } from './fields.ts';
+import { LIMITS } from './limits.ts';
+import { refused } from './refusal.ts';
+import { type SignedDocument, type SigningKey, sign } from './signing.ts';
 
 /** The newest state of one point, signed by a key of the store. About 1 kB: everything else is named by its digest. */
 export interface Head {
@@ -37,4 +42,65 @@ export interface Blob {
 export interface Checkpoint {
   size: number;
   hash: Digest;
+}
+
+/** What a state consists of, by name: of a head, or of whoever makes one. */
+export interface StateParts {
+  approval: { digest: Digest };
+  rules: { digest: Digest };
+  base: { approval: { digest: Digest }; rules: { digest: Digest } } | null;
+  members: { digest: Digest };
+}
+
+const MAX_FEATURES = 64;
+
+function blobOf(maxBytes: number): z.ZodType<Blob> {
+  return z.strictObject({ digest: digestField, bytes: z.int().min(0).max(maxBytes) });
+}
+
+const approval = blobOf(LIMITS.approvalBytes);
+const rules = blobOf(LIMITS.rulesBytes);
+
+export const headSchema: z.ZodType<Head> = z.strictObject({
+  typ: z.literal('edgeward-head/1'),
+  store: storeField,
+  aud: nameField,
+  epoch: countField,
+  revision: ordinalField,
+  issuedAt: instantField,
+  expiresAt: instantField,
+  root: ordinalField,
+  requires: z
+    .array(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'is no name of a feature'))
+    .max(MAX_FEATURES)
+    .refine((them) => them.every((it, at) => at === 0 || String(them[at - 1]) < it), 'is not sorted, each once'),
+  approval,
+  rules,
+  base: z.strictObject({ approval, rules }).nullable(),
+  members: blobOf(LIMITS.indexBytes),
+  stateRoot: digestField,
+  log: z.strictObject({ size: countField, hash: digestField }),
+});
+
+/** What the payload of a head says, whoever signed it. Throws EDW_ERR_FORMAT_HEAD. */
+export function headOf(value: unknown): Head {
+  const head = readAs(headSchema, value, 'EDW_ERR_FORMAT_HEAD', 'the head');
+  // Written alike, times are in the order of their texts.
+  if (head.expiresAt <= head.issuedAt) throw refused('EDW_ERR_FORMAT_HEAD', 'the head: it ends before it is issued');
+  return head;
+}
+
+export function signHead(head: Head, key: SigningKey): Promise<SignedDocument> {
+  return sign(head, [key]);
+}
+
+/** One digest for all that a point holds. It follows from what a head names, and a delta has to reach it. */
+export function stateRootOf({ approval, rules, base, members }: StateParts): Digest {
+  const before = base === null ? '-' : `${base.approval.digest} ${base.rules.digest}`;
+  return digestOf(`edgeward-state/1\n${approval.digest}\n${rules.digest}\n${before}\n${members.digest}\n`);
+}
+
+/** A reason to say so, and never a reason to open or close. */
+export function isStale(head: Pick<Head, 'expiresAt'>, nowMs: number): boolean {
+  return nowMs >= Date.parse(head.expiresAt);
 }
