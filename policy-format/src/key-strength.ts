@@ -1,6 +1,6 @@
 /**
- * Public keys under which anybody can sign: the points of small order on Ed25519. OpenSSL takes them, as RFC 8032 allows.
- * Nobody makes one by accident; a person who enrolled one would lend a signature to everybody.
+ * Public keys under which anybody can sign: the points of small order on Ed25519. RFC 8032 allows them: OpenSSL 3.0 takes
+ * such a signature, 3.5 does not. Nobody makes one by accident; who enrolled one would lend a signature to everybody.
  */
 export function isWeakKey(x: string): boolean {
   const y = Buffer.from(x, 'base64url');
