@@ -15,9 +15,7 @@ export {
   type ObjectChange,
   type PlannedCall,
   type Preview,
-  type Request,
   type RulesChange,
-  requestText,
   type Unread,
   type Verification,
 } from './review/index.ts';

@@ -2,8 +2,8 @@ import type { ClassRequests } from './class-requests.ts';
 import { classRequests } from './class-requests.ts';
 import type { CompiledObject, CompiledRule, PortRange } from './compiled.ts';
 import { cutPorts, normalisePorts } from './ports.ts';
-import type { Request, RequestPattern } from './request-pattern.ts';
-import { compareRequests, covers, EVERY_REQUEST } from './request-pattern.ts';
+import type { Request } from './request-pattern.ts';
+import { compareRequests, covers } from './request-pattern.ts';
 
 /**
  * What sources gain and lose that one object's classes put here before and there after: ports and requests, and which
@@ -117,8 +117,4 @@ function joined(units: FlowUnit[]): FlowUnit[] {
     } else known.ports = normalisePorts(known.ports.concat(unit.ports));
   });
   return out;
-}
-
-export function isEvery(request: RequestPattern): boolean {
-  return covers(request, EVERY_REQUEST);
 }

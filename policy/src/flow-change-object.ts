@@ -214,7 +214,11 @@ function partsOf(unit: FlowUnit, pair: Pair, before: CompiledSide, after: Compil
   });
   const out = Object.keys(parts).map((key) => parts[key] as TermChange);
   // A rule with one term names all of them by it.
-  if (out.length > 1) out.forEach((it) => (it.spans = intersect(it.spans, (it.group as Group).intervals)));
+  if (out.length > 1) {
+    out.forEach((it) => {
+      it.spans = intersect(it.spans, (it.group as Group).intervals);
+    });
+  }
   return out.filter((it) => it.spans.length > 0);
 }
 

@@ -25,6 +25,18 @@ export { nextChangeMs } from './endings.ts';
 export { type Explanation, explain, reasonInWords } from './explain.ts';
 export type * from './finding.ts';
 export type * from './flow.ts';
+export {
+  type ChangeBounds,
+  type ChangeTotals,
+  type FlowChange,
+  type FlowSide,
+  flowChanges,
+  type ObjectFlowChanges,
+  type PointChanges,
+  type PolicyChanges,
+} from './flow-change.ts';
+export type { ChangedSource } from './flow-change-source.ts';
+export { addSpan, eachStretch, type Said } from './flow-stretch.ts';
 export { describeFlow } from './flow-text.ts';
 export { groupIdOf, parseSelectorText, termOfGroup } from './group-id.ts';
 export { type Identities, identitiesOf, type SourceIdentity } from './identity.ts';
@@ -35,9 +47,19 @@ export { type LintOptions, lint } from './lint.ts';
 export { lostFlows, type ObjectLoss } from './loss.ts';
 export type { Document, Model, ProtectedObject, SourceTerm, Workload } from './model.ts';
 export { nearestRule } from './nearest-rule.ts';
+export type { LimitFinding } from './plan-limits.ts';
+export type { PointSize } from './plan-size.ts';
 export type * from './point-rules.ts';
 export { type ObjectViews, pointViews, runPolicyTests, type TestResult } from './policy-tests.ts';
 export { formatPortRange, normalisePorts, parsePort, parsePortRange } from './ports.ts';
+export {
+  compareRequests,
+  EVERY_REQUEST,
+  type Request,
+  type RequestChanges,
+  type RequestPattern,
+  requestText,
+} from './request-pattern.ts';
 export { type Resolution, resolve } from './resolve.ts';
 export { resolveSlice, type SliceResolution } from './resolve-slice.ts';
 export { type LabelCondition, type Labels, type Selector, selects } from './selector.ts';

@@ -1,5 +1,6 @@
 /** A plan for people: what happens to traffic first, then what is written. Bounded, unless all of it is asked for. */
-import { type FlowChange, type ObjectChange, type Preview, type Request, requestText } from '@edgeward/f5-irules';
+import type { FlowChange, ObjectChange, Preview } from '@edgeward/f5-irules';
+import { type Request, requestText } from '@edgeward/policy';
 import { counted, type Paint, printable } from '../frame/terminal-text.ts';
 import { bounded, findingLines } from './finding-lines.ts';
 

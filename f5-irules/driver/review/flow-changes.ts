@@ -1,6 +1,14 @@
+import {
+  addSpan,
+  compareRequests,
+  eachStretch,
+  type Interval,
+  type Request,
+  type RequestChanges,
+} from '@edgeward/policy';
 import type { DataRecord } from '../layout/index.ts';
-import { addSpan, cidrTexts, type Pair, pairsOf, type Span, spansOf } from './address-spans.ts';
-import { compareRequests, EVERY, type Request, type RequestChanges } from './request-changes.ts';
+import { cidrTexts, spansOf } from './address-spans.ts';
+import { EVERY } from './request-records.ts';
 
 /**
  * Which flows one virtual server would let through that it does not now, and the other way round: sources × ports ×
@@ -39,16 +47,16 @@ export interface FlowChanges {
 export function compareFlows(before: Side | null, after: Side | null): FlowChanges {
   const gained = collector();
   const lost = collector();
-  const trusted = { gained: [] as Span[], lost: [] as Span[] };
+  const trusted = { gained: [] as Interval[], lost: [] as Interval[] };
   const effects = new Map<string, Effect>();
   let reworded = 0;
-  for (const pair of pairsOf(spansOf(before?.records ?? []), spansOf(after?.records ?? []))) {
-    const effect = effectOf(effects, pair, before, after);
-    for (const piece of effect.gained) gained.add(piece, pair);
-    for (const piece of effect.lost) lost.add(piece, pair);
-    if (effect.trusted !== null) addSpan(trusted[effect.trusted], pair);
+  eachStretch(spansOf(before?.records ?? []), spansOf(after?.records ?? []), (lo, hi, old, now) => {
+    const effect = effectOf(effects, { before: old, after: now }, before, after);
+    for (const piece of effect.gained) gained.add(piece, lo, hi);
+    for (const piece of effect.lost) lost.add(piece, lo, hi);
+    if (effect.trusted !== null) addSpan(trusted[effect.trusted], lo, hi);
     if (effect.reworded) reworded += 1;
-  }
+  });
   return {
     gained: gained.changes(),
     lost: lost.changes(),
@@ -69,14 +77,20 @@ interface Effect {
   reworded: boolean;
 }
 
-function collector(): { add(piece: Piece, span: Span): void; changes(): FlowChange[] } {
-  const found = new Map<string, { piece: Piece; spans: Span[] }>();
+/** What either group says of a stretch of addresses. */
+interface Pair {
+  before: string | null;
+  after: string | null;
+}
+
+function collector(): { add(piece: Piece, lo: string, hi: string): void; changes(): FlowChange[] } {
+  const found = new Map<string, { piece: Piece; spans: Interval[] }>();
   return {
-    add(piece, span) {
+    add(piece, lo, hi) {
       const key = JSON.stringify(piece);
       const known = found.get(key) ?? { piece, spans: [] };
       found.set(key, known);
-      addSpan(known.spans, span);
+      addSpan(known.spans, lo, hi);
     },
     changes: () => [...found.values()].map(({ piece, spans }) => ({ sources: cidrTexts(spans), ...piece })),
   };

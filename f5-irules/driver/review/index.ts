@@ -4,6 +4,5 @@ export type { FlowChange } from './flow-changes.ts';
 export type { ObjectChange, Unread } from './object-changes.ts';
 export { changesNothing, type Preview } from './preview.ts';
 export type { PlannedCall } from './rehearsal.ts';
-export { type Request, requestText } from './request-changes.ts';
 export { type BigipReview, type BigipReviewOptions, createBigipReview } from './review.ts';
 export type { Difference, Verification } from './verification.ts';

@@ -5,7 +5,7 @@ import type { Held } from '../held.ts';
 import { type Icontrol, objectPath, recordsOf } from '../icontrol/index.ts';
 import { type DataGroup, type DataRecord, entryText, type Layout, type MapEntry, readMap } from '../layout/index.ts';
 import { compareFlows, type FlowChanges, type Side } from './flow-changes.ts';
-import { readRequests } from './request-changes.ts';
+import { readRequests } from './request-records.ts';
 
 /** What would change for each virtual server. Reads the groups in force, and of those that changed only. */
 export interface ObjectChange {
