@@ -1,0 +1,10 @@
+export type { GroupChange } from './change.ts';
+export {
+  createMembership,
+  type Exceeded,
+  type GroupsSet,
+  type MembersChanged,
+  type Membership,
+  type MembershipCounts,
+  type WorkloadEdit,
+} from './membership.ts';

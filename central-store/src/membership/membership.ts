@@ -1,0 +1,192 @@
+import { type AddressKey, compareText, formatAddress, type Labels, type WorkloadGroup } from '@edgeward/policy';
+import { changeIn, type GroupChange } from './change.ts';
+import { type Group, groupFrom, isInside } from './group.ts';
+import { createInventory, type Inventory } from './inventory.ts';
+import { textOfLabels } from './label-sets.ts';
+import { createProfiles, type Profiles } from './profiles.ts';
+
+/**
+ * Which addresses are in which group. One workload's change costs what the groups cost that it enters and leaves, not what
+ * there is; a million workloads are fed in batches, and of their documents nothing is kept but labels and addresses, each
+ * once. Whatever would put more members into a group than its `max` is refused as a whole and changes nothing.
+ */
+export interface Membership {
+  /** Replaces the groups. `added` has every group that was not there; members of those that stay are as they were. */
+  setGroups(groups: readonly WorkloadGroup[]): GroupsSet;
+  /** In order; a workload that is not there is added, one whose `is` is null removed. All of them, or none. */
+  change(edits: Iterable<WorkloadEdit>): MembersChanged;
+  /** Single addresses, sorted as ASCII text. Empty for a group that there is not. */
+  members(group: string): string[];
+  memberCount(group: string): number;
+  /** Names of workloads with addresses of which none is inside the fence, at most ten. */
+  fencedOut(group: string): string[];
+  groups(): string[];
+  counts(): MembershipCounts;
+}
+
+export interface WorkloadEdit {
+  name: string;
+  /** Labels and addresses as `Workload` of the policy core has them; null: it is gone. */
+  is: { labels: Labels; addresses: readonly AddressKey[] } | null;
+}
+
+export type MembersChanged =
+  /** Groups that have a member more or less. */
+  { state: 'changed'; groups: ReadonlyMap<string, GroupChange> } | { state: 'refused'; exceeded: Exceeded[] };
+
+export type GroupsSet =
+  | { state: 'changed'; added: string[]; removed: string[] }
+  | { state: 'refused'; exceeded: Exceeded[] };
+
+/** A group that would have more members (addresses: a point can count nothing else) than it may. */
+export interface Exceeded {
+  group: string;
+  max: number;
+  members: number;
+}
+
+export interface MembershipCounts {
+  workloads: number;
+  addresses: number;
+  labelSets: number;
+  profiles: number;
+  groups: number;
+}
+
+interface View {
+  groups: Group[];
+  places: Map<string, number>;
+  profiles: Profiles;
+}
+
+export function createMembership(): Membership {
+  const inventory = createInventory();
+  let view = viewOf([], inventory);
+  const membersOf = (id: string): number[] => {
+    const place = view.places.get(id);
+    return place === undefined ? [] : [...membersIn(view, place, inventory)];
+  };
+  const groupOf = (id: string): Group | undefined => view.groups[view.places.get(id) ?? -1];
+  return {
+    setGroups: (groups) => {
+      const next = viewOf(groups, inventory, view);
+      const exceeded = exceededIn(next.groups);
+      if (exceeded.length > 0) return { state: 'refused', exceeded };
+      const added = [...next.places.keys()].filter((id) => !view.places.has(id));
+      const removed = [...view.places.keys()].filter((id) => !next.places.has(id));
+      view = next;
+      return { state: 'changed', added, removed };
+    },
+    change: (edits) => changeMembers(view, inventory, edits),
+    members: (id) =>
+      membersOf(id)
+        .map((address) => formatAddress(inventory.keyOf(address)))
+        .sort(compareText),
+    memberCount: (id) => groupOf(id)?.memberCount ?? 0,
+    fencedOut: (id) => fencedOut(view, id, inventory),
+    groups: () => [...view.places.keys()],
+    counts: () => ({
+      workloads: inventory.workloadCount,
+      addresses: inventory.addressCount,
+      labelSets: inventory.labelSets.size,
+      profiles: view.profiles.size,
+      groups: view.groups.length,
+    }),
+  };
+}
+
+/** Groups that an earlier view knows keep their count; counting is walking through all members. */
+function viewOf(groups: readonly WorkloadGroup[], inventory: Inventory, before?: View): View {
+  const read = groups.map(groupFrom);
+  const places = new Map(read.map((group, place) => [group.id, place]));
+  const profiles = createProfiles(read.map((group) => group.selector));
+  for (const workload of inventory.workloads()) {
+    const set = inventory.setOf(workload);
+    profiles.join(workload, set, inventory.labelSets.textOf(set));
+  }
+  const view = { groups: read, places, profiles };
+  read.forEach((group, place) => {
+    const known = before?.groups[before.places.get(group.id) ?? -1];
+    group.memberCount = known?.memberCount ?? countOf(membersIn(view, place, inventory));
+  });
+  return view;
+}
+
+function countOf(members: Iterable<number>): number {
+  let count = 0;
+  for (const _ of members) count += 1;
+  return count;
+}
+
+function exceededIn(groups: readonly Group[]): Exceeded[] {
+  return groups.flatMap(({ id, max, memberCount }) =>
+    max !== null && memberCount > max ? [{ group: id, max, members: memberCount }] : [],
+  );
+}
+
+/** Each address once, also one that several members share. */
+function* membersIn(view: View, place: number, inventory: Inventory): Iterable<number> {
+  const { fence } = view.groups[place] as Group;
+  const shared = new Set<number>();
+  for (const workload of view.profiles.workloadsOf(place)) {
+    for (const address of inventory.addressesOf(workload)) {
+      if (!isInside(fence, inventory.keyOf(address)) || shared.has(address)) continue;
+      if (inventory.ownersOf(address).length > 1) shared.add(address);
+      yield address;
+    }
+  }
+}
+
+function fencedOut(view: View, id: string, inventory: Inventory): string[] {
+  const names: string[] = [];
+  const place = view.places.get(id);
+  const fence = place === undefined ? null : (view.groups[place] as Group).fence;
+  if (place === undefined || fence === null) return names;
+  for (const workload of view.profiles.workloadsOf(place)) {
+    if (names.length === 10) break;
+    const addresses = inventory.addressesOf(workload);
+    const isOut = addresses.length > 0 && !addresses.some((address) => isInside(fence, inventory.keyOf(address)));
+    if (isOut) names.push(inventory.nameOf(workload));
+  }
+  return names.sort(compareText);
+}
+
+function changeMembers(view: View, inventory: Inventory, edits: Iterable<WorkloadEdit>): MembersChanged {
+  const change = changeIn(view.groups, view.profiles, inventory);
+  try {
+    for (const { name, is } of edits)
+      change.edit(name, is === null ? null : { labels: textOfLabels(is.labels), addresses: is.addresses });
+  } catch (cause) {
+    // Whoever reads the edits from somewhere may fail half-way.
+    change.undo();
+    throw cause;
+  }
+  const found = change.found();
+  const exceeded = exceededBy(found, view.groups);
+  if (exceeded.length > 0) {
+    change.undo();
+    return { state: 'refused', exceeded };
+  }
+  change.keep();
+  return { state: 'changed', groups: counted(found, view.groups) };
+}
+
+function exceededBy(found: Map<number, GroupChange>, groups: readonly Group[]): Exceeded[] {
+  const exceeded: Exceeded[] = [];
+  for (const [place, { add, remove }] of found) {
+    const { id, max, memberCount } = groups[place] as Group;
+    const members = memberCount + add.length - remove.length;
+    if (max !== null && members > max) exceeded.push({ group: id, max, members });
+  }
+  return exceeded;
+}
+
+function counted(found: Map<number, GroupChange>, groups: readonly Group[]): Map<string, GroupChange> {
+  const out = new Map<string, GroupChange>();
+  for (const [place, { add, remove }] of found) {
+    const group = groups[place] as Group;
+    group.memberCount += add.length - remove.length;
+    out.set(group.id, { add: add.sort(compareText), remove: remove.sort(compareText) });
+  }
+  return out;
+}
