@@ -1,3 +1,6 @@
+export { type Authority, createAuthority, openAuthority } from './authority/authority.ts';
+export { type CertificateRequest, type IssuedCertificate, issueCertificate } from './authority/certificate.ts';
+export { type Identity, identityOf } from './authority/identity.ts';
 export {
   type ComputedPayload,
   computeApprovalPayload,
@@ -12,22 +15,19 @@ export {
   type BundleDocument,
   type BundleKind,
   bundleOf,
-  type Grant,
-  grantDocument,
   inventoryOf,
   parseBundle,
   sourceDocumentsOf,
   withDocument,
   withoutDocument,
 } from './bundle/bundle.ts';
+export { type Grant, grantDocument } from './bundle/grant.ts';
 export { type RiskFinding, risksOf } from './bundle/risks.ts';
-export {
-  type InitOptions,
-  initStore,
-  openStoreFolder,
-  type StoreFolder,
-  type TrustRoots,
-} from './folder/store-folder.ts';
+export { type InitOptions, initStore, type NewStore } from './folder/init.ts';
+export { type KeyUse, newServerKey, serverKey } from './folder/server-keys.ts';
+export { openStoreFolder, type StoreFolder, type StoreFolderOptions } from './folder/store-folder.ts';
+export type { TrustRoots } from './folder/trust-roots.ts';
+export { requireRole } from './proposals/people.ts';
 export type {
   FollowUp,
   GivenApproval,

@@ -1,4 +1,5 @@
 export { type Bigip, type BigipFront, type BigipOptions, startBigip, virtualOf } from './bigip.ts';
+export { type CertificateFiles, type TestCertificates, testCertificates } from './certificates.ts';
 export { compileDocuments } from './compiled-documents.ts';
 export { type Denial, denialsIn } from './denials.ts';
 export { type Edge, type EdgeOptions, type EdgePaths, startEdge, type Teardown } from './edge.ts';
@@ -8,4 +9,22 @@ export { type PushAnswer, type PushCall, pushCall } from './push-call.ts';
 export { type RawAnswer, type RawRequest, rawRequest } from './raw-request.ts';
 export { privateNginx, requireNginx } from './real-nginx.ts';
 export { requireTclsh } from './real-tclsh.ts';
+export {
+  createLastHop,
+  createSignedWorld,
+  HEAD_LIFETIME_MS,
+  type LastHop,
+  type Members,
+  type PersonName,
+  type SignedWorld,
+  seededKey,
+  simpleGroup,
+  simpleSlices,
+  sliceDocuments,
+  type Version,
+  type VersionOptions,
+  type WorldKeys,
+  type WorldOptions,
+  type WorldPoint,
+} from './signed-world.ts';
 export { startUpstream, type Upstream } from './upstream.ts';
