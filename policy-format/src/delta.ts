@@ -91,8 +91,8 @@ export function operationsBetween(before: MemberBook, after: MemberBook): DeltaO
   return inOrder(operations);
 }
 
-/** Both sorted. */
-function missingIn(list: readonly string[], among: readonly string[]): string[] {
+/** What the second list has and the first has not; both sorted. */
+export function missingIn(list: readonly string[], among: readonly string[]): string[] {
   const out: string[] = [];
   let at = 0;
   for (const address of among) {

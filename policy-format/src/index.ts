@@ -1,3 +1,4 @@
+export { type Acceptance, type Accepted, acceptDelta, acceptHead, type Fetch, restoreState } from './acceptance.ts';
 export {
   type Approval,
   approvalOf,
@@ -18,6 +19,7 @@ export {
   operationsBetween,
 } from './delta.ts';
 export { type Digest, digestOf, isDigest } from './digest.ts';
+export { checkFences, type Fenced } from './fences.ts';
 export {
   type Blob,
   type Checkpoint,
@@ -31,8 +33,18 @@ export {
 export { LIMITS } from './limits.ts';
 export { bookFromPages, createMemberBook, type MemberBook, type Page } from './member-book.ts';
 export { isGroupId, isPlainAddress, type MemberIndex, memberIndexOf, pageCountOf } from './member-pages.ts';
+export { Nacked, nackOf } from './nack.ts';
 export { isName } from './name.ts';
 export type { Nack, NackStage, PointReport } from './point-report.ts';
+export {
+  cursorOf,
+  type EffectiveRules,
+  effectiveRules,
+  type Floor,
+  type HeldApproval,
+  type PointState,
+  sliceBytes,
+} from './point-state.ts';
 export { refused } from './refusal.ts';
 export { verifyFirstRoot, verifyNextRoot } from './root-chain.ts';
 export { FEATURES, type Feature, requiredFeatures, rulesBytes, rulesOf } from './rules-document.ts';
