@@ -27,6 +27,16 @@ export { type InitOptions, initStore, type NewStore } from './folder/init.ts';
 export { type KeyUse, newServerKey, serverKey } from './folder/server-keys.ts';
 export { openStoreFolder, type StoreFolder, type StoreFolderOptions } from './folder/store-folder.ts';
 export type { TrustRoots } from './folder/trust-roots.ts';
+export {
+  createMembership,
+  type Exceeded,
+  type GroupChange,
+  type GroupsSet,
+  type MembersChanged,
+  type Membership,
+  type MembershipCounts,
+  type WorkloadEdit,
+} from './membership/index.ts';
 export { requireRole } from './proposals/people.ts';
 export type {
   FollowUp,

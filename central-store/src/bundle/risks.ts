@@ -1,6 +1,13 @@
 import type { Risk } from '@edgeward/policy-format';
 import type { Bundle } from './bundle.ts';
+import { documentRisks } from './document-risks.ts';
+import { policyView } from './policy-view.ts';
+import { ruleRisks } from './rule-risks.ts';
 
+/**
+ * What in a change deserves more eyes. It looks at what people wrote alone, so that every machine finds the same. When in
+ * doubt it is a risk: a false one costs a signature, a missed one a hole.
+ */
 export interface RiskFinding {
   risk: Risk;
   /** `rule crm-orders`, `network branch-offices` */
@@ -8,7 +15,21 @@ export interface RiskFinding {
   message: string;
 }
 
-/** Every risk of a change with its place; when in doubt it is one. `before` null: everything is new. */
-export function risksOf(_before: Bundle | null, _after: Bundle): RiskFinding[] {
-  throw new Error('not yet');
+/** Every risk of a change with its place, in the order of risk and place. `before` null: everything is new. */
+export function risksOf(before: Bundle | null, after: Bundle): RiskFinding[] {
+  const was = policyView(before);
+  const is = policyView(after);
+  return [...ruleRisks(was, is), ...documentRisks(was, is)].sort(
+    (a, b) => compare(a.risk, b.risk) || compare(a.where, b.where) || compare(a.message, b.message),
+  );
+}
+
+/** Each once, sorted, as an approval lists them. */
+export function namesOf(findings: readonly RiskFinding[]): Risk[] {
+  return [...new Set(findings.map((it) => it.risk))].sort();
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }

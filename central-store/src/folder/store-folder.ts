@@ -1,15 +1,20 @@
-import type { Person, SignedDocument, SigningKey, Thresholds, TrustRoot } from '@edgeward/policy-format';
-import type { Clock, Logger } from '@edgeward/runtime';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { SourceDocument } from '@edgeward/policy';
+import type { SigningKey } from '@edgeward/policy-format';
+import { type Clock, EdgewardError, type Logger, messageOf, systemCodeOf, takeStateLock } from '@edgeward/runtime';
+import { openProposals } from '../proposals/open-proposals.ts';
 import type { Proposals } from '../proposals/proposals.ts';
-import type { AttemptRecord } from '../record/record.ts';
+import { type AttemptRecord, openRecord } from '../record/record.ts';
+import { serverKey } from './server-keys.ts';
+import { openTrustRoots, type TrustRoots } from './trust-roots.ts';
 
 /**
  * One store on disk, opened by one process. `keys/` holds what only the store has and is in no mirror; who serves writes
  * folders of its own beside it.
  *
  *     store.json            what store this is
- *     keys/store.jwk        signs heads            0600
- *     keys/log.jwk          signs checkpoints      0600
+ *     keys/                 sign heads and checkpoints    0600
  *     roots/N.json          signed trust roots
  *     record/               segments of the record
  *     proposals/ID/         documents and state of each
@@ -18,7 +23,8 @@ import type { AttemptRecord } from '../record/record.ts';
 export interface StoreFolder {
   dir: string;
   store: string;
-  storeKey: SigningKey;
+  /** Signs heads; another one after a trust root that lists another one. Throws EDW_ERR_STORE_KEY. */
+  storeKey(): Promise<SigningKey>;
   logKey: SigningKey;
   roots: TrustRoots;
   record: AttemptRecord;
@@ -26,29 +32,75 @@ export interface StoreFolder {
   close(): Promise<void>;
 }
 
-export interface TrustRoots {
-  newest(): TrustRoot;
-  newestSigned(): SignedDocument;
-  /** Null where there is none of this version. */
-  signed(version: number): SignedDocument | null;
-}
-
-/** Throws EDW_ERR_STORE_FOLDER, EDW_ERR_STATE_IN_USE, EDW_ERR_KEY, EDW_ERR_STORE_RECORD. */
-export function openStoreFolder(_options: { dir: string; clock: Clock; logger: Logger }): Promise<StoreFolder> {
-  throw new Error('not yet');
-}
-
-export interface InitOptions {
+export interface StoreFolderOptions {
   dir: string;
-  people: Person[];
-  thresholds: Thresholds;
   clock: Clock;
   logger: Logger;
-  /** Approvers whose keys are at hand sign the first root; without any it is unsigned, and pinned by its digest. */
-  approverKeys?: SigningKey[];
+  /** Workload documents as they are now, for the tests of proposed policy. Without it they are not run here. */
+  inventory?: () => readonly SourceDocument[];
 }
 
-/** Makes a folder that is missing or empty into a store. Throws EDW_ERR_STORE_FOLDER, EDW_ERR_ROOT… */
-export function initStore(_options: InitOptions): Promise<{ store: string; root: SignedDocument; digest: string }> {
-  throw new Error('not yet');
+/** Throws EDW_ERR_STORE_FOLDER, EDW_ERR_STATE_IN_USE, EDW_ERR_STORE_KEY, EDW_ERR_STORE_RECORD. */
+export async function openStoreFolder(options: StoreFolderOptions): Promise<StoreFolder> {
+  const { dir, clock, logger } = options;
+  const store = await readStoreId(dir);
+  const release = await takeStateLock(dir);
+  const closers: (() => Promise<void>)[] = [release];
+  const close = async (): Promise<void> => {
+    for (const it of closers.splice(0).reverse()) await it();
+  };
+  try {
+    const roots = await openTrustRoots(dir);
+    const logKey = await serverKey(dir, 'log', roots.newest());
+    const record = await openRecord({ dir: join(dir, 'record'), store, logKey, clock, logger });
+    closers.push(() => record.close());
+    const proposals = await openProposals({ ...options, roots, record });
+    return {
+      dir,
+      store,
+      storeKey: () => serverKey(dir, 'store', roots.newest()),
+      logKey,
+      roots,
+      record,
+      proposals,
+      close,
+    };
+  } catch (thrown) {
+    await close();
+    throw thrown;
+  }
+}
+
+/** Throws EDW_ERR_STORE_FOLDER. */
+export async function readStoreId(dir: string): Promise<string> {
+  try {
+    const found: unknown = JSON.parse(await readFile(join(dir, STORE_FILE), 'utf8'));
+    if (typeof found === 'object' && found !== null && 'store' in found && typeof found.store === 'string')
+      return found.store;
+  } catch (thrown) {
+    throw folderError(dir, messageOf(thrown), thrown);
+  }
+  throw folderError(dir, `${STORE_FILE} names no store`);
+}
+
+export const STORE_FILE = 'store.json';
+
+/** What `initStore` makes before it is done. */
+const UNFINISHED = new Set(['keys', 'roots', 'record', 'lock']);
+
+/** An empty folder, or one where making a store was cut off. Throws EDW_ERR_STORE_FOLDER for anything else. */
+export async function requireUnused(dir: string): Promise<void> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const names = await readdir(dir);
+  if (names.includes(STORE_FILE)) throw folderError(dir, 'there is a store already');
+  const foreign = names.find((name) => !UNFINISHED.has(name) && !name.endsWith('.unfinished'));
+  if (foreign !== undefined) throw folderError(dir, `it is not empty: ${foreign}`);
+}
+
+function folderError(dir: string, why: string, cause?: unknown): EdgewardError {
+  const missing = systemCodeOf(cause) === 'ENOENT';
+  return new EdgewardError('EDW_ERR_STORE_FOLDER', `opening the store in ${dir}: ${missing ? 'there is none' : why}`, {
+    mend: 'Name the folder of a store, or make one with `edgeward store init` in a folder that is empty.',
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

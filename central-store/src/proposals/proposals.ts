@@ -2,6 +2,9 @@ import type { Approval, Digest, SignedDocument, TrustRoot } from '@edgeward/poli
 import type { Predecessor } from '../bundle/approval-payload.ts';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { Actor } from '../record/attempt.ts';
+import type { PublishedVersion } from './versions.ts';
+
+export type { PublishedVersion } from './versions.ts';
 
 /** What people propose, approve and publish. Every attempt is on the record before it has an effect. */
 export interface Proposals {
@@ -32,7 +35,7 @@ export interface Proposals {
   publish(actor: Actor, id: string, options?: { dryRun?: boolean }): Promise<Published>;
   /** The newest; null before the first. */
   current(): PublishedVersion | null;
-  /** Throws EDW_ERR_VERSION_UNKNOWN. */
+  /** Throws EDW_ERR_VERSION_UNKNOWN. Its digest is that of the approval's payload. */
   version(version: number): PublishedVersion;
   versions(): PublishedVersion[];
   bundle(version: number): Promise<Bundle>;
@@ -75,15 +78,6 @@ export type ProposalView = ProposalSummary & {
   /** The version that it became. */
   version: number | null;
 };
-
-export interface PublishedVersion {
-  version: number;
-  digest: Digest;
-  payload: Approval;
-  approval: SignedDocument;
-  publishedAt: string;
-  publishedBy: string;
-}
 
 export type Published = { kind: 'policy'; version: PublishedVersion } | { kind: 'root'; root: TrustRoot };
 

@@ -1,0 +1,117 @@
+import {
+  compileFault,
+  compilePoint,
+  type Finding,
+  linkModel,
+  lint,
+  type Model,
+  pointsOf,
+  pointViews,
+  type Resolution,
+  resolve,
+  runPolicyTests,
+  type SourceDocument,
+} from '@edgeward/policy';
+import { EdgewardError, sha256Hex } from '@edgeward/runtime';
+import { type Bundle, sourceDocumentsOf } from './bundle.ts';
+
+/**
+ * Whether documents make sense, by everything that an edit has to pass. With an inventory the policy's own tests run and
+ * `max` is checked; without one nothing is said that depends on who is where.
+ */
+export interface JudgedPolicy {
+  /** Of the bundle alone: what slices are made of. */
+  model: Model;
+  /** Warnings. */
+  findings: Finding[];
+}
+
+/** Throws EDW_ERR_PROPOSAL_POLICY; `findings` on its cause lists them all. */
+export function judgePolicy(bundle: Bundle, nowMs: number, inventory?: readonly SourceDocument[]): JudgedPolicy {
+  const documents = sourceDocumentsOf(bundle);
+  const findings: Finding[] = [];
+  const model = linkModel(documents, findings);
+  refuseErrors(findings);
+  if (inventory === undefined) {
+    findings.push(
+      ...lint(resolve(model, nowMs), { inventoryOnly: false }).filter((it) => !NEEDS_INVENTORY.has(it.code)),
+    );
+    refuseErrors(findings);
+    return { model, findings };
+  }
+  // A fault of the inventory is its own: it is told where it is read, and keeps nobody from an edit.
+  const full = linkModel([...withAddresses(documents, inventory)], []);
+  const resolution = resolve(full, nowMs);
+  findings.push(...lint(resolution, { inventoryOnly: false }), ...compileFindings(resolution));
+  refuseErrors(findings);
+  findings.push(...runPolicyTests(resolution, pointViews(resolution, sha256Hex), false).findings);
+  refuseErrors(findings);
+  return { model, findings };
+}
+
+/** Said of every rule where nobody is known to be anywhere. */
+const NEEDS_INVENTORY = new Set(['EDW_WARN_FROM_NOTHING', 'EDW_WARN_FENCED_OUT', 'EDW_WARN_ADDRESS_SHARED']);
+
+/**
+ * Labels of a protected workload are those that people signed; its addresses are those of the inventory. What else the
+ * inventory says of points is nobody's signature.
+ */
+function* withAddresses(
+  documents: readonly SourceDocument[],
+  inventory: readonly SourceDocument[],
+): Generator<SourceDocument> {
+  const addresses = new Map(inventory.map(({ value }) => [fieldOf(value, 'name'), fieldOf(value, 'addresses')]));
+  const names = new Set<unknown>();
+  for (const document of documents) {
+    if (fieldOf(document.value, 'kind') !== 'Workload') {
+      yield document;
+      continue;
+    }
+    const name = fieldOf(document.value, 'name');
+    names.add(name);
+    yield { ...document, value: { ...(document.value as object), addresses: addresses.get(name) ?? [] } };
+  }
+  for (const document of inventory) {
+    const name = fieldOf(document.value, 'name');
+    const labels = fieldOf(document.value, 'labels');
+    if (names.has(name) || labels === undefined) continue;
+    names.add(name);
+    yield {
+      ...document,
+      value: { kind: 'Workload', name, labels, addresses: fieldOf(document.value, 'addresses') ?? [] },
+    };
+  }
+}
+
+function fieldOf(value: unknown, key: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
+  return (value as { [key: string]: unknown })[key];
+}
+
+function compileFindings(resolution: Resolution): Finding[] {
+  return pointsOf(resolution).flatMap((point) => {
+    try {
+      compilePoint(resolution, point, { revision: 0, digest: sha256Hex });
+      return [];
+    } catch (thrown) {
+      const fault = compileFault(thrown);
+      if (fault === null) throw thrown;
+      return [fault];
+    }
+  });
+}
+
+function refuseErrors(findings: readonly Finding[]): void {
+  const errors = findings.filter((it) => it.severity === 'error');
+  const first = errors[0];
+  if (first === undefined) return;
+  const more = errors.length > 1 ? `; and ${errors.length - 1} more` : '';
+  throw new EdgewardError(
+    'EDW_ERR_PROPOSAL_POLICY',
+    `judging the proposed policy: ${first.file}: ${first.message} (${first.code})${more}`,
+    {
+      mend: 'Correct the documents; `edgeward check` and `edgeward test` name the places.',
+      cause: Object.assign(new Error('the policy has errors'), { findings: errors }),
+    },
+  );
+}

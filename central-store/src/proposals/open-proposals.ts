@@ -1,0 +1,174 @@
+import { digestOfPayload, type SignedDocument } from '@edgeward/policy-format';
+import { type Logger, messageOf } from '@edgeward/runtime';
+import { type Actor, type Attempt, rehearse, withRecord } from '../record/attempt.ts';
+import type { AttemptRecord } from '../record/record.ts';
+import { type ContextOptions, openContext } from './context.ts';
+import { openFollowUps, requireClosable } from './follow-ups.ts';
+import { withApproval } from './given-approval.ts';
+import { requireRole } from './people.ts';
+import { summaryOf, viewOf } from './proposal-view.ts';
+import type { Proposals, ProposalView, Published } from './proposals.ts';
+import { readPublication } from './publication.ts';
+import { requireReason } from './refusals.ts';
+import { proposalId, readDocuments, type StoredProposal } from './stored-proposal.ts';
+import { readSubmittedPolicy } from './submitted-policy.ts';
+import { readSubmittedRoot } from './submitted-root.ts';
+
+/**
+ * One change at a time, each checked against what the one before left, each on the record first. State is what lies on
+ * disk: a proposal has become a version when the version is there, so no crash leaves two stories.
+ */
+export interface ProposalsOptions extends ContextOptions {
+  record: AttemptRecord;
+  logger: Logger;
+}
+
+/** What an attempt comes to: worked out first, written down after the record has it. */
+interface Step<T> {
+  digest?: string;
+  target?: string;
+  result: T;
+  save(): Promise<void>;
+}
+
+export async function openProposals(options: ProposalsOptions): Promise<Proposals> {
+  const { record, roots, logger } = options;
+  const context = await openContext(options);
+  const listeners = new Set<(published: Published) => void>();
+  let turn: Promise<unknown> = Promise.resolve();
+
+  function attempt<T>(about: Attempt, dryRun: boolean | undefined, check: () => Promise<Step<T>>): Promise<T> {
+    const mine = turn.then(async () => {
+      if (dryRun === true) return (await rehearse<Step<T>>(record, about, { check, about: fieldsOf })).result;
+      const effect = async (step: Step<T>): Promise<T> => {
+        await step.save();
+        return step.result;
+      };
+      return await withRecord<Step<T>, T>(record, about, { check, about: fieldsOf, effect });
+    });
+    turn = mine.catch(() => {});
+    return mine;
+  }
+
+  const view = (proposal: StoredProposal): ProposalView => viewOf(proposal, context.facts());
+
+  function tell(published: Published): void {
+    for (const listener of listeners) {
+      try {
+        listener(published);
+      } catch (thrown) {
+        logger.error({ event: 'published_listener_failed', error: messageOf(thrown) }, 'a listener failed');
+      }
+    }
+  }
+
+  return {
+    async propose(actor, submission) {
+      const about = proposing(actor, 'proposal.propose', submission.approval);
+      const proposal = await attempt(about, submission.dryRun, async () => {
+        context.requireRoom(actor);
+        const read = await readSubmittedPolicy(actor, submission, await context.standing());
+        return addition(read.proposal, read.bundle.bytes);
+      });
+      return view(proposal);
+    },
+    async proposeRoot(actor, submission) {
+      const about = { ...proposing(actor, 'proposal.propose-root', submission.root), reason: submission.reason };
+      const proposal = await attempt(about, submission.dryRun, async () => {
+        context.requireRoom(actor);
+        return addition(await readSubmittedRoot(actor, submission, roots.newest(), context.nowMs()));
+      });
+      return view(proposal);
+    },
+    async approve(actor, id, submission) {
+      const about = { actor, action: 'proposal.approve', target: targetOf(id), reason: submission.reason };
+      const proposal = await attempt(about, submission.dryRun, async () => {
+        requireReason(submission.reason, 'approving');
+        const open = context.findOpen(id);
+        return change(await withApproval(actor, open, submission, roots.newest(), context.nowMs()));
+      });
+      return view(proposal);
+    },
+    async reject(actor, id, { reason, dryRun }) {
+      const about = { actor, action: 'proposal.reject', target: targetOf(id), reason };
+      const proposal = await attempt(about, dryRun, async () => {
+        requireReason(reason, 'rejecting');
+        const open = context.findOpen(id);
+        if (open.proposedBy !== actor.name) requireRole(roots.newest(), actor, ['approver'], 'rejecting');
+        const at = new Date(context.nowMs()).toISOString();
+        return change({ ...open, rejected: { by: actor.name, at, reason } });
+      });
+      return view(proposal);
+    },
+    async publish(actor, id, { dryRun } = {}) {
+      const about = { actor, action: 'proposal.publish', target: targetOf(id) };
+      return await attempt(about, dryRun, async () => {
+        const { digest, published, save } = await readPublication(context, actor, id);
+        const saveAndTell = async (): Promise<void> => {
+          await save();
+          tell(published);
+        };
+        return { digest, result: published, save: saveAndTell };
+      });
+    },
+    async closeFollowUp(actor, version, { reason }) {
+      const about = { actor, action: 'follow-up.close', target: `version/${version}`, reason };
+      await attempt(about, false, async () => {
+        requireClosable(context, actor, version, reason);
+        const at = new Date(context.nowMs()).toISOString();
+        return { result: null, save: () => context.versions.close(version, { by: actor.name, at, reason }) };
+      });
+    },
+    list: () =>
+      context
+        .all()
+        .map((it) => summaryOf(it, context.facts()))
+        .sort((a, b) => (a.proposedAt < b.proposedAt ? 1 : -1)),
+    view: (id) => view(context.find(id)),
+    async documents(id) {
+      return context.find(id).kind === 'root' ? new Uint8Array() : await readDocuments(context.dir, id);
+    },
+    current: () => context.versions.newest(),
+    version: (version) => context.versions.at(version),
+    versions: () => context.versions.all(),
+    bundle: (version) => context.versions.bundle(version),
+    predecessor: () => context.predecessor(),
+    followUps: () => openFollowUps(context.versions),
+    onPublished(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+  };
+
+  function change(proposal: StoredProposal): Step<StoredProposal> {
+    return { digest: proposal.digest, result: proposal, save: () => context.save(proposal) };
+  }
+
+  /** Sent twice because an answer was lost: what has happened to it since stays. */
+  function addition(proposal: StoredProposal, documents?: Uint8Array): Step<StoredProposal> {
+    const known = context.all().find((it) => it.id === proposal.id);
+    const result = known ?? proposal;
+    const save = async (): Promise<void> => {
+      if (known === undefined) await context.save(proposal, documents);
+    };
+    return { digest: proposal.digest, target: targetOf(proposal.id), result, save };
+  }
+}
+
+function fieldsOf({ digest, target }: Step<unknown>): { digest?: string; target?: string } {
+  return { ...(digest === undefined ? {} : { digest }), ...(target === undefined ? {} : { target }) };
+}
+
+function targetOf(id: string): string {
+  return `proposal/${id}`;
+}
+
+/** What is refused is on the record with the digest of what was handed in, where it has one. */
+function proposing(actor: Actor, action: string, document: SignedDocument): Attempt {
+  try {
+    const digest = digestOfPayload(document);
+    return { actor, action, target: targetOf(proposalId(digest)), digest };
+  } catch {
+    return { actor, action, target: 'proposal' };
+  }
+}

@@ -1,0 +1,69 @@
+import { type Approval, verifyApproval, verifyNextRoot } from '@edgeward/policy-format';
+import { type Bundle, parseBundle } from '../bundle/bundle.ts';
+import type { Actor } from '../record/attempt.ts';
+import type { ProposalContext } from './context.ts';
+import { requireRole } from './people.ts';
+import type { Published } from './proposals.ts';
+import { refusal } from './refusals.ts';
+import { readDocuments, type StoredProposal } from './stored-proposal.ts';
+import { requireBasis } from './submitted-policy.ts';
+
+/**
+ * Whether a proposal may come into force. What lies on the disk of the store counts for nothing here: the signatures are
+ * looked at once more, by the rules that every point has, and so are the documents that they are for.
+ */
+export type Publication = { digest: string; published: Published; save(): Promise<void> };
+
+export async function readPublication(context: ProposalContext, actor: Actor, id: string): Promise<Publication> {
+  const proposal = context.find(id);
+  const isGlass = proposal.kind === 'policy' && proposal.payload.breakGlass !== null;
+  // At night the approver who opens the glass may be the only one awake.
+  requireRole(context.roots.newest(), actor, isGlass ? ['publisher', 'approver'] : ['publisher'], 'publishing');
+  context.findOpen(id);
+  return proposal.kind === 'root'
+    ? await rootPublication(context, proposal)
+    : await policyPublication(context, actor, proposal);
+}
+
+async function rootPublication(
+  { roots }: ProposalContext,
+  { document, digest }: StoredProposal & { kind: 'root' },
+): Promise<Publication> {
+  const root = await verifyNextRoot(roots.newest(), document);
+  const save = async (): Promise<void> => void (await roots.append(document));
+  return { digest, published: { kind: 'root', root }, save };
+}
+
+async function policyPublication(
+  context: ProposalContext,
+  actor: Actor,
+  { id, payload, digest, document }: StoredProposal & { kind: 'policy' },
+): Promise<Publication> {
+  const root = context.roots.newest();
+  const nowMs = context.nowMs();
+  requireBasis(payload, { root, previous: await context.predecessor() });
+  requireGlassOpen(payload, nowMs);
+  await verifyApproval({ document, root, accepted: () => false, nowMs });
+  const bundle = await documentsOf(context, id, payload);
+  const publishedAt = new Date(nowMs).toISOString();
+  const version = {
+    version: payload.version,
+    digest,
+    payload,
+    approval: document,
+    publishedAt,
+    publishedBy: actor.name,
+  };
+  return { digest, published: { kind: 'policy', version }, save: () => context.versions.publish(version, bundle) };
+}
+
+async function documentsOf({ dir }: ProposalContext, id: string, payload: Approval): Promise<Bundle> {
+  const bundle = parseBundle(await readDocuments(dir, id));
+  if (bundle.digest === payload.documents.digest) return bundle;
+  throw refusal('EDW_ERR_PROPOSAL_DIFFERS', `publishing version ${payload.version}: its documents were changed`);
+}
+
+function requireGlassOpen(payload: Approval, nowMs: number): void {
+  if (payload.breakGlass === null || Date.parse(payload.breakGlass.endsAt) > nowMs) return;
+  throw refusal('EDW_ERR_PROPOSAL_TIME', `publishing version ${payload.version}: its break-glass has ended`);
+}

@@ -1,0 +1,89 @@
+import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  type Approval,
+  approvalOf,
+  type Digest,
+  digestOfPayload,
+  LIMITS,
+  payloadOf,
+  type SignedDocument,
+  signedDocumentOf,
+  type TrustRoot,
+  trustRootOf,
+} from '@edgeward/policy-format';
+import { EdgewardError, messageOf, systemCodeOf, writeDurably } from '@edgeward/runtime';
+import type { GivenApproval } from './proposals.ts';
+
+/** A proposal on disk: `proposals/ID/documents.ndjson`, then `proposal.json`, which makes it one. */
+export type StoredProposal = StoredFields &
+  ({ kind: 'policy'; payload: Approval } | { kind: 'root'; payload: TrustRoot });
+
+interface StoredFields {
+  id: string;
+  digest: Digest;
+  document: SignedDocument;
+  proposedBy: string;
+  proposedAt: string;
+  expiresAt: string;
+  reason: string;
+  given: GivenApproval[];
+  rejected: { by: string; at: string; reason: string } | null;
+}
+
+/** Named by what is signed: the same payload is the same proposal. */
+export function proposalId(digest: Digest): string {
+  return digest.slice(0, 16);
+}
+
+export async function saveDocuments(dir: string, id: string, bytes: Uint8Array): Promise<void> {
+  await mkdir(join(dir, id), { recursive: true, mode: 0o700 });
+  await writeDurably(join(dir, id, 'documents.ndjson'), bytes);
+}
+
+export async function saveProposal(dir: string, proposal: StoredProposal): Promise<void> {
+  const { payload: _, ...rest } = proposal;
+  await mkdir(join(dir, proposal.id), { recursive: true, mode: 0o700 });
+  await writeDurably(join(dir, proposal.id, 'proposal.json'), `${JSON.stringify(rest)}\n`);
+}
+
+export function readDocuments(dir: string, id: string): Promise<Uint8Array> {
+  return readFile(join(dir, id, 'documents.ndjson'));
+}
+
+/** All of them. A folder without `proposal.json` was cut off while it was made, and nobody was told that it exists. */
+export async function readProposals(dir: string): Promise<StoredProposal[]> {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const out: StoredProposal[] = [];
+  for (const id of (await readdir(dir)).sort()) {
+    const path = join(dir, id, 'proposal.json');
+    const found = await stat(path).catch(() => null);
+    if (found !== null) out.push(await readProposal(path, id));
+  }
+  return out;
+}
+
+/** What it says of signatures is looked at again before anything is published: here only its form is believed. */
+async function readProposal(path: string, id: string): Promise<StoredProposal> {
+  try {
+    const { kind, document, ...rest } = JSON.parse(await readFile(path, 'utf8')) as StoredFields & { kind: unknown };
+    const signed = signedDocumentOf(document);
+    const digest = digestOfPayload(signed);
+    if (proposalId(digest) !== id) throw new Error('it stands under another name');
+    const fields = { ...rest, id, digest, document: signed };
+    if (kind === 'root')
+      return { ...fields, kind, payload: trustRootOf(payloadOf(signed, 'the trust root', LIMITS.rootBytes)) };
+    const payload = approvalOf(payloadOf(signed, 'the approval', LIMITS.approvalBytes));
+    return { ...fields, kind: 'policy', payload };
+  } catch (thrown) {
+    throw unreadable(path, thrown);
+  }
+}
+
+export function unreadable(path: string, thrown: unknown): EdgewardError {
+  const why = systemCodeOf(thrown) === 'ENOENT' ? 'it is missing' : messageOf(thrown);
+  return new EdgewardError('EDW_ERR_STORE_FOLDER', `reading ${path}: ${why}`, {
+    mend: 'Somebody or something changed it. Bring the file back from a backup.',
+    cause: thrown,
+  });
+}
