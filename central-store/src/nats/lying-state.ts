@@ -1,0 +1,120 @@
+/**
+ * What lies in NATS, as far as this process knows: listed at the start and whenever something failed, followed in between.
+ */
+
+import { natsLayout } from '@edgeward/policy-feed';
+import {
+  type Cursor,
+  type Digest,
+  headOf,
+  LIMITS,
+  parseCanonical,
+  payloadOf,
+  signedDocumentOf,
+} from '@edgeward/policy-format';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { inParallel } from './in-parallel.ts';
+import type { LyingBlobs, LyingHeads } from './point-carrier.ts';
+import type { Streams } from './streams.ts';
+
+const { headSubject, partObject, objectSubject, pointOfToken, pointToken, readSubject } = natsLayout;
+
+export interface LyingState {
+  blobs: LyingBlobs;
+  heads: LyingHeads;
+  /** Points with a head, also those that are no more; versions of roots. */
+  list(streams: Streams): Promise<{ points: string[]; roots: Set<number> }>;
+  /** Reads the heads themselves: somebody else may have written there. */
+  compare(connection: NatsConnection, points: Iterable<string>, timeoutMs: number): Promise<void>;
+  /** Removes what no head has named for `graceMs`. */
+  sweep(streams: Streams, named: (point: string) => Iterable<Digest>, nowMs: number, graceMs: number): Promise<number>;
+}
+
+const BLOBS = 'OBJ_edgeward_blobs';
+const AT_ONCE = 32;
+const keyOf = (point: string, digest: Digest): string => `${pointToken(point)}.${digest}`;
+
+export function createLyingState(): LyingState {
+  /** `token.digest` to the number of parts; 0 where it is not known. */
+  let lying = new Map<string, number>();
+  const unnamedSince = new Map<string, number>();
+  const heads: LyingHeads = new Map();
+
+  return {
+    heads,
+    blobs: {
+      has: (point, digest) => lying.has(keyOf(point, digest)),
+      add: (point, digest, parts) => void lying.set(keyOf(point, digest), parts),
+    },
+    async list(streams) {
+      const parts = await streams.subjects(BLOBS, '$O.edgeward_blobs.C.>');
+      lying = wholeBlobs(parts);
+      const points = (await streams.subjects('KV_edgeward_heads', '$KV.edgeward_heads.>')).map(lastToken);
+      const roots = (await streams.subjects('KV_edgeward_roots', '$KV.edgeward_roots.root.*')).map(lastToken);
+      return { points: points.map(pointOfToken), roots: new Set(roots.map(Number)) };
+    },
+    async compare(connection, points, timeoutMs) {
+      await inParallel(points, AT_ONCE, async (point) => {
+        const subject = readSubject('KV_edgeward_heads', headSubject(point));
+        const answer = await connection.request(subject, '', { timeout: timeoutMs });
+        const there = answer.headers?.code === 404 ? null : headIn(answer.data);
+        if (there === null) heads.delete(point);
+        else heads.set(point, there);
+      });
+    },
+    async sweep(streams, named, nowMs, graceMs) {
+      const points = new Set([...lying.keys()].map((key) => pointOfToken(key.slice(0, key.indexOf('.')))));
+      const wanted = new Set([...points].flatMap((point) => [...named(point)].map((digest) => keyOf(point, digest))));
+      for (const key of unnamedSince.keys()) if (wanted.has(key) || !lying.has(key)) unnamedSince.delete(key);
+      const over: string[] = [];
+      for (const key of lying.keys()) {
+        if (wanted.has(key)) continue;
+        const sinceMs = unnamedSince.get(key) ?? nowMs;
+        unnamedSince.set(key, sinceMs);
+        if (nowMs - sinceMs >= graceMs) over.push(key);
+      }
+      await inParallel(over, 4, async (key) => {
+        const parts = lying.get(key) ?? 1;
+        // Not lying there any more from here on: a head that names it again has it written again.
+        lying.delete(key);
+        await removeBlob(streams, key, parts);
+      });
+      return over.length;
+    },
+  };
+}
+
+async function removeBlob(streams: Streams, key: string, parts: number): Promise<void> {
+  const [token = '', digest = ''] = key.split('.');
+  await streams.purge(BLOBS, `$O.edgeward_blobs.C.${key}.*`);
+  for (let part = 0; part < parts; part += 1)
+    await streams.purge(BLOBS, objectSubject(partObject(pointOfToken(token), digest, part)));
+}
+
+/** Part 0 was written last, so a blob with it is whole. */
+function wholeBlobs(subjects: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  const begun = new Set<string>();
+  for (const subject of subjects) {
+    const [token, digest, part] = subject.split('.').slice(3);
+    const key = `${token}.${digest}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+    if (part === '0') begun.add(key);
+  }
+  return new Map([...counts].filter(([key]) => begun.has(key)));
+}
+
+function lastToken(subject: string): string {
+  return subject.slice(subject.lastIndexOf('.') + 1);
+}
+
+/** Of an earlier process, or somebody else's: nothing of it is believed. */
+function headIn(bytes: Uint8Array): { payload: string; cursor: Cursor } | null {
+  try {
+    const signed = signedDocumentOf(parseCanonical(bytes, 'a head', 4 * LIMITS.headBytes));
+    const { epoch, revision, stateRoot } = headOf(payloadOf(signed, 'a head', LIMITS.headBytes));
+    return { payload: signed.payload, cursor: { epoch, revision, stateRoot } };
+  } catch {
+    return null;
+  }
+}
