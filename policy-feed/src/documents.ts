@@ -6,6 +6,7 @@ import {
   type Cursor,
   type Delta,
   type Digest,
+  deltaFrom,
   isDigest,
   LIMITS,
   parseCanonical,
@@ -27,9 +28,7 @@ export function readSigned(bytes: Uint8Array, doing: string, maxBytes: number): 
 
 /** Throws EDW_ERR_STORE_ANSWER. */
 export function readDelta(bytes: Uint8Array, doing: string): Delta {
-  const value = reading(doing, () => parseCanonical(bytes, 'it', LIMITS.deltaBytes));
-  if (isDelta(value)) return value;
-  throw storeFailure('EDW_ERR_STORE_ANSWER', `${doing}: it is no delta`);
+  return reading(doing, () => deltaFrom(bytes));
 }
 
 function reading<T>(doing: string, read: () => T): T {
@@ -38,16 +37,6 @@ function reading<T>(doing: string, read: () => T): T {
   } catch (thrown) {
     throw storeFailure('EDW_ERR_STORE_ANSWER', `${doing}: ${cleanText(messageOf(thrown))}`, thrown);
   }
-}
-
-function isDelta(value: unknown): value is Delta {
-  if (!isObject(value) || value.typ !== 'edgeward-delta/1' || !Array.isArray(value.operations)) return false;
-  try {
-    signedDocumentOf(value.head);
-  } catch {
-    return false;
-  }
-  return cursorOf(value.from) !== null && value.operations.every(isObject);
 }
 
 /** What a head says of itself, or null where it says nothing that can be read. Nothing of it is verified. */

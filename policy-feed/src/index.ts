@@ -1,5 +1,9 @@
 export { cleanText, type StoreFailureCode, storeFailure } from './failures.ts';
 export { createFileTransport, type FileTransportOptions } from './files/file-transport.ts';
+export { createFollower, type Follower, type FollowerOptions } from './follower/follower.ts';
+export type { FollowerStatus } from './follower/follower-status.ts';
+export type { Observed } from './follower/reporter.ts';
+export type { OnState } from './follower/takeover.ts';
 export { createHttpsTransport, type HttpsTransportOptions } from './https/https-transport.ts';
 export type { Resolver } from './https/pinned-lookup.ts';
 export type { TlsTexts } from './https/tls-identity.ts';

@@ -29,12 +29,12 @@ export async function* eventsOf(body: AsyncIterable<Uint8Array>, doing: string):
   }
 }
 
-/** The point that an event names: `{"point":"edge-1",…}`; null when it names none that is known here. */
-export function hintIn(data: string, points: ReadonlySet<string>): string | null {
+/** The point that an event names: `{"point":"edge-1",…}`; null when it names none. */
+export function hintIn(data: string): string | null {
   try {
     const value: unknown = JSON.parse(data);
     if (typeof value !== 'object' || value === null || !('point' in value)) return null;
-    return typeof value.point === 'string' && points.has(value.point) ? value.point : null;
+    return typeof value.point === 'string' ? value.point : null;
   } catch {
     return null;
   }

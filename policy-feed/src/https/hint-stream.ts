@@ -9,7 +9,6 @@ import { eventsOf, hintIn } from './event-stream.ts';
 
 export interface HintStreamOptions {
   site: Site;
-  points: ReadonlySet<string>;
   onHint: (point: string) => void;
   clock: Clock;
   logger: Logger;
@@ -31,7 +30,7 @@ export function followHints(options: HintStreamOptions): () => void {
     try {
       for await (const data of eventsOf(await open(site, doing, ending.signal), doing)) {
         pauses.reset();
-        const point = hintIn(data, options.points);
+        const point = hintIn(data);
         if (point !== null) options.onHint(point);
       }
     } catch (thrown) {

@@ -9,6 +9,7 @@ import { ROOT_WIRE_BYTES, readSigned } from '../documents.ts';
 import { checkPointName } from '../point-name.ts';
 import type { Transport } from '../transport.ts';
 import { createSite, type Site } from './call.ts';
+import { shareHints } from './hint-sharing.ts';
 import { followHints } from './hint-stream.ts';
 import { type Resolver, systemResolver } from './pinned-lookup.ts';
 import { createPointNews } from './point-news.ts';
@@ -58,8 +59,7 @@ export function createHttpsTransport(options: HttpsTransportOptions): Transport 
     },
     blob: (digest, maxBytes, signal) => blobFrom(sites, { digest, maxBytes, signal, callMs }, logger),
     root: (version, signal) => rootFrom(sites.store, version, callMs, signal),
-    hints: (points, onHint) =>
-      followHints({ site: sites.hints, points: new Set(points), onHint, clock, logger, random }),
+    hints: shareHints((onHint) => followHints({ site: sites.hints, onHint, clock, logger, random })),
     report: (report, signal) => send(sites.store, report, callMs, signal),
     close: async () => {
       await Promise.all([sites.store, sites.blobs, sites.hints, ...sites.mirrors].map((site) => site.close()));

@@ -1,0 +1,176 @@
+/**
+ * Taking over: what came from a store is verified, handed over to whoever enforces it, and only then kept on disk, state
+ * first and floor last. Whatever goes wrong before that leaves what is held as it is. Time and bytes are the transport's
+ * business; when to ask is the follower's.
+ */
+import {
+  type Accepted,
+  acceptDelta,
+  acceptHead,
+  type Cursor,
+  cursorOf,
+  type Delta,
+  type Fetch,
+  type Floor,
+  Nacked,
+  type PointState,
+  type SignedDocument,
+  type TrustRoot,
+} from '@edgeward/policy-format';
+import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import { isSameState } from '../documents.ts';
+import type { PointFolder } from '../state/point-folder.ts';
+import { type Witness, witnessed } from '../state/witness.ts';
+import type { Transport } from '../transport.ts';
+import { restore } from './restoring.ts';
+
+export type OnState = (state: PointState, how: { restored: boolean }) => Promise<void> | void;
+
+export interface Takeover {
+  held(): Held;
+  /** What is on disk, newest first, handed over. Never throws for what the folder holds. */
+  restore(): Promise<void>;
+  /** Throws `Nacked` for what is not believed or could not be handed over, and what a transport throws. */
+  head(head: SignedDocument, signal: AbortSignal): Promise<void>;
+  delta(delta: Delta, signal: AbortSignal): Promise<void>;
+  /** What did not work at its time: a state that nobody took, or that no disk took. Throws like the first time. */
+  makeUp(): Promise<void>;
+}
+
+export interface Held {
+  state: PointState | null;
+  floor: Floor | null;
+  root: TrustRoot;
+  witness: Witness | null;
+  /** Of what is handed over and on disk, floor and all; null before the first. */
+  kept: Cursor | null;
+  bytesReceived: number;
+}
+
+export interface TakeoverOptions {
+  point: string;
+  transport: Transport;
+  folder: PointFolder;
+  pinnedRoot: TrustRoot;
+  clock: Clock;
+  logger: Logger;
+  onState: OnState;
+}
+
+export function createTakeover(options: TakeoverOptions): Takeover {
+  const { point, transport, folder, clock, logger } = options;
+  const held: Held = {
+    state: null,
+    floor: null,
+    root: options.pinnedRoot,
+    witness: null,
+    kept: null,
+    bytesReceived: 0,
+  };
+  let handedOver: Cursor | null = null;
+
+  async function handOver(state: PointState, how: { restored: boolean }): Promise<void> {
+    // A head that was signed anew changes nothing that anybody enforces.
+    if (isSameState(handedOver, cursorOf(state))) return;
+    try {
+      await options.onState(state, how);
+    } catch (thrown) {
+      throw new Nacked('compile', coded(thrown));
+    }
+    handedOver = cursorOf(state);
+  }
+
+  async function keep(state: PointState, floor: Floor): Promise<void> {
+    await folder.save(state, { floor, witness: held.witness });
+    held.kept = cursorOf(state);
+  }
+
+  function witness(state: PointState): void {
+    const before = held.witness;
+    held.witness = witnessed(before, state.head.epoch, state.head.log, clock.now());
+    const { contradicted } = held.witness;
+    if (contradicted === null || before?.contradicted != null) return;
+    const fields = { event: 'record_contradicted', point, ...contradicted };
+    logger.error(fields, 'the record of the store is not the one that was seen here before: somebody rewrote it');
+  }
+
+  async function take({ state, floor, unchanged }: Accepted): Promise<void> {
+    await handOver(state, { restored: false });
+    held.state = state;
+    held.floor = floor;
+    if (unchanged && isSameState(held.kept, cursorOf(state))) return;
+    witness(state);
+    await keep(state, floor);
+    logger.debug({ event: 'policy_taken_over', point, ...logged(state) }, 'taken over');
+  }
+
+  function fetching(signal: AbortSignal): Fetch {
+    return {
+      async blob(digest, maxBytes) {
+        const own = await folder.blobs.read(digest, maxBytes);
+        if (own !== null) return own;
+        const bytes = await transport.blob(digest, maxBytes, signal);
+        held.bytesReceived += bytes?.length ?? 0;
+        return bytes;
+      },
+      root: (version) => transport.root(version, signal),
+      async keepRoot(document, root) {
+        await folder.saveRoot(root.version, document);
+        held.root = root;
+        logger.info(
+          { event: 'trust_root_taken_over', point, version: root.version, epoch: root.epoch },
+          'new trust root',
+        );
+      },
+    };
+  }
+
+  const task = (signal: AbortSignal) => ({
+    point,
+    floor: held.floor,
+    root: held.root,
+    fetch: fetching(signal),
+    nowMs: clock.now(),
+  });
+
+  return {
+    held: () => held,
+    async restore() {
+      const found = await restore({ point, folder, pinnedRoot: options.pinnedRoot, logger, nowMs: clock.now() });
+      Object.assign(held, { state: found.state, floor: found.floor, root: found.root, witness: found.witness });
+      if (found.state === null) return;
+      folder.loaded(found.state);
+      if (found.floorOnDisk) held.kept = cursorOf(found.state);
+      await handOver(found.state, { restored: true });
+    },
+    async head(head, signal) {
+      await take(await acceptHead({ ...task(signal), known: held.state, head }));
+    },
+    async delta(delta, signal) {
+      const known = held.state;
+      // Asked for from a state that is no longer held: the answer came too late, and nothing is wrong with it.
+      if (known === null || !isSameState(delta.from, cursorOf(known))) return;
+      await take(await acceptDelta({ ...task(signal), known, delta }));
+    },
+    async makeUp() {
+      const { state, floor } = held;
+      if (state === null || floor === null) return;
+      await handOver(state, { restored: true });
+      if (!isSameState(held.kept, cursorOf(state))) await keep(state, floor);
+    },
+  };
+}
+
+function logged(state: PointState): Record<string, unknown> {
+  const { epoch, revision } = state.head;
+  return { epoch, revision, version: state.approval.approval.version };
+}
+
+/** What a caller throws without a code is a bug of the caller's. */
+function coded(thrown: unknown): EdgewardError {
+  if (thrown instanceof EdgewardError) return thrown;
+  return new EdgewardError('EDW_ERR_INTERNAL', `handing over a policy: ${messageOf(thrown)}`, {
+    mend: 'Please report it with the log around event policy_refused. What is in force stays.',
+    cause: thrown,
+  });
+}

@@ -1,0 +1,86 @@
+/**
+ * Blobs on disk, each named by its digest: written once, never changed, gone when nothing names them. What has another
+ * digest than its name is as good as not there.
+ */
+import { randomBytes } from 'node:crypto';
+import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Digest, digestOf, isDigest } from '@edgeward/policy-format';
+import { stateWriteError, syncFolder, unfinishedSuffix } from '@edgeward/runtime';
+
+export interface StoredBlob {
+  digest: Digest;
+  bytes(): Uint8Array;
+}
+
+export interface BlobFolder {
+  /** Durable when it resolves; what is there already is not made again. Throws EDW_ERR_STATE_WRITE. */
+  add(blobs: Iterable<StoredBlob>): Promise<void>;
+  /** Null where there is none, where it is larger than `maxBytes` or damaged, and where it can't be read. */
+  read(digest: Digest, maxBytes: number): Promise<Uint8Array | null>;
+  /** Removes every other. What can't be removed now is removed another time. */
+  keep(digests: ReadonlySet<Digest>): Promise<void>;
+}
+
+/** The folder exists, and nobody else writes in it. */
+export async function openBlobFolder(folder: string): Promise<BlobFolder> {
+  const present = new Set<Digest>();
+  for (const name of await readdir(folder)) {
+    if (isDigest(name)) present.add(name);
+    else await rm(join(folder, name), { force: true, recursive: true });
+  }
+  return {
+    async add(blobs) {
+      try {
+        let added = 0;
+        for (const { digest, bytes } of blobs) {
+          if (present.has(digest)) continue;
+          await write(folder, digest, bytes());
+          present.add(digest);
+          added += 1;
+        }
+        if (added > 0) await syncFolder(folder);
+      } catch (thrown) {
+        throw stateWriteError(folder, thrown);
+      }
+    },
+    async read(digest, maxBytes) {
+      if (!present.has(digest)) return null;
+      const bytes = await read(join(folder, digest), maxBytes);
+      if (bytes !== null && digestOf(bytes) === digest) return bytes;
+      present.delete(digest); // To be written anew.
+      return null;
+    },
+    async keep(digests) {
+      for (const digest of [...present]) {
+        if (digests.has(digest)) continue;
+        present.delete(digest);
+        await rm(join(folder, digest), { force: true }).catch(() => {});
+      }
+    },
+  };
+}
+
+async function write(folder: string, digest: Digest, bytes: Uint8Array): Promise<void> {
+  const unfinished = join(folder, `.${digest}.${randomBytes(6).toString('hex')}${unfinishedSuffix}`);
+  const file = await open(unfinished, 'wx', 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } catch (thrown) {
+    await rm(unfinished, { force: true }).catch(() => {}); // the first failure is the one to report
+    throw thrown;
+  } finally {
+    await file.close();
+  }
+  await rename(unfinished, join(folder, digest));
+}
+
+async function read(path: string, maxBytes: number): Promise<Uint8Array | null> {
+  try {
+    const { size } = await stat(path);
+    return size > maxBytes ? null : await readFile(path);
+  } catch {
+    return null;
+  }
+}
