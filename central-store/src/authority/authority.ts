@@ -16,7 +16,7 @@ export interface Authority {
 }
 
 /** Beside what a store signs with. */
-export const AUTHORITY_FILES: { key: string; certificate: string } = {
+const AUTHORITY_FILES: { key: string; certificate: string } = {
   key: 'authority-key.pem',
   certificate: 'authority.pem',
 };
