@@ -6,7 +6,6 @@ import {
   formatAddress,
   linkModel,
   type Model,
-  parseAddress,
   resolve,
   slicePolicy,
   successor,

@@ -109,3 +109,16 @@ t.test('a group that is not written as a rules document writes it is not guessed
   for (const bad of [group("app=='crm'"), group(''), group('all()', { within: ['10.0.0.1/8'] })])
     t.throws(() => createMembership().setGroups([bad]), TypeError, JSON.stringify(bad));
 });
+
+t.test('what is known of a workload can be read back', async (t) => {
+  const membership = createMembership();
+  const edits = [is('a', { app: 'crm', 'example.com/tier': '' }, '10.0.0.1', '2001:db8::1', '10.0.0.1'), is('b', {})];
+  membership.change(edits);
+  t.same(membership.workload('a'), {
+    labels: { app: 'crm', 'example.com/tier': '' },
+    addresses: edits[0]?.is?.addresses.slice(0, 2),
+  });
+  t.same(membership.workload('b'), { labels: {}, addresses: [] });
+  t.equal(membership.workload('c'), null);
+  t.strictSame([...membership.names()], ['a', 'b']);
+});

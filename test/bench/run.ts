@@ -10,6 +10,7 @@ import { bigipCost } from './bigip-cost.ts';
 import { bigipFlows } from './bigip-flows.ts';
 import { bigipLookups } from './bigip-lookups.ts';
 import { bigipMemory } from './bigip-memory.ts';
+import { compile } from './compile.ts';
 import { explainFlows } from './explain-flows.ts';
 import { labelEdit } from './label-edit.ts';
 import { circumstances, watchPressure } from './machine.ts';
@@ -22,6 +23,7 @@ const benchmarks: Benchmark[] = [
   scale,
   requestCost,
   explainFlows,
+  compile,
   bigipChanges,
   bigipMemory,
   bigipFlows,

@@ -78,7 +78,7 @@ function removeWorkload(name: string, profiles: Profiles, inventory: Inventory):
   if (inventory.remove(workload)) profiles.forget(set);
 }
 
-function stateOf(workload: number, inventory: Inventory): State {
+export function stateOf(workload: number, inventory: Inventory): State {
   return {
     labels: inventory.labelSets.textOf(inventory.setOf(workload)),
     addresses: inventory.addressesOf(workload).map((address) => inventory.keyOf(address)),

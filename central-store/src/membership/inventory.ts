@@ -26,6 +26,7 @@ export interface Inventory {
   /** Whether its set of labels went with it. */
   remove(workload: number): boolean;
   workloads(): Iterable<number>;
+  names(): Iterable<string>;
 }
 
 export function createInventory(): Inventory {
@@ -74,6 +75,7 @@ export function createInventory(): Inventory {
       return labelSets.release(setOf.at(workload));
     },
     workloads: () => numbers.values(),
+    names: () => numbers.keys(),
   };
 }
 

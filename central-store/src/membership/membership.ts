@@ -1,8 +1,8 @@
 import { type AddressKey, compareText, formatAddress, type Labels, type WorkloadGroup } from '@edgeward/policy';
-import { changeIn, type GroupChange } from './change.ts';
+import { changeIn, type GroupChange, stateOf } from './change.ts';
 import { type Group, groupFrom, isInside } from './group.ts';
 import { createInventory, type Inventory } from './inventory.ts';
-import { textOfLabels } from './label-sets.ts';
+import { labelsOfText, textOfLabels } from './label-sets.ts';
 import { createProfiles, type Profiles } from './profiles.ts';
 
 /**
@@ -21,6 +21,9 @@ export interface Membership {
   /** Names of workloads with addresses of which none is inside the fence, at most ten. */
   fencedOut(group: string): string[];
   groups(): string[];
+  /** As it is in force, made anew for each who asks; null: there is none of this name. */
+  workload(name: string): WorkloadEdit['is'];
+  names(): Iterable<string>;
   counts(): MembershipCounts;
 }
 
@@ -85,6 +88,13 @@ export function createMembership(): Membership {
     memberCount: (id) => groupOf(id)?.memberCount ?? 0,
     fencedOut: (id) => fencedOut(view, id, inventory),
     groups: () => [...view.places.keys()],
+    workload: (name) => {
+      const workload = inventory.find(name);
+      if (workload < 0) return null;
+      const { labels, addresses } = stateOf(workload, inventory);
+      return { labels: labelsOfText(labels), addresses };
+    },
+    names: () => inventory.names(),
     counts: () => ({
       workloads: inventory.workloadCount,
       addresses: inventory.addressCount,
