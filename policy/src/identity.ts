@@ -24,13 +24,15 @@ export interface SourceIdentity {
   labels: Labels;
 }
 
-export function identitiesOf(resolution: Resolution): Identities {
+/** `named` stands in for the resolution's own workloads, where those are not known by name. */
+export function identitiesOf(resolution: Resolution, named?: (key: AddressKey) => Workload[]): Identities {
   let byAddress: Record<AddressKey, Workload[]> | null = null;
   let byName: Record<string, number> | null = null;
   let byBind: Record<string, number> | null = null;
   const objectAtIndex = (index: number | undefined): ProtectedObject | null =>
     index === undefined ? null : (resolution.objects[index] as ProtectedObject);
   const workloadsAt = (key: AddressKey): Workload[] => {
+    if (named !== undefined) return named(key);
     if (byAddress === null) byAddress = indexAddresses(resolution.workloads);
     return byAddress[key] ?? [];
   };

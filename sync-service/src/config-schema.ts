@@ -1,6 +1,6 @@
 import type { OnDrift } from '@edgeward/enforcement-point';
 import * as z from 'zod';
-import { type StoreInput, storeSchema } from './store-schema.ts';
+import { type StoreInput, storeSchema } from './store/store-schema.ts';
 
 /** What the schema makes of a file: defaults filled in, paths as they were written. */
 export interface ConfigInput {

@@ -4,7 +4,7 @@ import type { OnDrift } from '@edgeward/enforcement-point';
 import { yamlDocuments } from '@edgeward/policy-source';
 import { EdgewardError, loadConfig, messageOf, systemCodeOf } from '@edgeward/runtime';
 import { type BigipInput, type ConfigInput, serviceSchema } from './config-schema.ts';
-import type { StoreInput } from './store-schema.ts';
+import type { StoreInput } from './store/store-schema.ts';
 
 /** `edgeward.yaml` as the service uses it: read, checked, every path absolute. */
 

@@ -2,6 +2,7 @@ import {
   type CompiledPolicy,
   explain,
   type Finding,
+  identitiesOf,
   nextChangeMs,
   type ObjectLoss,
   type SourceDocument,
@@ -90,7 +91,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     current = { build, revision, changedAtMs: clock.now() };
     // What came between is newer than the held revision would be under its old number.
     if (held !== null && held.revision <= revision) held = { ...held, revision: await showNext() };
-    recent.remember(revision, build.resolution);
+    recent.remember(revision, identitiesOf(build.resolution));
     options.publish(stamped(build, revision));
     logger.info(
       { event: 'policy_published', revision, hash: build.hash, warnings: build.findings.length },
@@ -147,7 +148,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     if (current === null || build.hash !== current.build.hash) return publish(build, revision);
     const changed = current.build.documents !== build.documents;
     current = { ...current, build };
-    recent.remember(current.revision, build.resolution);
+    recent.remember(current.revision, identitiesOf(build.resolution));
     if (changed) saving.save(current);
   }
 
@@ -166,7 +167,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       if (build.state === 'ready' && build.hash !== current.build.hash) await publish(build, nextRevision());
       else if (build.state === 'ready') {
         current = { ...current, build };
-        recent.remember(current.revision, build.resolution);
+        recent.remember(current.revision, identitiesOf(build.resolution));
       }
     }
     schedule();
