@@ -6,7 +6,9 @@ import { nginx } from './nginx-snippets.ts';
 import { check } from './policy/check.ts';
 import { compile } from './policy/compile.ts';
 import { explain } from './policy/explain.ts';
+import { plan } from './policy/plan.ts';
 import { test } from './policy/policy-tests.ts';
+import { replay } from './policy/replay.ts';
 import { serve } from './serve.ts';
 import { accept } from './service/accept.ts';
 import { denials } from './service/denials.ts';
@@ -19,6 +21,8 @@ export const commands: readonly CommandEntry[] = [
   test,
   explain,
   compile,
+  plan,
+  replay,
   serve,
   status,
   denials,

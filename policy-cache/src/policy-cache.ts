@@ -44,7 +44,7 @@ export async function openPolicyCache(options: PolicyCacheOptions): Promise<Poli
   const unlock = await takeStateLock(dir);
   try {
     await sweepUnfinished(dir);
-    const paths = { newest: join(dir, 'snapshot.ndjson'), previous: join(dir, 'snapshot.ndjson.previous') };
+    const paths = snapshotsIn(dir);
     const floor = await openRevisionFloor(join(dir, 'revision-floor'), () => revisionOf(paths));
     return {
       ...openMemory(options),
@@ -57,6 +57,18 @@ export async function openPolicyCache(options: PolicyCacheOptions): Promise<Poli
     await unlock();
     throw thrown;
   }
+}
+
+/**
+ * The newest whole snapshot of a folder that another process may be writing to: no lock is taken and nothing is written.
+ * Throws EDW_ERR_STATE_READ.
+ */
+export function readSnapshotOf(dir: string): Promise<SnapshotAnswer> {
+  return readNewest(snapshotsIn(dir));
+}
+
+function snapshotsIn(dir: string): SnapshotPaths {
+  return { newest: join(dir, 'snapshot.ndjson'), previous: join(dir, 'snapshot.ndjson.previous') };
 }
 
 function openMemory(options: PolicyCacheOptions): Pick<PolicyCache, 'remember' | 'recall'> {

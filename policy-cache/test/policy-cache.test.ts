@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { createLogger } from '@edgeward/runtime';
 import t, { type Test } from 'tap';
-import { openPolicyCache, type PolicyCache, type PolicyCacheOptions } from '../src/index.ts';
+import { openPolicyCache, type PolicyCache, type PolicyCacheOptions, readSnapshotOf } from '../src/index.ts';
 import { snapshotOf } from './fixtures/snapshots.ts';
 
 /** A folder that cannot be written, while `work` runs. Root may write everywhere, so it goes on as someone else. */
@@ -174,6 +174,19 @@ t.test('a damaged snapshot is never believed: the one before stands in, and the 
     const before = await findIn(dir);
     if (name !== 'both') t.equal(before.revision, found, `${name}: what is kept is whole, never the damaged one`);
   }
+});
+
+t.test('a snapshot is read beside the service that holds the folder, and nothing is written', async (t) => {
+  const dir = t.testdir();
+  t.strictSame(await readSnapshotOf(join(dir, 'nowhere')), { state: 'none' });
+  t.strictSame(readdirSync(dir), []);
+  const cache = await open(t, dir);
+  t.strictSame(await readSnapshotOf(dir), { state: 'none' });
+  const snapshot = { revision: 3, contentHash: 'c', takenAtMs: 1, documents: ['{"a":1}'] };
+  await cache.saveSnapshot(snapshot);
+  const files = readdirSync(dir).sort();
+  t.strictSame(await readSnapshotOf(dir), { state: 'loaded', snapshot, damaged: null });
+  t.strictSame(readdirSync(dir).sort(), files);
 });
 
 t.test('the revision floor never goes down', async (t) => {

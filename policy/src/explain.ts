@@ -43,7 +43,7 @@ export function explain(identities: Identities, view: LoadedPolicy, flow: Flow):
 }
 
 /** Whom the verdict is about: behind a trusted proxy that is not the peer. */
-function judgedSource(view: LoadedPolicy, flow: Flow): string {
+export function judgedSource(view: LoadedPolicy, flow: Flow): string {
   const peer = parseAddress(flow.from);
   const object = view.object(flow.to);
   return peer === null || object === null ? flow.from : formatAddress(judgedAddress(object, peer, flow));

@@ -4,7 +4,7 @@ import { cidrsOf } from './cidr-list.ts';
 import type { TermChange } from './flow-change-object.ts';
 import { sameSpans } from './flow-change-object.ts';
 import type { Group } from './groups.ts';
-import { compareKeys, sizeOf } from './interval.ts';
+import { compareKeys, sizeOf, subtract } from './interval.ts';
 import type { SourceTerm, Workload } from './model.ts';
 import type { Resolution } from './resolve.ts';
 import type { Selector } from './selector.ts';
@@ -21,6 +21,8 @@ export interface ChangedSource {
   workloads: { count: number; of: number; examples: { name: string; address: string }[] } | null;
   /** Stretches of addresses: how many, and the first as `10.0.0.0/24` or `10.0.0.1-10.0.0.9`. */
   ranges: { count: number; examples: string[] };
+  /** The rest of the term, for which nothing changes; null where that is no shorter to say. */
+  except: { count: number; examples: string[] } | null;
   /** How many addresses; not exact beyond 2^53. */
   addresses: number;
 }
@@ -45,11 +47,21 @@ export function sourceReader(resolution: Resolution): SourceReader {
         text: change.term === null ? `management of ${point}` : termText(change.term),
         whole,
         workloads,
-        ranges: { count: change.spans.length, examples: change.spans.slice(0, maxExamples).map(rangeText) },
+        ranges: listed(change.spans, maxExamples),
+        except: group === null || workloads !== null ? null : exceptIn(group, change.spans, maxExamples),
         addresses: sizeOf(change.spans),
       };
     },
   };
+}
+
+function listed(spans: Interval[], maxExamples: number): ChangedSource['ranges'] {
+  return { count: spans.length, examples: spans.slice(0, maxExamples).map(rangeText) };
+}
+
+function exceptIn(group: Group, spans: Interval[], maxExamples: number): ChangedSource['except'] {
+  const rest = subtract(group.intervals, spans);
+  return rest.length === 0 || rest.length >= spans.length ? null : listed(rest, maxExamples);
 }
 
 /** A `from` term as people read it. */

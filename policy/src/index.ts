@@ -53,6 +53,14 @@ export type * from './point-rules.ts';
 export { type ObjectViews, pointViews, runPolicyTests, type TestResult } from './policy-tests.ts';
 export { formatPortRange, normalisePorts, parsePort, parsePortRange } from './ports.ts';
 export {
+  createReplay,
+  type RecordedVerdict,
+  type Replay,
+  type ReplayGroup,
+  type ReplayResult,
+  type ReplayTally,
+} from './replay.ts';
+export {
   compareRequests,
   EVERY_REQUEST,
   type Request,

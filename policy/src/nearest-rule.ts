@@ -1,7 +1,10 @@
+import type { Interval } from './address.ts';
 import { parseAddress } from './address.ts';
+import { cidrsOf } from './cidr-list.ts';
 import type { HttpCondition } from './compiled.ts';
 import { isOver } from './endings.ts';
 import type { Flow } from './flow.ts';
+import { termText } from './flow-change-source.ts';
 import type { Identities } from './identity.ts';
 import { contains } from './interval.ts';
 import type { ProtectedObject, Workload } from './model.ts';
@@ -64,10 +67,11 @@ function missedNetwork(identities: Identities, rule: ResolvedRule, key: string |
     resolution.model.networks.forEach((network) => {
       const it = network.value;
       if (it.name !== term.name || !it.cidrs.some((cidr) => contains([cidr], key))) return;
-      const expired = isOver(it.expiresMs, resolution.nowMs);
-      missed = [
-        `source: ${expired ? `the network '${it.name}' has expired` : `it is an exception of the network '${it.name}'`}`,
-      ];
+      const expired = it.expiresMs !== null && isOver(it.expiresMs, resolution.nowMs);
+      const why = expired
+        ? `the network '${it.name}' expired at ${new Date(it.expiresMs as number).toISOString()}`
+        : `it is an exception of the network '${it.name}'`;
+      missed = [`source: ${why}`];
     });
   });
   return missed;
@@ -83,18 +87,28 @@ function missedLabels(rule: ResolvedRule, members: Workload[]): string[] {
     });
   };
   // A workload that is selected and not named has its address outside the fence; its labels lack nothing.
-  let fenced = false;
+  let fence: Interval[] | null = null;
   rule.rule.from.forEach((term) => {
     if (term.kind !== 'workloads') return;
     members.forEach((member) => {
-      if (selects(term.selector, member.labels)) fenced = true;
+      if (selects(term.selector, member.labels)) fence = (fence ?? []).concat(term.within ?? []);
       else consider(term.selector, member.labels);
     });
   });
-  if (fenced) return ['source: its address is outside the fence'];
+  if (fence !== null) return [`source: its address is outside the fence ${listed(cidrsOf(fence), ', ')}`];
   if (best !== null) return best;
   // An unknown address is further from any rule than a workload with a wrong label.
-  return ['source: the address is in none of its groups', ''];
+  return [`source: the address is in none of ${listed(rule.rule.from.map(termText), '; ')}`, ''];
+}
+
+/** The sentence is stored with every denial: it names a few, and the rule has them all. */
+const MOST_LISTED = 4;
+const MOST_CHARS = 120;
+
+function listed(texts: string[], joint: string): string {
+  const shown = texts.slice(0, MOST_LISTED).map((it) => (it.length > MOST_CHARS ? `${it.slice(0, MOST_CHARS)}…` : it));
+  const more = texts.length - shown.length;
+  return `${shown.join(joint)}${more === 0 ? '' : ` and ${more} more`}`;
 }
 
 function missedLabel(condition: LabelCondition, labels: Labels): string {

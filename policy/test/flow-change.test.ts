@@ -227,6 +227,17 @@ t.test('the failsafe of a host is told as what it is, and hides what it makes no
   ]);
 });
 
+t.test('a wide term is told by what is left out of it, where that is shorter', async (t) => {
+  const before = front(rule({ from: [prod] }));
+  const after = front(rule({ from: [prod] }), rule({ id: 's', from: [{ any: true }] }));
+  const [told] = compare(before, after).points[0]?.objects[0]?.gained ?? [];
+  t.match(told?.source, {
+    text: 'any address',
+    whole: false,
+    except: { count: 2, examples: ['10.30.1.4', '10.30.1.6'] },
+  });
+});
+
 t.test('equal policies change nothing, also where documents are read again', async (t) => {
   const documents = front(rule({ from: [prod], http: orders }));
   t.strictSame(compare(documents, structuredClone(documents)), {

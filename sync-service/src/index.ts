@@ -8,5 +8,6 @@ export {
   type StoreConfig,
 } from './config.ts';
 export { serviceSchema } from './config-schema.ts';
+export { type PublishedPolicy, readPublishedPolicy } from './published-policy.ts';
 export { type Service, type ServiceOptions, startService } from './service.ts';
 export type { PointReport, ServiceStatus } from './status-api.ts';

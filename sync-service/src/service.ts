@@ -27,6 +27,7 @@ import { createDirectorySource } from './directory-source.ts';
 import { eventLabels } from './event-labels.ts';
 import { headlineOf } from './headline.ts';
 import type { PolicyInForce } from './policy-in-force.ts';
+import { cacheFolder } from './published-policy.ts';
 import { createPublisher, type Publisher } from './publisher.ts';
 import { type ServedPoint, serveBigip, serveNginx, setDesired } from './served-point.ts';
 import { type ServiceMetrics, serviceMetrics } from './service-metrics.ts';
@@ -57,7 +58,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const startedAtMs = Date.now();
   await makeFolders(config);
   const token = await ensureSecret(config.api.tokenFile);
-  const cache = await openPolicyCache({ dir: join(config.stateDir, 'cache'), logger });
+  const cache = await openPolicyCache({ dir: cacheFolder(config), logger });
   lifecycle.onClose('policy cache', () => cache.close());
   const registry = createMetrics();
   const served: ServedPoint[] = [];

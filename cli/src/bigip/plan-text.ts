@@ -1,7 +1,7 @@
 /** A plan for people: what happens to traffic first, then what is written. Bounded, unless all of it is asked for. */
 import type { FlowChange, ObjectChange, Preview } from '@edgeward/f5-irules';
-import { type Request, requestText } from '@edgeward/policy';
 import { counted, type Paint, printable } from '../frame/terminal-text.ts';
+import { few, passingText, requestsText } from '../policy/flow-change-text.ts';
 import { bounded, findingLines } from './finding-lines.ts';
 
 /** Lines of each list; sources in one line. */
@@ -59,22 +59,18 @@ function objectLines(it: ObjectChange, limits: Limits, paint: Paint): string[] {
 function settingLines({ before, after }: ObjectChange): string[] {
   if (before === null || after === null) {
     const { mode, protocol } = after ?? before ?? { mode: '', protocol: '' };
-    return [`  ${after === null ? 'was' : 'mode'} ${mode}, protocol ${protocol}${after === null ? '' : passing(mode)}`];
+    return [
+      `  ${after === null ? 'was' : 'mode'} ${mode}, protocol ${protocol}${after === null ? '' : passingText(mode)}`,
+    ];
   }
   const columns = ['mode', 'protocol', 'routeDomain', 'blind'] as const;
   const moved = columns.filter((column) => before[column] !== after[column]);
   const mode = moved.includes('mode') ? `${before.mode} → ${after.mode}` : `${after.mode}, as before`;
   const others = moved.filter((column) => column !== 'mode');
   return [
-    `  mode ${mode}${passing(after.mode)}`,
+    `  mode ${mode}${passingText(after.mode)}`,
     ...others.map((column) => `  ${column} ${before[column]} → ${after[column]}`),
   ];
-}
-
-/** What is gained and lost are verdicts. */
-function passing(mode: string): string {
-  if (mode === 'observe') return ': everything passes, and denials are recorded';
-  return mode === 'off' ? ': everything passes' : '';
 }
 
 function flowLines({ flows, unread }: ObjectChange, limits: Limits, paint: Paint): string[] {
@@ -99,25 +95,13 @@ function flowLines({ flows, unread }: ObjectChange, limits: Limits, paint: Paint
 }
 
 function changeLines(word: string, { sources, ports, requests }: FlowChange, denial: string, limits: Limits): string[] {
-  const what = `${ports.join(' ')}  ${requestsText(requests, denial, limits)}`;
+  const what = `${ports.join(' ')}  ${requestsText(requests, denial, limits.requests)}`;
   if (limits.sources === Infinity) return sources.map((source) => `${word}  ${source}  ${what}`);
   return [`${word}  ${few(sources, limits.sources)}  ${what}`];
 }
 
-function requestsText(requests: readonly Request[], denial: string, limits: Limits): string {
-  const texts = requests.map((request) =>
-    printable(`${request.by === 'deny' ? `${denial}: ` : ''}${requestText(request)}`),
-  );
-  return few(texts, limits.requests, '; ');
-}
-
 function trustLines(word: string, sources: readonly string[], limits: Limits): string[] {
   return sources.length === 0 ? [] : [`proxies ${word}: ${few(sources, limits.sources)}`];
-}
-
-function few(texts: readonly string[], limit: number, joint = ', '): string {
-  if (texts.length <= limit) return texts.join(joint);
-  return `${texts.slice(0, limit).join(joint)} and ${(texts.length - limit).toLocaleString('en')} more`;
 }
 
 function section(title: string, lines: readonly string[], limits: Limits, paint: Paint): string[] {

@@ -2,15 +2,15 @@
  * `edgeward explain DIR --flows FILE`: a line in, a line out, in the same order. One piece of the file is in memory at a
  * time, and the next is read when the answers to the last have been taken.
  */
-import { createReadStream } from 'node:fs';
 import { decide, pointViews, type Resolution } from '@edgeward/policy';
-import { EdgewardError, messageOf, sha256Hex } from '@edgeward/runtime';
+import { sha256Hex } from '@edgeward/runtime';
 import type { Context } from '../frame/command.ts';
 import type { ExitCode } from '../frame/exit-codes.ts';
 import { withProgress } from '../frame/progress.ts';
 import { counted, jsonText } from '../frame/terminal-text.ts';
 import { readFlow } from './flow-document.ts';
 import { createFlowLines, type FlowLine } from './flow-lines.ts';
+import { piecesOf } from './flow-pieces.ts';
 
 interface Tally {
   lines: number;
@@ -52,16 +52,4 @@ function answers(resolution: Resolution, tally: Tally): (lines: FlowLine[]) => s
     return `${JSON.stringify({ verdict, reason, rule, mode, revision })}\n`;
   };
   return (lines) => lines.map(answer).join('');
-}
-
-async function* piecesOf({ stdin }: Context, file: string): AsyncGenerator<Uint8Array> {
-  const source = file === '-' ? stdin : createReadStream(file);
-  try {
-    for await (const piece of source) yield typeof piece === 'string' ? Buffer.from(piece) : piece;
-  } catch (cause) {
-    throw new EdgewardError('EDW_ERR_FLOWS_FILE', `reading the flows in ${file}: ${messageOf(cause)}`, {
-      mend: 'Name a file with one JSON object per line, or - for stdin.',
-      cause,
-    });
-  }
 }

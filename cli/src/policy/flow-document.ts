@@ -11,7 +11,47 @@ interface FlowError {
 
 export type FlowRead = { flow: Flow } | { error: FlowError };
 
+/** A flow and what became of it, as somebody recorded it. */
+export interface RecordedFlow {
+  flow: Flow;
+  /** Null: the line does not say. A `would-deny` was a denial. */
+  verdict: 'allow' | 'deny' | null;
+  reason: string | null;
+  rule: string | null;
+  /** How often; 1 where the line does not say. */
+  count: number;
+}
+
 export function readFlow(line: FlowLine): FlowRead {
+  const read = readLine(line);
+  return 'error' in read ? read : flowOf(read.given);
+}
+
+export function readRecordedFlow(line: FlowLine): RecordedFlow | { error: FlowError } {
+  const read = readLine(line);
+  if ('error' in read) return read;
+  const flow = flowOf(read.given);
+  if ('error' in flow) return flow;
+  const { verdict = null, count = 1, reason = null, rule = null } = read.given as Record<string, unknown>;
+  const known = verdict === null ? null : verdicts.get(verdict);
+  if (known === undefined) return failed('EDW_ERR_FLOW', `'verdict' is neither allow nor deny nor would-deny`);
+  if (!Number.isSafeInteger(count) || Number(count) < 1)
+    return failed('EDW_ERR_FLOW', `'count' is no whole number above 0`);
+  return { ...flow, verdict: known, reason: textOrNull(reason), rule: textOrNull(rule), count: Number(count) };
+}
+
+const verdicts = new Map<unknown, 'allow' | 'deny'>([
+  ['allow', 'allow'],
+  ['deny', 'deny'],
+  ['would-deny', 'deny'],
+]);
+
+/** Long ones are nobody's rule. */
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' && value.length <= 64 ? value : null;
+}
+
+function readLine(line: FlowLine): { given: unknown } | { error: FlowError } {
   if (line === 'too-long') {
     return failed('EDW_ERR_FLOW_TOO_LONG', `the line is longer than ${maxFlowLineBytes} bytes`);
   }
@@ -24,7 +64,7 @@ export function readFlow(line: FlowLine): FlowRead {
   } catch (thrown) {
     return failed('EDW_ERR_FLOW_JSON', `the line is no JSON: ${messageOf(thrown)}`);
   }
-  return flowOf(value);
+  return { given: value };
 }
 
 function flowOf(value: unknown): FlowRead {
@@ -67,6 +107,6 @@ function isStringList(value: unknown): boolean {
   return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
 }
 
-function failed(code: FlowError['code'], message: string): FlowRead {
+function failed(code: FlowError['code'], message: string): { error: FlowError } {
   return { error: { code, message } };
 }

@@ -117,6 +117,8 @@ export interface Denial {
   port: string;
   method: string | null;
   path: string | null;
+  /** Not all of the request was kept. */
+  truncated?: boolean | undefined;
   host: string | null;
   verdict: 'deny' | 'would-deny';
   reason: string;
@@ -141,6 +143,7 @@ const denial: z.ZodType<Denial> = z.object({
   port: z.string(),
   method: z.string().nullable(),
   path: z.string().nullable(),
+  truncated: z.boolean().optional(),
   host: z.string().nullable(),
   verdict: z.enum(['deny', 'would-deny']),
   reason: z.string(),
