@@ -37,6 +37,7 @@ export {
   type MembershipCounts,
   type WorkloadEdit,
 } from './membership/index.ts';
+export * from './nats/index.ts';
 export { requireRole } from './proposals/people.ts';
 export type {
   FollowUp,

@@ -3,7 +3,7 @@
  * when the parent is gone, however that ended.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -25,7 +25,13 @@ export async function startNatsNode(of: {
 }): Promise<NatsNode> {
   const [program = '', ...args] = of.command;
   // In a group of its own: Ctrl-C reaches the parent alone, and the parent decides.
-  const child = spawn(program, [...args, '-c', of.configFile, '-l', of.logFile], { stdio: 'ignore', detached: true });
+  // What is wrong with its configuration it says on stderr, before there is a log.
+  const errors = await open(`${of.logFile}.stderr`, 'w');
+  const child = spawn(program, [...args, '-c', of.configFile, '-l', of.logFile], {
+    stdio: ['ignore', 'ignore', errors.fd],
+    detached: true,
+  });
+  await errors.close();
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', () => resolve());
@@ -39,8 +45,12 @@ export async function startNatsNode(of: {
   };
   if (!(await answers(of.port, child))) {
     await kill();
-    const log = await readFile(of.logFile, 'utf8').catch(() => 'it never started');
-    throw new Error(`nats-server does not listen on ${of.port}: ${log.split('\n').slice(-5).join(' | ')}`);
+    const said = await Promise.all(
+      [of.logFile, `${of.logFile}.stderr`].map((file) => readFile(file, 'utf8').catch(() => '')),
+    );
+    throw new Error(
+      `nats-server does not listen on ${of.port}: ${said.join('\n').trim().split('\n').slice(-5).join(' | ')}`,
+    );
   }
   return { pid, signal: (signal) => void child.kill(signal), kill };
 }

@@ -18,6 +18,8 @@ export interface NatsCluster {
   /** SIGKILL; `restart` starts it again on the same folder and ports. */
   kill(node: number): Promise<void>;
   restart(node: number): Promise<void>;
+  /** Takes away what a killed node kept. */
+  wipe(node: number): Promise<void>;
   /** SIGSTOP: it keeps its connections and answers nothing. */
   pause(node: number): void;
   resume(node: number): void;
@@ -102,6 +104,7 @@ export async function startNatsCluster(options: NatsClusterOptions): Promise<Nat
     servers: ports.map((port) => `${scheme}://${host}:${port}`),
     kill,
     restart: start,
+    wipe: (node) => rm(join(folder, `store-${node}`), { recursive: true, force: true, maxRetries: 5 }),
     pause: (node) => nodes[node]?.signal('SIGSTOP'),
     resume: (node) => nodes[node]?.signal('SIGCONT'),
     cut: (node) => links?.cut(node),

@@ -69,7 +69,7 @@ export function createNatsTransport(options: NatsTransportOptions): Transport {
         for (;;) {
           signal.throwIfAborted();
           bell.reset();
-          const news: News = await heads.look(point, known, signal);
+          const news: News = await heads.look(point, known, { renewals: waitMs === 0, signal });
           const leftMs = endMs - performance.now();
           if (news.state !== 'unchanged' || leftMs <= 0) return news;
           await bell.rung(Math.min(leftMs, nextLookMs()), signal);

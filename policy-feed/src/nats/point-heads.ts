@@ -11,7 +11,8 @@ import type { DirectMessage, DirectReader } from './direct-read.ts';
 import { deltaSubject, headSubject } from './layout.ts';
 
 export interface PointHeads {
-  look(point: string, known: Cursor | null, signal: AbortSignal): Promise<News>;
+  /** `renewals`: a head of the state that the caller holds is news too, when it was not given here before. */
+  look(point: string, known: Cursor | null, options: { renewals: boolean; signal: AbortSignal }): Promise<News>;
 }
 
 export function createPointHeads(read: DirectReader, name: string): PointHeads {
@@ -43,7 +44,7 @@ export function createPointHeads(read: DirectReader, name: string): PointHeads {
   }
 
   return {
-    async look(point, known, signal) {
+    async look(point, known, { renewals, signal }) {
       const doing = `asking ${name} for the head of ${point}`;
       const subject = headSubject(point);
       const message = await read({ stream: 'KV_edgeward_heads', subject, doing, maxBytes: HEAD_WIRE_BYTES, signal });
@@ -51,12 +52,14 @@ export function createPointHeads(read: DirectReader, name: string): PointHeads {
       if (message === null || message.bytes.length === 0)
         throw storeFailure('EDW_ERR_STORE_NO_POINT', `${doing}: there is none`);
       const tag = `${message.sequence}.${message.atMs}`;
-      if (seen.tagOf(point, known) === tag) return { state: 'unchanged' };
+      const held = seen.tagOf(point, known);
+      if (held === tag) return { state: 'unchanged' };
       if (lags(point, message) && known !== null) return { state: 'unchanged' };
       const head = readSigned(message.bytes, doing, HEAD_WIRE_BYTES);
       seen.saw(point, tag, head);
       const snapshot: News = { state: 'head', head, bytes: message.bytes.length };
-      if (known === null || isSameState(cursorIn(head), known)) return snapshot;
+      if (known === null) return snapshot;
+      if (isSameState(cursorIn(head), known)) return renewals || held !== null ? snapshot : { state: 'unchanged' };
       return (await delta(point, known, head.payload, signal)) ?? snapshot;
     },
   };
