@@ -55,6 +55,7 @@ export async function openStoreFolder(options: StoreFolderOptions): Promise<Stor
     const record = await openRecord({ dir: join(dir, 'record'), store, logKey, clock, logger });
     closers.push(() => record.close());
     const proposals = await openProposals({ ...options, roots, record });
+    closers.push(() => proposals.close());
     return {
       dir,
       store,

@@ -22,6 +22,8 @@ export interface TrustRoots {
   /** Of the root's payload. */
   digestAt(version: number): Digest | null;
   signed(version: number): SignedDocument | null;
+  /** Of all versions: what the checkpoints of the whole record may be signed by. */
+  logKeys(): PublicKey[];
   /** The next one, on disk when it settles. Throws what `verifyNextRoot` throws. */
   append(document: SignedDocument): Promise<TrustRoot>;
 }
@@ -51,6 +53,10 @@ export async function openTrustRoots(dir: string): Promise<TrustRoots> {
       return found === undefined ? null : digestOfPayload(found.document);
     },
     signed: (version) => roots[version - 1]?.document ?? null,
+    logKeys: () => {
+      const byKid = new Map(roots.flatMap(({ root }) => root.logKeys.map((key) => [key.kid, key] as const)));
+      return [...byKid.values()];
+    },
     async append(document) {
       const root = await verifyNextRoot(newest().root, document);
       await writeRoot(dir, root.version, document);

@@ -138,6 +138,9 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+    async close() {
+      await turn;
+    },
   };
 
   function change(proposal: StoredProposal): Step<StoredProposal> {

@@ -46,6 +46,8 @@ export interface Proposals {
   closeFollowUp(actor: Actor, version: number, submission: { reason: string }): Promise<void>;
   /** Called after something was published, in order. The answer stops it. */
   onPublished(listener: (published: Published) => void): () => void;
+  /** Settles when what was begun is done; what comes later is refused, as the record is closed then. */
+  close(): Promise<void>;
 }
 
 export interface ProposalSummary {

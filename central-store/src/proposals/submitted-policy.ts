@@ -102,7 +102,8 @@ function requireTimes(payload: Approval, nowMs: number): void {
  */
 function requireRestored(payload: Approval, bundle: Bundle, { previous, versions }: Standing): void {
   if (payload.risks.includes('restored') || bundle.digest === previous?.approved?.digest) return;
-  const old = versions.slice(0, -1).find((it) => it.payload.documents.digest === bundle.digest);
+  const inFull = versions.slice(0, -1).filter((it) => it.payload.breakGlass === null);
+  const old = inFull.find((it) => it.payload.documents.digest === bundle.digest);
   if (old === undefined) return;
   throw refusal(
     'EDW_ERR_PROPOSAL_DIFFERS',
