@@ -33,6 +33,8 @@ export interface NatsStoreOptions {
   compareMs?: number;
   /** What is published instead of the plain world. */
   state?: (state: PublishedState) => PublishedState;
+  /** Another configuration of the server than the product writes. */
+  rewrite?: (configuration: string) => string;
 }
 
 const BRING_MS = 60_000;
@@ -43,13 +45,14 @@ export async function startNatsStore(options: NatsStoreOptions): Promise<NatsSto
   const passwords = new Map(users.map((user) => [user, randomBytes(12).toString('hex')]));
   const passwordOf = (user: string): string => passwords.get(user) ?? '';
   const credentials = (user: string): NatsCredentials => ({ kind: 'password', user, password: passwordOf(user) });
-  const configuration = natsAccounts({
+  const written = natsAccounts({
     store: { user: 'store', password: passwordOf('store') },
     points: [
       { login: { user: 'site', password: passwordOf('site') }, points: options.points },
       ...options.points.map((point) => ({ login: { user: point, password: passwordOf(point) }, points: [point] })),
     ],
   });
+  const configuration = options.rewrite?.(written) ?? written;
   const cluster = await startNatsCluster({ nodes, configuration, ...(tls !== undefined && { tls }) });
   const points = new Set(options.points);
   const reports: NatsStore['reports'] = [];
