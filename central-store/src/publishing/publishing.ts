@@ -1,0 +1,315 @@
+/**
+ * What every point is to have, signed and served: approved versions and the inventory in, heads out. A point gets a new
+ * head when its state changes and at no other time; the number of a head is on disk as taken before the head is made; a
+ * head is in the mirror before anybody is served it. Nothing here decides which version is in force where, and nothing here
+ * depends on the time but how long a head lives.
+ */
+import { setImmediate } from 'node:timers/promises';
+import {
+  type Checkpoint,
+  type Cursor,
+  canonicalJson,
+  type Digest,
+  type SignedDocument,
+  type SigningKey,
+  type TrustRoot,
+} from '@edgeward/policy-format';
+import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import type { Membership, WorkloadEdit } from '../membership/index.ts';
+import { createAssignment, type PointVersion } from './assignment.ts';
+import { createBlobShelf } from './blob-shelf.ts';
+import { createHeadShelf, type Draft } from './head-shelf.ts';
+import { type Changes, createInventoryDesk, type InventoryDesk, type InventoryStatus } from './inventory-desk.ts';
+import type { Excess } from './judgement.ts';
+import { openMirrorFolder } from './mirror-folder.ts';
+import { newsSince, type PointNews } from './point-news.ts';
+import { stateAfter, stateOf, workloadGroups } from './point-state.ts';
+import type { PublishedPoint } from './published-point.ts';
+import { openRevisions } from './revisions.ts';
+import { createStart } from './start.ts';
+import { createWaiters } from './waiters.ts';
+
+export interface PublishingOptions {
+  store: string;
+  membership: Membership;
+  /** The state folder; `revision` and `mirror/` in it are written here. */
+  dir: string;
+  clock: Clock;
+  logger: Logger;
+  /** Of the record, when a head is signed. */
+  checkpoint(): Checkpoint;
+  /** How long a head lives: 24 h. */
+  headMs?: number;
+  /** Revisions of a point from which a delta leads to the newest: 64. */
+  historySteps?: number;
+  /** How long a blob stays that no head names any more: 10 min. */
+  keepBlobsMs?: number;
+  random?: () => number;
+  /** Told after each piece of work. */
+  onCompiled?: (compiled: { seconds: number; points: number; published: number }) => void;
+}
+
+export interface Trust {
+  root: TrustRoot;
+  document: SignedDocument;
+  /** One that this root lists. */
+  storeKey: SigningKey;
+}
+
+export interface Publishing {
+  /** The newest trust root, and every one before it that points may ask for. Before anything else. */
+  setTrust(trust: Trust, older: readonly { version: number; document: SignedDocument }[]): Promise<void>;
+  /**
+   * These points and no others. A point that may not have its version yet keeps what it has, and is in the status. Throws
+   * EDW_ERR_STORE_SLICES.
+   */
+  setVersions(points: ReadonlyMap<string, PointVersion>): Promise<void>;
+  /** The first batch is the whole inventory: before it, what an earlier process left is served as it is. */
+  submitInventory(edits: readonly WorkloadEdit[]): Promise<InventoryStatus>;
+  /** Throws EDW_ERR_NOTHING_HELD, EDW_ERR_HELD_OTHER. */
+  accept(revision: number): Promise<void>;
+  points(): Iterable<PublishedPoint>;
+  point(name: string): PublishedPoint | null;
+  /** What leads from `from` to the newest, now. */
+  news(point: string, from: Cursor): PointNews;
+  /** Settles at news of the point, after `waitMs`, or with `signal`. */
+  wait(point: string, waitMs: number, signal: AbortSignal): Promise<void>;
+  /** Only what these points' own heads name, or named a short while ago. */
+  blob(digest: Digest, points: Iterable<string>): Promise<Buffer | null>;
+  /** Canonical JSON of the signed document. */
+  root(version: number | 'newest'): Buffer | null;
+  /** Called when a point is served something new, or nothing any more. The answer stops it. */
+  onPublished(listener: (point: string) => void): () => void;
+  status(): PublishingStatus;
+  /** What is in force of the inventory. */
+  readonly workloads: Pick<InventoryDesk, 'workload' | 'workloads'>;
+  close(): Promise<void>;
+}
+
+export interface PublishingStatus {
+  revision: number;
+  /** Long polls. */
+  waiting: number;
+  inventory: InventoryStatus;
+  /** Why points keep an older version: a group has too many members for the newer one. */
+  refused: Excess[];
+  /** Points whose newest head is in no mirror, because it could not be written. */
+  unwritten: number;
+  /** Points that could not be given what they are to have; tried again every few seconds. */
+  behind: number;
+}
+
+const RENEW_EVERY_MS = 60_000;
+const RETRY_MS = 5_000;
+const SWEEP_EVERY = 5;
+/** Points worked out before others get their turn. */
+const AT_ONCE = 64;
+
+/** Throws EDW_ERR_STATE_WRITE, EDW_ERR_STORE_REVISION. */
+export async function createPublishing(options: PublishingOptions): Promise<Publishing> {
+  const { clock, logger, membership, store } = options;
+  const folder = openMirrorFolder(`${options.dir}/mirror`);
+  const shelf = createBlobShelf(folder, { keepMs: options.keepBlobsMs ?? 600_000 });
+  const waiters = createWaiters(clock);
+  const roots = new Map<number, Buffer>();
+  const behind = new Set<string>();
+  let trust: Trust | null = null;
+  const trusted = (): Trust => {
+    if (trust === null) throw new RangeError('publishing without a trust root');
+    return trust;
+  };
+  const heads = createHeadShelf({
+    ...{ store, folder, shelf, waiters, historySteps: options.historySteps ?? 64 },
+    key: () => trusted().storeKey,
+    root: () => trusted().root,
+    issue: () => ({
+      log: options.checkpoint(),
+      nowMs: clock.now(),
+      headMs: options.headMs ?? 86_400_000,
+      random: options.random ?? Math.random,
+    }),
+  });
+  const revisions = await openRevisions(options.dir, heads.greatestRevision());
+  const assignment = createAssignment(membership);
+  const desk = createInventoryDesk({ membership, concerned, lastRevision: revisions.last });
+  const start = createStart({ folder, heads, assignment, membership, clock, lastRevision: revisions.last });
+  let working: Promise<unknown> = Promise.resolve();
+
+  function* concerned(groups: Iterable<string>): ReturnType<Parameters<typeof createInventoryDesk>[0]['concerned']> {
+    for (const point of assignment.naming(groups)) {
+      const slices = assignment.get(point);
+      if (slices !== undefined) yield [point, slices];
+    }
+  }
+
+  /** One piece of work after another: each sees what the one before it left. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = working.then(work);
+    working = done.catch(() => {});
+    return done;
+  }
+
+  /** Everything of these points, worked out from the beginning. */
+  async function publishWhole(points: Iterable<string>): Promise<void> {
+    const drafts: Draft[] = [];
+    const members = start.memberLists();
+    for (const point of points) {
+      const slices = assignment.get(point);
+      if (slices === undefined) continue;
+      drafts.push(stateOf(point, slices, members, await start.bookOf(point)));
+      if (drafts.length % AT_ONCE === 0) await setImmediate();
+    }
+    await publish(drafts);
+  }
+
+  async function publish(drafts: readonly Draft[]): Promise<void> {
+    const startedMs = performance.now();
+    for (const { state } of drafts) behind.add(state.point);
+    const published = await heads.publish(drafts, revisions.next, (point) => behind.delete(point));
+    const seconds = (performance.now() - startedMs) / 1000;
+    options.onCompiled?.({ seconds, points: drafts.length, published });
+  }
+
+  /** Only what these groups touch; what is behind anyway is worked out whole. */
+  async function publishChanges(changes: Changes): Promise<void> {
+    const drafts: Draft[] = [];
+    const whole = new Set(behind);
+    for (const point of assignment.naming(changes.keys())) {
+      const state = heads.get(point)?.state;
+      if (state === undefined || state === null || behind.has(point)) {
+        whole.add(point);
+        continue;
+      }
+      const operations = workloadGroups(state).flatMap((group) => {
+        const change = changes.get(group);
+        return change === undefined ? [] : [{ op: 'members' as const, group, ...change }];
+      });
+      drafts.push({ state: stateAfter(state, operations), operations });
+      if (drafts.length % AT_ONCE === 0) await setImmediate();
+    }
+    await publish(drafts);
+    for (const point of move()) whole.add(point);
+    if (whole.size > 0) await publishWhole(whole);
+  }
+
+  function move(): string[] {
+    if (assignment.wanted().size === 0) return [];
+    const moved = assignment.move();
+    for (const { point, group, members, max } of assignment.refused())
+      logger.warn({ event: 'version_refused', point, group, members, max }, 'too many members for this version');
+    return moved;
+  }
+
+  async function begin(accepted: boolean): Promise<void> {
+    if (start.state() !== 'ready') return;
+    if (!accepted && (await start.hold(logger))) return;
+    start.begin();
+    move();
+    await publishWhole(assignment.points());
+    heads.dropExcept(assignment.points());
+  }
+
+  async function submit(edits: readonly WorkloadEdit[]): Promise<InventoryStatus> {
+    if (start.state() === 'begun') await publishChanges(desk.submit(edits, clock.now()));
+    else {
+      desk.load(edits);
+      start.loaded();
+      await begin(false);
+    }
+    return inventoryStatus();
+  }
+
+  const inventoryStatus = (): InventoryStatus => {
+    const status = desk.status();
+    return start.state() === 'begun' ? status : { ...status, waiting: start.held() };
+  };
+
+  async function acceptHeld(revision: number): Promise<void> {
+    if (start.state() === 'begun') return publishChanges(desk.accept(revision));
+    start.requireHeld(revision);
+    return begin(true);
+  }
+
+  const stopTurns = repeatedly(clock, RENEW_EVERY_MS, (turns) => {
+    if (trust === null) return;
+    const done = inTurn(async () => {
+      await heads.renew();
+      if (turns % SWEEP_EVERY === 0) shelf.sweep(clock.now());
+    });
+    done.catch((thrown) => logger.error({ event: 'heads_not_renewed', err: thrown }, messageOf(thrown)));
+  });
+  const stopRetries = repeatedly(clock, RETRY_MS, () => {
+    if (behind.size === 0) return;
+    const done = inTurn(() => publishWhole([...behind]));
+    done.catch((thrown) => logger.error({ event: 'points_behind', err: thrown }, messageOf(thrown)));
+  });
+
+  shelf.sweep(clock.now());
+  return {
+    setTrust: (newest, older) =>
+      inTurn(async () => {
+        if (newest.root.store !== store) throw otherStore(store, newest.root.store);
+        for (const { version, document } of [...older, { version: newest.root.version, document: newest.document }]) {
+          const bytes = Buffer.from(canonicalJson(document));
+          roots.set(version, bytes);
+          folder.writeRoot(version, bytes);
+        }
+        const was = trust;
+        trust = newest;
+        if (was === null || start.state() !== 'begun') return;
+        // Another epoch is another state to a point; another root or key is the same one, signed anew.
+        if (was.root.epoch !== newest.root.epoch) await publishWhole(assignment.points());
+        await heads.renew();
+      }),
+    setVersions: (points) =>
+      inTurn(async () => {
+        assignment.want(points);
+        start.assigned();
+        if (start.state() !== 'begun') return begin(false);
+        await publishWhole(move());
+        heads.dropExcept(assignment.points());
+      }),
+    submitInventory: (edits) => inTurn(() => submit(edits)),
+    accept: (revision) => inTurn(() => acceptHeld(revision)),
+    points: heads.all,
+    point: heads.get,
+    news: (point, from) => newsSince(heads.get(point), from),
+    wait: waiters.wait,
+    blob: shelf.read,
+    root: (version) => roots.get(version === 'newest' ? (trust?.root.version ?? 0) : version) ?? null,
+    onPublished: heads.onPublished,
+    workloads: desk,
+    status: () => ({
+      revision: revisions.last(),
+      waiting: waiters.waiting,
+      inventory: inventoryStatus(),
+      refused: assignment.refused(),
+      unwritten: heads.unwritten(),
+      behind: behind.size,
+    }),
+    async close() {
+      stopTurns();
+      stopRetries();
+      await working;
+      await revisions.close();
+    },
+  };
+}
+
+function repeatedly(clock: Clock, everyMs: number, run: (turn: number) => void): () => void {
+  let turn = 0;
+  let cancel = (): void => {};
+  const next = (): void => {
+    turn += 1;
+    run(turn);
+    cancel = clock.after(everyMs, next);
+  };
+  cancel = clock.after(everyMs, next);
+  return () => cancel();
+}
+
+function otherStore(own: string, given: string): EdgewardError {
+  return new EdgewardError('EDW_ERR_STORE_FOLDER', `publishing for the store ${own}: the trust root is of ${given}`, {
+    mend: 'Name the state folder of this store, whole, from one backup.',
+  });
+}
