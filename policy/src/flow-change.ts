@@ -38,7 +38,7 @@ export interface FlowChange {
   rules: string[];
 }
 
-export interface ObjectSettings {
+interface ObjectSettings {
   object: string;
   mode: Mode;
   protocol: 'http' | 'tcp';

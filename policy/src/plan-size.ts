@@ -54,7 +54,7 @@ function tableBytes(table: IntervalTable): number {
   return Math.max(0, bytes - 1);
 }
 
-export function utf8Bytes(text: string): number {
+function utf8Bytes(text: string): number {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is looked for.
   return /[^\x00-\x7f]/.test(text) ? encodeURIComponent(text).replace(/%../g, '-').length : text.length;
 }

@@ -45,7 +45,7 @@ export function conditionMatches(condition: HttpCondition, request: PlainRequest
 }
 
 /** `/a/*` is `/a` and all below; anything else is itself only. */
-export function pathMatches(pattern: string, path: string): boolean {
+function pathMatches(pattern: string, path: string): boolean {
   if (pattern.slice(-2) !== '/*') return path === pattern;
   const base = pattern.slice(0, -2);
   return path === base || path.slice(0, base.length + 1) === `${base}/`;

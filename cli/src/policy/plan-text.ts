@@ -123,7 +123,7 @@ function causeText({ cause, rules }: FlowChange): string {
 }
 
 /** `app=crm,env=prod (12 workloads, e.g. crm-1 10.30.1.4)`, `network branch-offices (192.0.2.0/24)`. */
-export function sourceText(source: ChangedSource, limit: number): string {
+function sourceText(source: ChangedSource, limit: number): string {
   const { kind, text, whole, workloads, ranges, except } = source;
   if (workloads !== null) {
     const names = workloads.examples.map(({ name, address }) => `${name} ${address}`);

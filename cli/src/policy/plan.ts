@@ -46,7 +46,7 @@ const BOUNDED: ChangeBounds = { objects: 500, changes: 100, examples: 10 };
 const UNBOUNDED: ChangeBounds = { objects: Infinity, changes: Infinity, examples: 1_000 };
 
 /** Where a comparison begins. */
-export type PlanBasis =
+type PlanBasis =
   | { directory: string }
   | { revision: number; publishedAtMs: number }
   /** Nothing is in force yet. */
@@ -107,7 +107,7 @@ async function inForce(context: Context, nowMs: number): Promise<Sides | null> {
   return { before, after, from, to: { directory }, others: otherPoints(after, points) };
 }
 
-export function servedPoints(config: ServiceConfig): PointFilter {
+function servedPoints(config: ServiceConfig): PointFilter {
   return new Set([...config.points, ...config.bigips].map(({ name }) => name));
 }
 
