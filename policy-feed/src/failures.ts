@@ -6,7 +6,7 @@ import { EdgewardError } from '@edgeward/runtime';
 
 const MENDS = {
   EDW_ERR_STORE_UNREACHABLE:
-    'What is in force stays, and the store is asked again. Check that it runs and that this machine reaches it.',
+    'What is in force stays, and the store is asked again. Check that it runs and that this machine reaches it; one that hangs up at once may not believe the certificate of this service.',
   EDW_ERR_STORE_REFUSED:
     'The store does not let this service do that. Check which points and roles its certificate or credentials name.',
   EDW_ERR_STORE_ANSWER:

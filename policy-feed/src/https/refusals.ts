@@ -10,7 +10,7 @@ export function refusalOf(answer: Answer, doing: string, missing: StoreFailureCo
   if (status === 401 || status === 403) return storeFailure('EDW_ERR_STORE_REFUSED', message);
   if (status === 404) return storeFailure(missing, message);
   if (status === 429 || status >= 500) return storeFailure('EDW_ERR_STORE_UNREACHABLE', message);
-  if (status >= 300 && status < 400)
+  if (status >= 300 && status < 400 && status !== 304)
     return storeFailure('EDW_ERR_STORE_ANSWER', `${doing}: it redirects (${status}), which is not followed`);
   return storeFailure(status >= 400 ? 'EDW_ERR_STORE_REFUSED' : 'EDW_ERR_STORE_ANSWER', message);
 }
