@@ -22,6 +22,7 @@ export {
   withoutDocument,
 } from './bundle/bundle.ts';
 export { type Grant, grantDocument } from './bundle/grant.ts';
+export { type PublishedChain, verifyPredecessor } from './bundle/predecessor.ts';
 export { type RiskFinding, risksOf } from './bundle/risks.ts';
 export { type InitOptions, initStore, type NewStore } from './folder/init.ts';
 export { type KeyUse, newServerKey, serverKey } from './folder/server-keys.ts';

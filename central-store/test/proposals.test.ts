@@ -12,7 +12,7 @@ import {
   verifyApproval,
 } from '@edgeward/policy-format';
 import t from 'tap';
-import { openStoreFolder, verifyRecord } from '../src/index.ts';
+import { openStoreFolder, type PublishedChain, verifyPredecessor, verifyRecord } from '../src/index.ts';
 import {
   bundle,
   CRM,
@@ -279,6 +279,36 @@ t.test('old documents come back as a new version that says so', async (t) => {
   await t.rejects(world.propose(old), { code: 'EDW_ERR_PROPOSAL_DIFFERS' });
   const restored = await world.publish(old, { restored: true });
   t.match(restored, { version: 3, payload: { risks: ['restored'], approvals: 2 } });
+});
+
+t.test('an approver believes what a store says was in force only as far as people signed it', async (t) => {
+  const world = await openWorld(t);
+  await world.publish(PLAIN);
+  const wide = bundle(FRONT, policy(CRM, { ...CRM, id: 'all', from: [{ any: true }] }));
+  const breakGlass = { endsAtMs: world.clock.now() + HOUR_MS };
+  const glass = await world.propose(wide, { proposedBy: 'ben', breakGlass });
+  await world.store.proposals.publish(world.as('ben'), glass.id);
+  const [first, second] = world.store.proposals.versions().map((it) => it.approval);
+  if (first === undefined || second === undefined) throw new Error('two versions were published');
+  const { roots } = world.store;
+  const rootAt = (version: number): TrustRoot | null => roots.at(version);
+  const verify = (chain: Partial<PublishedChain>): ReturnType<typeof verifyPredecessor> =>
+    verifyPredecessor({ approvals: [second, first], bundle: PLAIN.bytes, rootAt, nowMs: world.clock.now(), ...chain });
+  t.strictSame(await verify({}), await world.store.proposals.predecessor());
+  t.equal(await verify({ approvals: [] }), null);
+  const unsigned = { ...first, signatures: first.signatures.slice(0, 1) };
+  const table: { name: string; chain: Partial<PublishedChain>; code: string }[] = [
+    { name: 'other documents', chain: { bundle: wide.bytes }, code: 'EDW_ERR_PROPOSAL_DIFFERS' },
+    {
+      name: 'the glass as if it were approved',
+      chain: { approvals: [second], bundle: wide.bytes },
+      code: 'EDW_ERR_PROPOSAL_DIFFERS',
+    },
+    { name: 'a link left out', chain: { approvals: [first, first] }, code: 'EDW_ERR_PROPOSAL_DIFFERS' },
+    { name: 'too few signatures', chain: { approvals: [second, unsigned] }, code: 'EDW_ERR_APPROVAL_TOO_FEW' },
+    { name: 'a root that is not known', chain: { rootAt: () => null }, code: 'EDW_ERR_PROPOSAL_DIFFERS' },
+  ];
+  for (const { name, chain, code } of table) await t.rejects(verify(chain), { code }, name);
 });
 
 t.test('people change the trust root together, those of before and those to come', async (t) => {

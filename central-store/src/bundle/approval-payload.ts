@@ -109,7 +109,7 @@ export function computeApprovalPayload(inputs: PayloadInputs): ComputedPayload {
 }
 
 /** Never fewer with a risk than without, whatever a trust root says. */
-export function approvalsFor(risks: readonly Risk[], root: TrustRoot): number {
+function approvalsFor(risks: readonly Risk[], root: TrustRoot): number {
   const { normal, elevated } = root.thresholds;
   return risks.length === 0 ? normal : Math.max(normal, elevated);
 }

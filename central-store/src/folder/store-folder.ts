@@ -73,7 +73,7 @@ export async function openStoreFolder(options: StoreFolderOptions): Promise<Stor
 }
 
 /** Throws EDW_ERR_STORE_FOLDER. */
-export async function readStoreId(dir: string): Promise<string> {
+async function readStoreId(dir: string): Promise<string> {
   try {
     const found: unknown = JSON.parse(await readFile(join(dir, STORE_FILE), 'utf8'));
     if (typeof found === 'object' && found !== null && 'store' in found && typeof found.store === 'string')

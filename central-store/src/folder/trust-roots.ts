@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   type Digest,
   digestOfPayload,
+  type PublicKey,
   type SignedDocument,
   type TrustRoot,
   verifyFirstRoot,

@@ -40,7 +40,7 @@ export interface PublishedVersion {
   publishedBy: string;
 }
 
-export interface FollowUpClosed {
+interface FollowUpClosed {
   by: string;
   at: string;
   reason: string;

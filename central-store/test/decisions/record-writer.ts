@@ -3,7 +3,7 @@ import { signingKeyOf } from '@edgeward/policy-format';
 import { createLogger, EdgewardError, systemClock } from '@edgeward/runtime';
 import { openRecord } from '../../src/index.ts';
 
-const [, , dir = '', jwk = '{}', together = '1'] = process.argv;
+const [, , dir = '', jwk = '{}', together = '1', rounds = '2000'] = process.argv;
 // Beyond the limit of its size a file can not grow; without a handler the signal would end the process first.
 process.on('SIGXFSZ', () => {});
 const record = await openRecord({
@@ -16,7 +16,7 @@ const record = await openRecord({
 });
 const entry = { actor: 'ada', by: 'certificate', action: 'proposal.propose', target: 'x', outcome: 'allowed' as const };
 // Bounded: a writer whose parent died must not write for ever.
-for (let round = 0; round < 2_000; round += 1) {
+for (let round = 0; round < Number(rounds); round += 1) {
   const appended = Array.from({ length: Number(together) }, () =>
     record.append({ ...entry, reason: 'é'.repeat(round % 50) }).then(
       ({ seq }) => process.stdout.write(`${seq}\n`),
