@@ -10,6 +10,7 @@ import {
   type Risk,
   rulesBytes,
   type SignedDocument,
+  type SigningKey,
   sign,
   sliceTree,
   type TrustRoot,
@@ -28,6 +29,10 @@ export interface VersionOptions {
   breakGlassMs?: number;
   /** How long the store may return to the version before. Default: never. */
   returnMs?: number;
+  /** Beside those of the signers: second keys, stolen keys, keys of nobody. */
+  moreKeys?: SigningKey[];
+  /** Other bytes than the canonical ones, for a slice that people would have to be tricked into signing. */
+  bytesOf?: (rules: PointRules) => Uint8Array;
   /** Whatever else is to be signed, right or wrong. */
   change?: (approval: Approval) => Approval;
 }
@@ -59,13 +64,13 @@ interface Task {
 export async function approvedVersion(task: Task): Promise<Version> {
   const { options, put } = task;
   const slices = [...task.rules].sort((a, b) => (a.point < b.point ? -1 : 1));
-  const blobs = slices.map((slice) => put(rulesBytes(slice)));
+  const blobs = slices.map((slice) => put((options.bytesOf ?? rulesBytes)(slice)));
   const tree = sliceTree(slices.map(({ point }, at) => ({ point, rulesDigest: blobs[at]?.digest ?? '' })));
   const drafted = draftOf(task, { root: tree.root, count: slices.length });
   const approval = options.change?.(drafted) ?? drafted;
   const alone: PersonName[] = options.breakGlassMs === undefined ? ['alice', 'bob'] : ['bob'];
   const signers = (options.signers ?? alone).map((name) => task.keys.people[name]);
-  const signed = await sign(approval, signers);
+  const signed = await sign(approval, [...signers, ...(options.moreKeys ?? [])]);
   const bySlice = new Map<string, VersionSlice>();
   slices.forEach((rules, index) => {
     const approvalBlob = put(Buffer.from(canonicalJson({ approval: signed, index, path: tree.proof(index) })));

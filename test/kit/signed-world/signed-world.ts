@@ -53,6 +53,7 @@ export interface SignedWorld {
   /** Null where this point never had that state. */
   delta(point: string, from: Cursor): Delta | null;
   blob(digest: Digest): Uint8Array | null;
+  /** The one that was made as this version, whatever it says of itself. */
   rootDocument(version: number): SignedDocument | null;
   /** Another head for this point, signed with the store's key unless another is given: what a stolen one can do. */
   forge(point: string, change: (head: Head) => Head, key?: SigningKey): Promise<SignedDocument>;
@@ -195,7 +196,7 @@ export async function createSignedWorld(options: WorldOptions = {}): Promise<Sig
     at,
     delta: (point, from) => worldDelta(at(point), from),
     blob: (digest) => blobs.get(digest) ?? null,
-    rootDocument: (version) => roots.find(({ root }) => root.version === version)?.signed ?? null,
+    rootDocument: (version) => roots[version - 1]?.signed ?? null,
     forge: (point, change, key = keys.store) => signHead(change(structuredClone(at(point).head)), key),
     put,
   };
