@@ -54,12 +54,14 @@ export interface StateParts {
 
 const MAX_FEATURES = 64;
 
-function blobOf(maxBytes: number): z.ZodType<Blob> {
+export function blobSchema(maxBytes: number): z.ZodType<Blob> {
   return z.strictObject({ digest: digestField, bytes: z.int().min(0).max(maxBytes) });
 }
 
-const approval = blobOf(LIMITS.approvalBytes);
-const rules = blobOf(LIMITS.rulesBytes);
+const approval = blobSchema(LIMITS.approvalBytes);
+const rules = blobSchema(LIMITS.rulesBytes);
+
+export const checkpointSchema: z.ZodType<Checkpoint> = z.strictObject({ size: countField, hash: digestField });
 
 export const headSchema: z.ZodType<Head> = z.strictObject({
   typ: z.literal('edgeward-head/1'),
@@ -77,9 +79,9 @@ export const headSchema: z.ZodType<Head> = z.strictObject({
   approval,
   rules,
   base: z.strictObject({ approval, rules }).nullable(),
-  members: blobOf(LIMITS.indexBytes),
+  members: blobSchema(LIMITS.indexBytes),
   stateRoot: digestField,
-  log: z.strictObject({ size: countField, hash: digestField }),
+  log: checkpointSchema,
 });
 
 /** What the payload of a head says, whoever signed it. Throws EDW_ERR_FORMAT_HEAD. */

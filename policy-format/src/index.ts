@@ -35,7 +35,7 @@ export { bookFromPages, createMemberBook, type MemberBook, type Page } from './m
 export { isGroupId, isPlainAddress, type MemberIndex, memberIndexOf, pageCountOf } from './member-pages.ts';
 export { Nacked, nackOf } from './nack.ts';
 export { isName } from './name.ts';
-export type { Nack, NackStage, PointReport } from './point-report.ts';
+export { type Nack, type NackStage, type PointReport, pointReportOf, pointReportSchema } from './point-report.ts';
 export {
   cursorOf,
   type EffectiveRules,

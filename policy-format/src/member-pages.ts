@@ -1,8 +1,10 @@
 import { hash } from 'node:crypto';
 import { formatAddress, parseAddress } from '@edgeward/policy';
+import * as z from 'zod';
 import { parseCanonical } from './canonical-json.ts';
-import { digestOf, isDigest } from './digest.ts';
-import type { Blob } from './head.ts';
+import { digestOf } from './digest.ts';
+import { readAs } from './fields.ts';
+import { type Blob, blobSchema } from './head.ts';
 import { LIMITS } from './limits.ts';
 import { refused } from './refusal.ts';
 
@@ -19,7 +21,7 @@ export interface MemberIndex {
 /** Sorted by id; addresses sorted as ASCII text, at least one. */
 export type PageLines = [group: string, addresses: string[]][];
 
-export const INDEX_TYPE = 'edgeward-members/1';
+const INDEX_TYPE = 'edgeward-members/1';
 const GROUP: RegExp = /^g\.[0-9a-f]{16}$/;
 /** A line with one member: the group, a tab, an address in at most 39 characters, the end of the line. */
 const MAX_MEMBERSHIP_BYTES = 18 + 1 + 39 + 1;
@@ -98,18 +100,19 @@ export function formatIndex({ members, pages }: MemberIndex): Buffer {
   return Buffer.from(`{"members":${members},"pages":[${listed}],"typ":"${INDEX_TYPE}"}`, 'latin1');
 }
 
+export const memberIndexSchema: z.ZodType<MemberIndex & { typ: typeof INDEX_TYPE }> = z.strictObject({
+  typ: z.literal(INDEX_TYPE),
+  members: z.int().min(0).max(LIMITS.members),
+  pages: z.array(blobSchema(LIMITS.pageBytes)),
+});
+
 /** Throws EDW_ERR_FORMAT_INDEX, and what `parseCanonical` throws. */
 export function memberIndexOf(bytes: Uint8Array): MemberIndex {
   const value = parseCanonical(bytes, 'the index of members', LIMITS.indexBytes);
+  const { members, pages } = readAs(memberIndexSchema, value, 'EDW_ERR_FORMAT_INDEX', 'the index of members');
   const refuse = (what: string): Error => refused('EDW_ERR_FORMAT_INDEX', `the index of members: ${what}`);
-  if (!hasKeys(value, ['members', 'pages', 'typ']) || value.typ !== INDEX_TYPE)
-    throw refuse('it is no index of this kind');
-  const { members, pages } = value;
-  if (!isCount(members) || members > LIMITS.members)
-    throw refuse(`it counts no members, or more than ${LIMITS.members}`);
-  if (!Array.isArray(pages) || pages.length !== pageCountOf(members))
-    throw refuse(`for ${members} members there are ${pageCountOf(members)} pages`);
-  if (!pages.every(isPageBlob)) throw refuse('a page is not described by its digest and its bytes');
+  if (pages.length !== pageCountOf(members))
+    throw refuse(`for ${members} members there are ${pageCountOf(members)} pages, not ${pages.length}`);
   // Otherwise a small index could make whoever follows it fetch and keep as much as it likes.
   const bytesInAll = pages.reduce((sum, page) => sum + page.bytes, 0);
   if (bytesInAll > members * MAX_MEMBERSHIP_BYTES) throw refuse('its pages hold more than its members could');
@@ -121,22 +124,4 @@ export function checkPage(bytes: Uint8Array, page: number, expected: Blob): Buff
   if (bytes.length !== expected.bytes || digestOf(bytes) !== expected.digest)
     throw refused('EDW_ERR_FORMAT_DIGEST', `page ${page} of the members is not what the index names`);
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function isPageBlob(value: unknown): value is Blob {
-  return (
-    hasKeys(value, ['bytes', 'digest']) &&
-    isCount(value.bytes) &&
-    value.bytes <= LIMITS.pageBytes &&
-    isDigest(value.digest)
-  );
-}
-
-function isCount(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-}
-
-function hasKeys<K extends string>(value: unknown, keys: readonly K[]): value is Record<K, unknown> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
-  return Object.keys(value).length === keys.length && keys.every((key) => Object.hasOwn(value, key));
 }

@@ -1,4 +1,6 @@
-import type { Checkpoint } from './head.ts';
+import * as z from 'zod';
+import { countField, instantField, nameField, readAs, shown } from './fields.ts';
+import { type Checkpoint, checkpointSchema } from './head.ts';
 
 /** What the service at a point tells its store, about once a minute and whenever something changed. */
 export interface PointReport {
@@ -41,3 +43,41 @@ export type NackStage =
   | 'state'
   | 'compile'
   | 'apply';
+
+const MAX_TEXT = 2000;
+
+const nack: z.ZodType<Nack> = z.strictObject({
+  revision: countField,
+  stage: z.enum(['fetch', 'head', 'root', 'approval', 'rules', 'members', 'fence', 'state', 'compile', 'apply']),
+  code: z.string().regex(/^EDW_[A-Z0-9_]{1,64}$/, 'is no code'),
+  message: z.string().max(MAX_TEXT),
+});
+
+export const pointReportSchema: z.ZodType<PointReport> = z.strictObject({
+  typ: z.literal('edgeward-report/1'),
+  point: nameField,
+  at: instantField,
+  service: z.string().min(1).max(255),
+  epoch: countField,
+  revision: countField,
+  applied: countField.nullable(),
+  state: z.enum(['current', 'applying', 'behind', 'unreachable', 'no-policy']),
+  nack: nack.nullable(),
+  witnessed: checkpointSchema.nullable(),
+  contradicted: z.boolean(),
+  denials: z.strictObject({ total: countField, sinceMs: countField }),
+});
+
+/**
+ * What a service says of a point; that it may speak for it is for the caller to know. Texts come back as they can be shown.
+ * Throws EDW_ERR_FORMAT_REPORT.
+ */
+export function pointReportOf(value: unknown): PointReport {
+  const report = readAs(pointReportSchema, value, 'EDW_ERR_FORMAT_REPORT', 'the report');
+  const { nack: told } = report;
+  return {
+    ...report,
+    service: shown(report.service),
+    nack: told === null ? null : { ...told, message: shown(told.message) },
+  };
+}
