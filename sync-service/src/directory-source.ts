@@ -3,13 +3,13 @@ import { EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
 import type { Publisher } from './publisher.ts';
 
 /** The embedded store: a directory, watched. Every reading is offered; whether it comes into force is not decided here. */
-export interface PolicySource {
+export interface DirectoryOffers {
   /** Settles after the first reading was offered. */
   start(): Promise<void>;
   close(): Promise<void>;
 }
 
-export function createDirectorySource(directory: string, publisher: Publisher, logger: Logger): PolicySource {
+export function offerDirectory(directory: string, publisher: Publisher, logger: Logger): DirectoryOffers {
   const reader = createDirectoryReader(directory);
   let watch: { close(): void } | null = null;
   let reading: Promise<void> = Promise.resolve();

@@ -8,6 +8,8 @@ export interface PolicyInForce {
   /** A point holds a revision that was not ours: number from there on. */
   foundRevision(point: string, revision: number): Promise<void>;
   status(): PolicyStatus;
+  /** A point has taken a revision, or can't be reached, or says something else than before. */
+  pointChanged(point: string): void;
   /** How a flow is judged by what is in force now; null before there is anything. */
   explain(flow: Flow): Explanation | null;
   /** The policy of this point whose labels fit an event of this revision best, and its revision; without one, the newest. */

@@ -239,6 +239,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     tick: () => oneAtATime(tick),
     accept: (revision) => oneAtATime(() => accept(revision)),
     foundRevision: (_, revision) => oneAtATime(() => foundRevision(revision)),
+    pointChanged: () => {},
     status: () => ({
       state: current === null ? 'none' : refused.length > 0 || restored ? 'last-known-good' : 'current',
       revision: current?.revision ?? 0,

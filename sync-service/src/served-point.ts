@@ -95,7 +95,11 @@ export function setDesired(it: ServedPoint, desired: CompiledPolicy, policy: Pol
 /** Tells who numbers revisions what a point holds, and counts how long each revision took. */
 function applications(name: string, { policy, metrics }: Serving): (status: PointStatus) => void {
   let applied = 0;
-  return ({ appliedRevision, appliedAt, desiredAt, desiredRevision }) => {
+  let told = '';
+  return ({ appliedRevision, appliedAt, desiredAt, desiredRevision, state }) => {
+    const now = `${state} ${appliedRevision}`;
+    if (now !== told) policy.pointChanged(name);
+    told = now;
     if (appliedRevision !== null && appliedRevision > policy.status().revision)
       void policy.foundRevision(name, appliedRevision);
     if (appliedAt === null || desiredAt === null || appliedRevision !== desiredRevision || appliedRevision === applied)

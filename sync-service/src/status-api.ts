@@ -2,6 +2,7 @@ import type { Collector, StoredDenial } from '@edgeward/audit-collector';
 import type { PointStatus } from '@edgeward/enforcement-point';
 import type { Hazard } from '@edgeward/f5-irules';
 import type { Finding, Mode, ObjectLoss } from '@edgeward/policy';
+import type { Nack } from '@edgeward/policy-format';
 import { EdgewardError, type HttpAnswer, type HttpRequest, type HttpRoute, type Registry } from '@edgeward/runtime';
 import { flowOf } from './event-labels.ts';
 import type { PolicyInForce } from './policy-in-force.ts';
@@ -15,7 +16,10 @@ export interface ServiceStatus {
   headline: string;
   policy: {
     state: 'current' | 'last-known-good' | 'none';
-    directory: string;
+    /** Of policy documents; null: a central store decides. */
+    directory: string | null;
+    /** Where the central store is. */
+    store: string | null;
     revision: number;
     hash: string;
     changedAtMs: number | null;
@@ -38,6 +42,17 @@ export interface PointReport extends PointStatus {
   hazards: Hazard[];
   /** Names of objects that a hazard keeps from being judged; they count in no mode of `objects`. */
   unprotected: string[];
+  /** How it follows a central store; null: a directory decides. `version` is what people approved. */
+  store: {
+    epoch: number;
+    revision: number;
+    version: number;
+    stale: boolean;
+    /** The record of attempts was rewritten after this point had seen it. */
+    contradicted: boolean;
+    lastCheckedAtMs: number | null;
+    nack: Nack | null;
+  } | null;
 }
 
 export interface ApiOptions {

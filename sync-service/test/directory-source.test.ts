@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLogger } from '@edgeward/runtime';
 import t from 'tap';
-import { createDirectorySource } from '../src/directory-source.ts';
+import { offerDirectory } from '../src/directory-source.ts';
 import { changed, policy, rule, site } from './fixtures/site.ts';
 import { stage } from './fixtures/stage.ts';
 
@@ -20,7 +20,7 @@ t.test('a directory is read at the start, and whatever goes wrong with it is tol
     if (fails) throw new RangeError('a bug');
     await it.publisher.offer(...given);
   };
-  const source = createDirectorySource(dir, { ...it.publisher, offer }, logger);
+  const source = offerDirectory(dir, { ...it.publisher, offer }, logger);
   t.teardown(() => source.close());
   await source.start();
   t.match(it.publisher.status(), { state: 'none', errors: [{ code: 'EDW_ERR_INTERNAL', message: /a bug/ }] });

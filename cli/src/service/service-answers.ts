@@ -24,6 +24,8 @@ export interface ShownPoint {
   unfinished: string[];
   /** What keeps the point from enforcing as the policy says. */
   hazards: { object: string; code: string; words: string; mend: string }[];
+  /** How it follows a central store. */
+  store: { version: number; stale: boolean; contradicted: boolean } | null;
 }
 
 export interface Held {
@@ -39,7 +41,8 @@ export interface ShownStatus {
   headline: string;
   policy: {
     state: string;
-    directory: string;
+    directory: string | null;
+    store: string | null;
     revision: number;
     changedAtMs: number | null;
     errors: Finding[];
@@ -80,6 +83,7 @@ const point: z.ZodType<ShownPoint> = z.object({
   logError: z.object({ code: z.string(), message: z.string(), mend: z.string() }).nullable(),
   unfinished: z.array(z.string()),
   hazards: z.array(z.object({ object: z.string(), code: z.string(), words: z.string(), mend: z.string() })),
+  store: z.object({ version: z.number(), stale: z.boolean(), contradicted: z.boolean() }).nullable(),
 });
 
 export const statusAnswer: z.ZodType<ShownStatus> = z.object({
@@ -89,7 +93,8 @@ export const statusAnswer: z.ZodType<ShownStatus> = z.object({
   headline: z.string(),
   policy: z.object({
     state: z.string(),
-    directory: z.string(),
+    directory: z.string().nullable(),
+    store: z.string().nullable(),
     revision: z.number(),
     changedAtMs: z.number().nullable(),
     errors: z.array(finding),

@@ -15,9 +15,9 @@ function headlineText({ headline }: ShownStatus, paint: Paint): string {
 }
 
 function policyText({ policy, nowMs, version, startedAtMs }: ShownStatus): string {
-  const { revision, state, directory, changedAtMs, warnings, held, nextChangeAtMs } = policy;
+  const { revision, state, directory, store, changedAtMs, warnings, held, nextChangeAtMs } = policy;
   const rows: [string, string][] = [
-    ['policy', `revision ${revision}, ${state}, changed ${formatAge(changedAtMs, nowMs)}, from ${directory}`],
+    ['policy', `revision ${revision}, ${state}, changed ${formatAge(changedAtMs, nowMs)}, from ${directory ?? store}`],
     ['findings', `${counted(policy.errors.length, 'error')}, ${counted(warnings, 'warning')}`],
   ];
   if (nextChangeAtMs !== null)
@@ -99,7 +99,10 @@ interface Problem {
 function problemsText({ policy, points, nowMs }: ShownStatus, paint: Paint): string {
   const found = policy.errors.map(({ file, line, column, code, message, mend }) => ({
     tone: 'error' as const,
-    what: `${join(policy.directory, file)}:${line}:${column}  ${code}  ${message}`,
+    what:
+      policy.directory === null
+        ? `${file}  ${code}  ${message}`
+        : `${join(policy.directory, file)}:${line}:${column}  ${code}  ${message}`,
     mend,
   }));
   return [...found, ...points.flatMap((point) => problemsOf(point, nowMs))]
@@ -107,7 +110,8 @@ function problemsText({ policy, points, nowMs }: ShownStatus, paint: Paint): str
     .join('');
 }
 
-function problemsOf({ point, lastError, logError, unfinished, hazards }: ShownPoint, nowMs: number): Problem[] {
+function problemsOf(shown: ShownPoint, nowMs: number): Problem[] {
+  const { point, lastError, logError, unfinished, hazards, store } = shown;
   const problems: Problem[] = [];
   const tone = 'error';
   if (lastError !== null) {
@@ -116,6 +120,18 @@ function problemsOf({ point, lastError, logError, unfinished, hazards }: ShownPo
   }
   if (logError !== null)
     problems.push({ tone, what: `${point}  ${logError.code}  ${logError.message}`, mend: logError.mend });
+  if (store?.contradicted === true)
+    problems.push({
+      tone,
+      what: `${point}  the record of attempts at the store is not the one that this point has seen`,
+      mend: 'Somebody rewrote it, or an old copy of the store was restored. Run `edgeward store verify` with this witness.',
+    });
+  if (store?.stale === true)
+    problems.push({
+      tone: 'warning',
+      what: `${point}  the store has signed nothing newer than what has expired`,
+      mend: 'What is in force stays. Look at the store, its clock, and what stands between.',
+    });
   for (const words of unfinished)
     problems.push({
       tone: 'warning',

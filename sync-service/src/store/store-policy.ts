@@ -21,8 +21,6 @@ export interface StorePolicy extends PolicyInForce {
   /** With what was last known of every point handed over; from then on the store is followed. */
   start(): Promise<void>;
   followers(): FollowerStatus[];
-  /** What a point holds has changed: the store is told. */
-  reportSoon(point: string): void;
 }
 
 export interface StorePolicyOptions {
@@ -134,7 +132,6 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
       await Promise.all(all().map((it) => it.follower.start()));
     },
     followers: () => all().map((it) => it.follower.status()),
-    reportSoon: (point) => followed.get(point)?.follower.reportSoon(),
     accept: (revision) => Promise.reject(notHeldHere(revision)),
     async foundRevision(point, revision) {
       logger.warn(
@@ -144,6 +141,7 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
       // The store numbers above what it is told that a point holds.
       followed.get(point)?.follower.reportSoon();
     },
+    pointChanged: (point) => followed.get(point)?.follower.reportSoon(),
     status: () => statusOf(all()),
     explain(flow) {
       for (const it of all()) {

@@ -1,0 +1,58 @@
+import type { Collector } from '@edgeward/audit-collector';
+import type { VerdictCounts } from '@edgeward/nginx-njs';
+import { type Logger, messageOf } from '@edgeward/runtime';
+import type { ServedPoint } from './served-point.ts';
+import type { ServiceMetrics } from './service-metrics.ts';
+
+const COUNTS_INTERVAL_MS = 2000;
+
+/** Hands NGINX's own exact totals to the collector, so that what was enforced and what is in the ledger can be compared. */
+export function followCounts(
+  served: ServedPoint[],
+  collector: Collector,
+  metrics: ServiceMetrics,
+  logger: Logger,
+): () => void {
+  const ask = async (it: ServedPoint): Promise<void> => {
+    if (it.counts === null) return;
+    const { epoch, counts } = await it.counts();
+    const denied = counts.filter((count) => count.verdict === 'deny' || count.verdict === 'would-deny');
+    collector.setEnforcedCounts(it.name, summed(denied), epoch);
+    metrics.lostAtPoint(
+      it.name,
+      counts.filter((count) => count.verdict === 'lost').reduce((sum, count) => sum + count.total, 0),
+    );
+  };
+  const timer = setInterval(() => {
+    for (const it of served) {
+      // The reconciler says that a point is away; here it only means that there is nothing to compare yet.
+      ask(it).catch((cause: unknown) =>
+        logger.debug({ event: 'counts_unavailable', point: it.name, cause: messageOf(cause) }, 'no counters'),
+      );
+    }
+  }, COUNTS_INTERVAL_MS).unref();
+  return () => clearInterval(timer);
+}
+
+/** By bind, which NGINX counts by: a name may change while its total goes on. */
+function summed(counts: VerdictCounts['counts']): { object: string; reason: string; count: number }[] {
+  const sums = new Map<string, { object: string; reason: string; count: number }>();
+  for (const { bind, reason, total } of counts) {
+    const key = `${bind}\t${reason}`;
+    const sum = sums.get(key) ?? { object: bind, reason, count: 0 };
+    sum.count += total;
+    sums.set(key, sum);
+  }
+  return [...sums.values()];
+}
+
+/** Denials at this point since it counts, as it counted them itself; 0 where nobody can say. */
+export function countedDenials(point: string, collector: Collector): number {
+  try {
+    const log = collector.status().find((it) => it.point === point);
+    const listener = collector.listeners().find((it) => it.point === point);
+    return log?.enforced ?? listener?.observed ?? 0;
+  } catch {
+    return 0; // The status says that the ledger can't be read.
+  }
+}

@@ -1,0 +1,17 @@
+import type { FollowerStatus } from '@edgeward/policy-feed';
+import type { PolicyInForce } from './policy-in-force.ts';
+
+/** Where policy comes from, and what of it is in force. */
+export interface PolicySource {
+  policy: PolicyInForce;
+  /** Of a directory; null: a central store decides. */
+  directory: string | null;
+  /** The name of a central store. */
+  store: string | null;
+  /** Of a central store: how each point follows it. */
+  followers(): FollowerStatus[];
+  /** With what was last known in force when it resolves, or what is there now; from then on it is followed. */
+  start(): Promise<void>;
+  /** Waits for what is being written. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,96 @@
+import type { Collector, ListenerStatus, LogStatus } from '@edgeward/audit-collector';
+import type { Hazard, HazardCode } from '@edgeward/f5-irules';
+import type { Mode } from '@edgeward/policy';
+import type { FollowerStatus } from '@edgeward/policy-feed';
+import { EdgewardError } from '@edgeward/runtime';
+import { headlineOf } from './headline.ts';
+import type { PolicySource } from './policy-source.ts';
+import type { ServedPoint } from './served-point.ts';
+import type { PointReport, ServiceStatus } from './status-api.ts';
+
+/** Everything that `edgeward status` shows, put together at the moment it is asked for. */
+export interface Reported {
+  version: string;
+  startedAtMs: number;
+  source: PolicySource;
+  served: readonly ServedPoint[];
+  collector: Collector;
+}
+
+export function reportStatus({ version, startedAtMs, source, served, collector }: Reported): ServiceStatus {
+  const { warnings, stateWriteFailures: _, ...policy } = source.policy.status();
+  const followers = new Map(source.followers().map((it) => [it.point, it]));
+  const { logs, listeners, ledgerError } = intakesOf(collector);
+  const objects = source.policy.objects();
+  const points = served.map((it): PointReport => {
+    const modes: Record<Mode, number> = { enforce: 0, observe: 0, off: 0 };
+    const own = objects.filter((object) => object.point === it.name);
+    const hazards = it.hazards();
+    const unprotected = own.filter((object) => object.mode !== 'off' && isUnprotected(object, hazards));
+    for (const object of own) if (!unprotected.includes(object)) modes[object.mode] += 1;
+    const [log, listener] = [logs.get(it.name), listeners.get(it.name)];
+    return {
+      ...it.reconciler.status(),
+      kind: it.kind,
+      objects: modes,
+      denials: { stored: (log ?? listener)?.stored ?? 0, counted: log?.enforced ?? listener?.observed ?? 0 },
+      logError: log?.error ?? listener?.error ?? ledgerError,
+      hazards,
+      unprotected: unprotected.map(({ name }) => name),
+      store: storeOf(followers.get(it.name)),
+    };
+  });
+  return {
+    version,
+    startedAtMs,
+    nowMs: Date.now(),
+    headline: headlineOf(policy, points),
+    policy: { ...policy, directory: source.directory, store: source.store, warnings: warnings.length },
+    points,
+  };
+}
+
+function storeOf(follower: FollowerStatus | undefined): PointReport['store'] {
+  if (follower === undefined) return null;
+  const { epoch, revision, version, stale, contradicted, lastCheckedAtMs, nack } = follower;
+  return { epoch, revision, version, stale, contradicted, lastCheckedAtMs, nack };
+}
+
+/** What the policy says of these objects is judged by nobody, or only in part. */
+const UNPROTECTED: readonly HazardCode[] = [
+  'virtual-missing',
+  'not-attached',
+  'requests-not-judged',
+  'connections-not-judged',
+  'rule-ends-events',
+  'rule-ends-http',
+];
+
+function isUnprotected({ name, bind }: { name: string; bind: string }, hazards: readonly Hazard[]): boolean {
+  return hazards.some(({ object, code }) => {
+    // What names no virtual server is told by the name of its document.
+    if (code === 'bind-unusable') return object === name;
+    return object === bind && UNPROTECTED.includes(code);
+  });
+}
+
+interface Intakes {
+  logs: Map<string, LogStatus>;
+  listeners: Map<string, ListenerStatus>;
+  ledgerError: PointReport['logError'];
+}
+
+/** A ledger that can't be read must not take the rest of the status away: then most of all somebody asks for it. */
+function intakesOf(collector: Collector): Intakes {
+  try {
+    return {
+      logs: new Map(collector.status().map((log) => [log.point, log])),
+      listeners: new Map(collector.listeners().map((listener) => [listener.point, listener])),
+      ledgerError: null,
+    };
+  } catch (thrown) {
+    if (!(thrown instanceof EdgewardError)) throw thrown;
+    const { code, message, mend } = thrown;
+    return { logs: new Map(), listeners: new Map(), ledgerError: { code, message, mend } };
+  }
+}
