@@ -47,10 +47,12 @@ export function createLyingState(): LyingState {
       add: (point, digest, parts) => void lying.set(keyOf(point, digest), parts),
     },
     async list(streams) {
-      const parts = await streams.subjects(BLOBS, '$O.edgeward_blobs.C.>');
+      const [parts, points, roots] = await Promise.all([
+        streams.subjects(BLOBS, '$O.edgeward_blobs.C.>'),
+        streams.subjects('KV_edgeward_heads', '$KV.edgeward_heads.>').then((it) => it.map(lastToken)),
+        streams.subjects('KV_edgeward_roots', '$KV.edgeward_roots.root.*').then((it) => it.map(lastToken)),
+      ]);
       lying = wholeBlobs(parts);
-      const points = (await streams.subjects('KV_edgeward_heads', '$KV.edgeward_heads.>')).map(lastToken);
-      const roots = (await streams.subjects('KV_edgeward_roots', '$KV.edgeward_roots.root.*')).map(lastToken);
       return { points: points.map(pointOfToken), roots: new Set(roots.map(Number)) };
     },
     async compare(connection, points, timeoutMs) {

@@ -47,7 +47,9 @@ export type NatsPublicationStatus = {
   reports: { taken: number; refused: number };
 } & ({ state: 'current' } | { state: 'behind'; sinceMs: number; error: EdgewardError | null });
 
-const TIMEOUT_MS = 5_000;
+const PUT_MS = 4_000;
+/** While a leader is elected nobody answers, and asking again soon is what ends the wait. */
+const ASK_MS = 1_500;
 const POINTS_AT_ONCE = 16;
 const SWEEP_MS = 60_000;
 
@@ -66,7 +68,7 @@ export function createNatsPublication(options: NatsPublicationOptions): NatsPubl
   });
   const lying = createLyingState();
   const ending = new AbortController();
-  const pauses = backoff({ baseMs: 250, maxMs: 5_000 });
+  const pauses = backoff({ baseMs: 250, maxMs: 1_000 });
   const changed = new Set<string>();
   const counts = { taken: 0, refused: 0 };
   let roots: Set<number> | null = null;
@@ -82,7 +84,7 @@ export function createNatsPublication(options: NatsPublicationOptions): NatsPubl
   const settling = new Set<() => void>();
 
   async function bringUpToDate(connection: NatsConnection): Promise<void> {
-    const streams = await openStreams(connection, { replicas: options.replicas, timeoutMs: TIMEOUT_MS });
+    const streams = await openStreams(connection, { replicas: options.replicas, putMs: PUT_MS, askMs: ASK_MS });
     if (!listed) await list(connection, streams);
     await putRoots(streams);
     const batch = [...changed];
@@ -109,10 +111,13 @@ export function createNatsPublication(options: NatsPublicationOptions): NatsPubl
     const found = await lying.list(streams);
     const own = new Set(state.points());
     if (clock.now() - comparedAtMs >= compareMs) {
-      await lying.compare(connection, own, TIMEOUT_MS);
+      await lying.compare(connection, own, PUT_MS);
       comparedAtMs = clock.now();
     }
-    for (const point of found.points) if (!own.has(point)) changed.add(point);
+    const there = new Set(found.points);
+    for (const point of there) if (!own.has(point)) changed.add(point);
+    // Somebody took it away, or the whole stream.
+    for (const point of own) if (!there.has(point)) lying.heads.delete(point);
     for (const point of own)
       if (lying.heads.get(point)?.payload !== state.head(point)?.signed.payload) changed.add(point);
     roots = found.roots;
@@ -131,7 +136,7 @@ export function createNatsPublication(options: NatsPublicationOptions): NatsPubl
     while (!ending.signal.aborted) {
       const at = told;
       try {
-        await bringUpToDate(await link.ready(TIMEOUT_MS, ending.signal));
+        await bringUpToDate(await link.ready(PUT_MS, ending.signal));
         const caughtUp = changed.size === 0 && told === at;
         if (caughtUp) settle();
         pauses.reset();

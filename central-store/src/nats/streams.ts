@@ -29,12 +29,12 @@ const NOT_FOUND = 10059;
 
 export async function openStreams(
   connection: NatsConnection,
-  options: { replicas: number; timeoutMs: number },
+  options: { replicas: number; putMs: number; askMs: number },
 ): Promise<Streams> {
-  const { timeoutMs: timeout } = options;
+  const { putMs, askMs } = options;
   // What the server would be asked at the start is outside the rights of this user.
-  const manager: JetStreamManager = await jetstreamManager(connection, { checkAPI: false, timeout });
-  const client: JetStreamClient = jetstream(connection, { timeout });
+  const manager: JetStreamManager = await jetstreamManager(connection, { checkAPI: false, timeout: askMs });
+  const client: JetStreamClient = jetstream(connection, { timeout: putMs });
 
   async function provisionOne(stream: natsLayout.NatsStream): Promise<void> {
     const wanted = configOf(stream, options.replicas);
@@ -48,7 +48,7 @@ export async function openStreams(
 
   return {
     async provision() {
-      for (const stream of natsLayout.NATS_STREAMS) await provisionOne(stream);
+      await Promise.all(natsLayout.NATS_STREAMS.map(provisionOne));
     },
     async subjects(stream, filter) {
       const { state } = await manager.streams.info(stream, { subjects_filter: filter });
@@ -57,7 +57,7 @@ export async function openStreams(
     async put(subject, bytes, header) {
       const given = headers();
       for (const [name, value] of Object.entries(header ?? {})) given.set(name, value);
-      await client.publish(subject, bytes, { timeout, ...(header !== undefined && { headers: given }) });
+      await client.publish(subject, bytes, { timeout: putMs, ...(header !== undefined && { headers: given }) });
     },
     async purge(stream, filter) {
       await manager.streams.purge(stream, { filter });

@@ -28,7 +28,7 @@ export interface NatsTransportOptions {
   points: readonly string[];
   logger: Logger;
   clock?: Clock;
-  /** How often a waiting `next` looks without a hint, about: 4000 ms. */
+  /** How often a waiting `next` looks without a hint, about: 5000 ms. */
   lookMs?: number;
   /** One attempt of one read, of at most three: 2000 ms. */
   attemptMs?: number;
@@ -37,7 +37,7 @@ export interface NatsTransportOptions {
 
 /** Throws EDW_ERR_NATS_URL, EDW_ERR_STORE_NO_POINT. Connects in the background, and for ever. */
 export function createNatsTransport(options: NatsTransportOptions): Transport {
-  const { logger, clock = systemClock, lookMs = 4_000, attemptMs = 2_000, random = Math.random } = options;
+  const { logger, clock = systemClock, lookMs = 5_000, attemptMs = 2_000, random = Math.random } = options;
   for (const point of options.points) checkPointName(point);
   const [first] = options.points;
   if (first === undefined)
