@@ -14,6 +14,7 @@ import {
   startNatsStore,
   testCertificates,
 } from '@edgeward/test/kit';
+import { nkeys } from '@nats-io/transport-node';
 import t, { type Test } from 'tap';
 import { createNatsTransport, type NatsTransportOptions, type Transport } from '../src/index.ts';
 
@@ -251,6 +252,17 @@ t.test('with TLS the authority is asked for, and nothing goes on without it', as
   const urls = clear.cluster.servers.map((url) => url.replace('nats://127.0.0.1', 'tls://localhost'));
   const downgraded = follow(t, clear, 'edge-1', { ...short, urls, tls: { ca: files.ca } });
   await t.rejects(downgraded.next('edge-1', null, now), { code: 'EDW_ERR_STORE_UNREACHABLE', message: /tls/ });
+});
+
+t.test('an nkey lets in whoever holds its seed, and nobody else', async (t) => {
+  const [key, stranger] = [nkeys.createUser(), nkeys.createUser()];
+  const rewrite = (text: string) => text.replace(/user: "edge-1", password: "[^"]*"/, `nkey: "${key.getPublicKey()}"`);
+  const store = await published(t, { rewrite });
+  const seedOf = (pair: typeof key) => ({ kind: 'nkey', seed: new TextDecoder().decode(pair.getSeed()) }) as const;
+  const transport = follow(t, store, 'edge-1', { credentials: seedOf(key) });
+  t.match(await transport.next('edge-1', null, now), { state: 'head' });
+  const refused = follow(t, store, 'edge-1', { credentials: seedOf(stranger), attemptMs: 300 });
+  await t.rejects(refused.next('edge-1', null, now), { code: 'EDW_ERR_STORE_REFUSED' });
 });
 
 t.test('only addresses of nodes are taken, and never repeated when they are not', async (t) => {

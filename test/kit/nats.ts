@@ -26,6 +26,8 @@ export interface NatsCluster {
   /** Cut off from the other nodes, not from its clients. */
   cut(node: number): void;
   mend(node: number): void;
+  /** Of the nodes that run. */
+  pids(): number[];
   /** What the node logged. */
   logFile(node: number): string;
   close(): Promise<void>;
@@ -109,6 +111,7 @@ export async function startNatsCluster(options: NatsClusterOptions): Promise<Nat
     resume: (node) => nodes[node]?.signal('SIGCONT'),
     cut: (node) => links?.cut(node),
     mend: (node) => links?.mend(node),
+    pids: () => nodes.flatMap((node) => (node === null ? [] : [node.pid])),
     logFile,
     close,
   };
