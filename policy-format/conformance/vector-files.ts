@@ -28,7 +28,7 @@ export interface Step {
 }
 
 /** Here `root`, each of `roots`, and the `bytes` of a head or a delta are digests; the subject is sent what they stand for. */
-export type Request = { do: string; [field: string]: unknown };
+type Request = { do: string; [field: string]: unknown };
 
 /** Fields of `accept` that are not listed are not compared. */
 export type Expectation = { accept: Record<string, unknown> } | Refusal;
