@@ -72,6 +72,8 @@ export interface TlsServer {
   readonly port: number;
   readonly url: string;
   connections(): number;
+  /** Of all connections since the start, as they went out. */
+  bytesWritten(): number;
   /** Looks at the certificate files now. Throws EDW_ERR_TLS, EDW_ERR_SECRET_FILE, and what was in use stays. */
   reload(): Promise<void>;
   /** Accepts nothing more, ends streams and long polls, lets answers under way finish. */
@@ -110,7 +112,8 @@ export async function openTlsServer<T extends HttpRoute<TlsRequest>>(options: Tl
     host,
     port,
     url: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
-    connections,
+    connections: connections.open,
+    bytesWritten: connections.bytesWritten,
     reload,
     close() {
       stop();
@@ -194,20 +197,27 @@ function remoteOf(request: IncomingMessage): string {
   return request.socket.remoteAddress ?? '';
 }
 
-/** One certificate can't take all connections. The answer counts those that are open. */
-function boundConnections<T extends HttpRoute<TlsRequest>>(server: Server, options: TlsServerOptions<T>): () => number {
+interface Connections {
+  open(): number;
+  bytesWritten(): number;
+}
+
+/** One certificate can't take all connections. */
+function boundConnections<T extends HttpRoute<TlsRequest>>(server: Server, options: TlsServerOptions<T>): Connections {
   const counts = new Map<string, number>();
   const most = options.maxConnectionsPerPeer ?? 64;
-  let total = 0;
+  const sockets = new Set<TLSSocket>();
+  let closedBytes = 0;
   server.maxConnections = options.maxConnections ?? 8_192;
   server.timeout = options.idleMs ?? 120_000;
   server.on('secureConnection', (socket) => {
     const print = socket.getPeerX509Certificate()?.fingerprint256 ?? '';
     const count = (counts.get(print) ?? 0) + 1;
     counts.set(print, count);
-    total += 1;
+    sockets.add(socket);
     socket.once('close', () => {
-      total -= 1;
+      sockets.delete(socket);
+      closedBytes += socket.bytesWritten;
       const left = (counts.get(print) ?? 1) - 1;
       if (left === 0) counts.delete(print);
       else counts.set(print, left);
@@ -218,7 +228,10 @@ function boundConnections<T extends HttpRoute<TlsRequest>>(server: Server, optio
     options.onHandshakeFailed?.(reasonOf(error));
     socket.destroy();
   });
-  return () => total;
+  return {
+    open: () => sockets.size,
+    bytesWritten: () => [...sockets].reduce((sum, socket) => sum + socket.bytesWritten, closedBytes),
+  };
 }
 
 /** The library's own code, which is one of few: what a client sends is in no label and no log. */

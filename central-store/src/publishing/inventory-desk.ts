@@ -15,6 +15,8 @@ export interface InventoryDesk {
   load(edits: readonly WorkloadEdit[]): Changes;
   /** Lets through what is held. Throws EDW_ERR_NOTHING_HELD, EDW_ERR_HELD_OTHER. */
   accept(revision: number): Changes;
+  /** Throws what `accept` would. */
+  requireHeld(revision: number): void;
   /** What is in force; null for a workload that is not. */
   workload(name: string): Known | null;
   workloads(): Iterable<[name: string, workload: Known]>;
@@ -83,6 +85,12 @@ export function createInventoryDesk({ membership, concerned, lastRevision }: Inv
     waiting = { revision: lastName, sinceMs: waiting?.sinceMs ?? nowMs, edits, fault };
   }
 
+  function heldAs(revision: number): Waiting {
+    if (waiting === null || waiting.fault.state !== 'held') throw nothingHeld(revision);
+    if (waiting.revision !== revision) throw heldOther(waiting.revision, revision);
+    return waiting;
+  }
+
   return {
     load: put,
     submit(edits, nowMs) {
@@ -103,10 +111,9 @@ export function createInventoryDesk({ membership, concerned, lastRevision }: Inv
       wait(all, whole.judgement, nowMs);
       return alone.changes;
     },
+    requireHeld: (revision) => void heldAs(revision),
     accept(revision) {
-      if (waiting === null || waiting.fault.state !== 'held') throw nothingHeld(revision);
-      if (waiting.revision !== revision) throw heldOther(waiting.revision, revision);
-      const { edits } = waiting;
+      const { edits } = heldAs(revision);
       waiting = null;
       return put([...edits.values()]);
     },

@@ -66,8 +66,10 @@ export interface Publishing {
   setVersions(points: ReadonlyMap<string, PointVersion>): Promise<void>;
   /** The first batch is the whole inventory: before it, what an earlier process left is served as it is. */
   submitInventory(edits: readonly WorkloadEdit[]): Promise<InventoryStatus>;
-  /** Throws EDW_ERR_NOTHING_HELD, EDW_ERR_HELD_OTHER. */
+  /** Lets through what is held. Throws EDW_ERR_NOTHING_HELD, EDW_ERR_HELD_OTHER. */
   accept(revision: number): Promise<void>;
+  /** Whether `accept` would. Throws the same. */
+  requireHeld(revision: number): void;
   points(): Iterable<PublishedPoint>;
   point(name: string): PublishedPoint | null;
   /** What leads from `from` to the newest, now. */
@@ -271,6 +273,7 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
       }),
     submitInventory: (edits) => inTurn(() => submit(edits)),
     accept: (revision) => inTurn(() => acceptHeld(revision)),
+    requireHeld: (revision) => (start.state() === 'begun' ? desk : start).requireHeld(revision),
     points: heads.all,
     point: heads.get,
     news: (point, from) => newsSince(heads.get(point), from),

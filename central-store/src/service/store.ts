@@ -1,0 +1,151 @@
+import {
+  type Clock,
+  createMetrics,
+  type Lifecycle,
+  type Logger,
+  messageOf,
+  openHttpServer,
+  systemClock,
+} from '@edgeward/runtime';
+import type { StoreServiceConfig } from '../config.ts';
+import { openStoreFolder, type StoreFolder } from '../folder/store-folder.ts';
+import { createMembership } from '../membership/index.ts';
+import { createPublishing, type Publishing } from '../publishing/index.ts';
+import { type InventoryDirectory, openInventoryDirectory } from '../publishing/inventory-directory.ts';
+import { openReportShelf, openServing, type Serving, type StoreStatus, storeStatus } from '../serving/index.ts';
+import { openNats } from './nats.ts';
+import { storeMetrics } from './store-metrics.ts';
+import { versionsInForce } from './versions-in-force.ts';
+
+/** The store as one process: folder, record, proposals, publishing, inventory, network. Composition only. */
+export interface Store {
+  /** `https://0.0.0.0:9443` */
+  url: string;
+  port: number;
+  metricsUrl: string;
+  status(): StoreStatus;
+  publishing: Publishing;
+  folder: StoreFolder;
+}
+
+export interface StoreOptions {
+  config: StoreServiceConfig;
+  version: string;
+  logger: Logger;
+  /** Closes what is opened here, last first. */
+  lifecycle: Lifecycle;
+  clock?: Clock;
+}
+
+/** Throws EDW_ERR_STORE_…, EDW_ERR_STATE_…, EDW_ERR_TLS, EDW_ERR_SECRET_FILE, EDW_ERR_PORT_IN_USE, EDW_ERR_LISTEN. */
+export async function startStore(options: StoreOptions): Promise<Store> {
+  const { config, logger, lifecycle, clock = systemClock } = options;
+  let inventory: InventoryDirectory | null = null;
+  let serving: Serving | null = null;
+  const folder = await openStoreFolder({
+    dir: config.stateDir,
+    clock,
+    logger,
+    inventory: () => inventory?.documents() ?? [],
+  });
+  lifecycle.onClose('store folder', () => folder.close());
+  const { record, roots, proposals } = folder;
+  const registry = createMetrics();
+  const publishing = await createPublishing({
+    ...{ store: folder.store, dir: folder.dir, membership: createMembership(), clock, logger, headMs: config.headMs },
+    checkpoint: () => record.checkpoint(),
+    onCompiled: ({ seconds, published }) => metrics.compiled(seconds, published),
+  });
+  lifecycle.onClose('publishing', () => publishing.close());
+  const reports = await openReportShelf({ dir: folder.dir, clock, logger });
+  lifecycle.onClose('reports', () => reports.close());
+  const status = (): StoreStatus =>
+    storeStatus({
+      ...{ store: folder.store, publishing, proposals, record, reports },
+      root: () => roots.newest(),
+      inventoryError: () => errorIn(inventory),
+      nowMs: () => clock.now(),
+    });
+  const metrics = storeMetrics(registry, {
+    ...{ version: options.version, publishing, reports, status },
+    counts: () => serving?.counts() ?? null,
+    nowMs: () => clock.now(),
+  });
+  await trust(folder, publishing);
+  const nats = await openNats({ config: config.nats, folder, publishing, reports, clock, logger });
+  if (nats !== null) lifecycle.onClose('nats', () => nats.close());
+  const unfollow = followDecisions(folder, publishing, logger, () => nats?.rootsChanged());
+  lifecycle.onClose('decisions', unfollow);
+  // Both before the first head: what an earlier process published is served until then.
+  inventory = await openInventoryDirectory({ dir: config.inventory, onEdits: publishing.submitInventory, logger });
+  const watched = inventory;
+  lifecycle.onClose('inventory', () => watched.close());
+  await publishing.setVersions(await versionsInForce(proposals).everywhere());
+  serving = await openServing({
+    ...{ ...config.listen, tls: config.tls, limits: config.rateLimits },
+    ...{ publishing, proposals, record, reports, status, clock, logger },
+    root: () => roots.newest(),
+  });
+  const listening = serving;
+  lifecycle.onClose('serving', () => listening.close());
+  const health = await openHttpServer({
+    ...config.metrics,
+    logger,
+    routes: [
+      { method: 'GET', path: '/livez', handle: () => ({ text: 'ok\n' }) },
+      { method: 'GET', path: '/readyz', handle: () => ready(publishing) },
+      {
+        method: 'GET',
+        path: '/metrics',
+        handle: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
+      },
+    ],
+  });
+  lifecycle.onClose('metrics', () => health.close());
+  logger.info({ event: 'store_listening', url: serving.url, store: folder.store }, 'listening');
+  return { url: serving.url, port: serving.port, metricsUrl: health.url, status, publishing, folder };
+}
+
+async function trust({ roots, storeKey }: StoreFolder, publishing: Publishing): Promise<void> {
+  const newest = roots.newest();
+  const older = Array.from({ length: newest.version - 1 }, (_, i) => i + 1).flatMap((version) => {
+    const document = roots.signed(version);
+    return document === null ? [] : [{ version, document }];
+  });
+  await publishing.setTrust({ root: newest, document: roots.newestSigned(), storeKey: await storeKey() }, older);
+}
+
+/** What people published comes into force. The answer ends it, when what was begun is done. */
+function followDecisions(
+  folder: StoreFolder,
+  publishing: Publishing,
+  logger: Logger,
+  onRoot: () => void,
+): () => Promise<void> {
+  const versions = versionsInForce(folder.proposals);
+  let working: Promise<void> = Promise.resolve();
+  const stop = folder.proposals.onPublished((published) => {
+    working = working
+      .then(async () => {
+        if (published.kind === 'policy') return publishing.setVersions(await versions.everywhere());
+        await trust(folder, publishing);
+        onRoot();
+      })
+      .catch((thrown: unknown) => logger.error({ event: 'not_in_force', err: thrown }, messageOf(thrown)));
+  });
+  return () => {
+    stop();
+    return working;
+  };
+}
+
+function errorIn(inventory: InventoryDirectory | null): StoreStatus['inventory']['error'] {
+  const error = inventory?.error() ?? null;
+  return error === null ? null : { code: error.code, message: error.message, mend: error.mend };
+}
+
+/** Ready when points can be served; what waits for a person is no reason to be restarted. */
+function ready(publishing: Publishing): { status?: number; text: string } {
+  if (publishing.status().behind === 0) return { text: 'ready\n' };
+  return { status: 503, text: 'some points could not be given what they are to have\n' };
+}

@@ -1,0 +1,148 @@
+/**
+ * The door of the store. The certificate says who somebody is, the trust root what a person may do, and nothing in a request
+ * says anything about either. Who is refused is on the record before the answer; who asks too often is only counted, as a
+ * record could be filled that way.
+ */
+import type { X509Certificate } from 'node:crypto';
+import type { TrustRoot } from '@edgeward/policy-format';
+import { type Clock, createRateLimit, type EdgewardError, type HttpFailure, type TlsAsked } from '@edgeward/runtime';
+import { type Identity, identityOf } from '../authority/identity.ts';
+import { requireRole } from '../proposals/people.ts';
+import { type Actor, recordRefusal } from '../record/attempt.ts';
+import type { AttemptRecord } from '../record/record.ts';
+import { doorFailure, notThere, statusOf } from './refusals.ts';
+import type { StoreRoute } from './route.ts';
+
+export interface RateLimits {
+  /** Requests of one certificate's names: so many a second, and at once. */
+  requests: Budget;
+  blobs: Budget;
+}
+
+export interface Budget {
+  perSecond: number;
+  burst: number;
+}
+
+export interface Access {
+  admit(asked: TlsAsked<StoreRoute> & { peer: X509Certificate }): HttpFailure | null;
+  /** Puts a refusal on the record. */
+  refused(asked: TlsAsked<StoreRoute>, failed: HttpFailure): Promise<void>;
+  /** An error that is on the record already. */
+  recorded(error: EdgewardError): void;
+  limited(): number;
+}
+
+export interface AccessOptions {
+  root: () => TrustRoot;
+  record: AttemptRecord;
+  clock: Clock;
+  limits: RateLimits;
+}
+
+/** Refusals of one identity that are written down: so many at once, then one a second. More is asking too often. */
+const REFUSALS: Budget = { perSecond: 1, burst: 60 };
+/** Asked too often, somebody is named on the record this often. */
+const LIMITED: Budget = { perSecond: 1 / 60, burst: 1 };
+
+/** Answers that are no refusals: what was asked for is not there, or not there any more. */
+const NO_REFUSAL = new Set([
+  'EDW_ERR_STORE_NO_POINT',
+  'EDW_ERR_STORE_NO_BLOB',
+  'EDW_ERR_STORE_NO_ROOT',
+  'EDW_ERR_STORE_EPOCH',
+]);
+
+export function createAccess(options: AccessOptions): Access {
+  const { clock, record } = options;
+  const budgets = { requests: createRateLimit(options.limits.requests), blobs: createRateLimit(options.limits.blobs) };
+  const refusals = createRateLimit(REFUSALS);
+  const tellings = createRateLimit(LIMITED);
+  const overdrawn = new Map<string, number>();
+  const known = new WeakSet<EdgewardError>();
+  let limited = 0;
+
+  function waitMs(key: string, budget: StoreRoute['budget']): number {
+    const nowMs = clock.now();
+    const untilMs = overdrawn.get(key) ?? 0;
+    if (untilMs > nowMs) return untilMs - nowMs;
+    overdrawn.delete(key);
+    return budgets[budget].take(key, nowMs);
+  }
+
+  return {
+    limited: () => limited,
+    recorded: (error) => void known.add(error),
+    admit({ peer, route, params, path }) {
+      const identity = identityIn(peer);
+      const key = keyOf(identity);
+      const ms = waitMs(key, route?.budget ?? 'requests');
+      if (ms > 0) {
+        limited += 1;
+        return tooOften(ms);
+      }
+      if (identity.person === null && identity.points.length === 0)
+        return doorFailure(403, 'EDW_ERR_STORE_IDENTITY', 'the certificate names no point and no person');
+      return route === null ? null : allowed(route, identity, params, path, options.root());
+    },
+    async refused(asked, { error, status }) {
+      if (known.has(error) || NO_REFUSAL.has(error.code) || status >= 500) return;
+      const identity = asked.peer === null ? NOBODY : identityIn(asked.peer);
+      const key = keyOf(identity);
+      const nowMs = clock.now();
+      if (error.code === 'EDW_ERR_STORE_RATE') {
+        if (tellings.take(key, nowMs) > 0) return;
+      } else {
+        const ms = refusals.take(key, nowMs);
+        if (ms > 0) overdrawn.set(key, nowMs + ms);
+      }
+      const action = asked.route?.action ?? 'http.request';
+      const target = `${asked.method} ${asked.path}`;
+      await recordRefusal(record, { actor: actorOf(identity), action, target }, error);
+    },
+  };
+}
+
+const NOBODY: Identity = { points: [], person: null };
+const identities = new WeakMap<X509Certificate, Identity>();
+
+export function identityIn(peer: X509Certificate): Identity {
+  const known = identities.get(peer) ?? identityOf(peer);
+  identities.set(peer, known);
+  return known;
+}
+
+/** A person before the points that one certificate may name beside. */
+export function actorOf({ person, points }: Identity): Actor {
+  if (person !== null) return { name: person, by: 'certificate' };
+  return { name: points.length === 0 ? 'nobody' : `point:${points.join(',')}`, by: 'certificate' };
+}
+
+function keyOf(identity: Identity): string {
+  return actorOf(identity).name;
+}
+
+function allowed(
+  route: StoreRoute,
+  identity: Identity,
+  params: Record<string, string>,
+  path: string,
+  root: TrustRoot,
+): HttpFailure | null {
+  if (route.who === 'anyone') return null;
+  if (route.who === 'point') return identity.points.includes(params.point ?? '') ? null : notThere(path);
+  // Of a point that asks for what people see, there is nothing either.
+  if (identity.person === null) return notThere(path);
+  try {
+    requireRole(root, actorOf(identity), route.who, route.doc.summary.toLowerCase());
+    return null;
+  } catch (thrown) {
+    const error = thrown as EdgewardError;
+    return { status: statusOf(error), error };
+  }
+}
+
+function tooOften(ms: number): HttpFailure {
+  const failed = doorFailure(429, 'EDW_ERR_STORE_RATE', 'this certificate asks more often than it may');
+  return { ...failed, headers: { 'retry-after': String(Math.ceil(ms / 1000)) } };
+}

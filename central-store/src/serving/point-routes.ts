@@ -1,0 +1,179 @@
+/**
+ * What points ask for: their head, the way from what they hold, what these name, hints, and the other way round what they
+ * have to tell. A client says what it holds; nothing is remembered of anybody.
+ */
+import { canonicalJson, deltaBytes, isDigest, LIMITS, type PointReport, pointReportOf } from '@edgeward/policy-format';
+import type { HttpAnswer, TlsRequest } from '@edgeward/runtime';
+import type { Publishing } from '../publishing/index.ts';
+import type { AttemptRecord } from '../record/record.ts';
+import { actorOf, identityIn } from './access.ts';
+import { hintsFor } from './hints.ts';
+import { doorError, doorFailure } from './refusals.ts';
+import type { ReportShelf } from './report-shelf.ts';
+import { cursorOf, jsonOf, versionOf, waitMsOf } from './request-fields.ts';
+import type { StoreRoute } from './route.ts';
+
+export interface PointRoutesOptions {
+  publishing: Publishing;
+  reports: ReportShelf;
+  record: AttemptRecord;
+}
+
+const REPORT_BYTES = 16 * 1024;
+const JSON_TYPE = 'application/json; charset=utf-8';
+/** For whoever asked with a certificate, and for nobody who shares a cache with it. */
+const FOR_EVER = { 'cache-control': 'private, max-age=31536000, immutable' };
+const WAITING = { prefer: '`wait=N`: how many seconds to wait for news, 60 at most.' };
+
+export function pointRoutes(options: PointRoutesOptions): StoreRoute[] {
+  const { publishing } = options;
+  return [
+    {
+      ...{ method: 'GET', path: '/v1/points/:point/head', who: 'point', budget: 'requests', action: 'point.head' },
+      handle: (request) => head(publishing, request),
+      doc: {
+        summary: 'The newest signed head of a point',
+        headers: { ...WAITING, 'if-none-match': 'The ETag of the head that is held.' },
+        answers: { 200: 'The signed head.', 304: 'It is the one that is held.', 404: 'Nothing is published for it.' },
+      },
+    },
+    {
+      ...{ method: 'GET', path: '/v1/points/:point/delta', who: 'point', budget: 'requests', action: 'point.delta' },
+      handle: (request) => delta(publishing, request),
+      doc: {
+        summary: 'What leads from a state of a point to the newest',
+        query: { from: '`EPOCH.REVISION.STATEROOT` of the head that is held.' },
+        headers: WAITING,
+        answers: {
+          200: 'A delta, with the signed head in it.',
+          204: 'Nothing is newer.',
+          303: 'Too long ago: take the head.',
+          404: 'Nothing is published for it.',
+          409: 'The store is in another epoch.',
+        },
+      },
+    },
+    {
+      ...{ method: 'GET', path: '/v1/blobs/sha256/:hex', who: 'anyone', budget: 'blobs', action: 'blob.get' },
+      handle: (request) => blob(publishing, request),
+      doc: {
+        summary: "Bytes that a head of one of the certificate's points names, or named a short while ago",
+        headers: { 'if-none-match': 'The digest.' },
+        answers: { 200: 'The bytes.', 304: 'They are held.', 404: 'There are none for this certificate.' },
+      },
+    },
+    {
+      ...{ method: 'GET', path: '/v1/roots/:version', who: 'anyone', budget: 'requests', action: 'root.get' },
+      handle: (request) => root(publishing, request),
+      doc: {
+        summary: 'A signed trust root, by version or as `newest`',
+        answers: { 200: 'The signed trust root.', 404: 'There is none of this version.' },
+      },
+    },
+    {
+      ...{ method: 'GET', path: '/v1/events', who: 'anyone', budget: 'requests', action: 'events.follow' },
+      handle: ({ peer, signal }) => ({ events: hintsFor(publishing, identityIn(peer).points, signal) }),
+      doc: {
+        summary: "Hints that one of the certificate's points has something new",
+        answers: { 200: 'Server-sent events `hint`: `{point, revision}`. One may be lost.' },
+      },
+    },
+    {
+      ...{ method: 'POST', path: '/v1/points/:point/status', who: 'point', budget: 'requests', action: 'point.report' },
+      maxBodyBytes: REPORT_BYTES,
+      handle: (request) => report(options, request),
+      doc: {
+        summary: 'What the service at a point has to tell',
+        body: 'A report (`edgeward-report/1`).',
+        answers: { 204: 'It was heard.', 400: 'It is no report, or one of another point.' },
+      },
+    },
+  ];
+}
+
+async function head(publishing: Publishing, request: TlsRequest): Promise<HttpAnswer> {
+  const point = request.params.point ?? '';
+  const held = request.headers['if-none-match'];
+  const waitMs = waitMsOf(request);
+  let found = publishing.point(point);
+  if (waitMs > 0 && found !== null && held?.includes(found.digest)) {
+    await publishing.wait(point, waitMs, request.signal);
+    found = publishing.point(point);
+  }
+  if (found === null) throw notPublished(point);
+  return { bytes: found.bytes, contentType: JSON_TYPE, etag: found.digest, headers: applied(waitMs) };
+}
+
+async function delta(publishing: Publishing, request: TlsRequest): Promise<HttpAnswer> {
+  const point = request.params.point ?? '';
+  const from = cursorOf(request);
+  const waitMs = waitMsOf(request);
+  const untilMs = performance.now() + waitMs;
+  let news = publishing.news(point, from);
+  // Woken by a head that was only signed anew, whoever waits goes on.
+  for (let leftMs = waitMs; news.state === 'unchanged' && leftMs > 0 && !request.signal.aborted; ) {
+    await publishing.wait(point, leftMs, request.signal);
+    news = publishing.news(point, from);
+    leftMs = untilMs - performance.now();
+  }
+  const headers = applied(waitMs);
+  if (news.state === 'unchanged') return { status: 204, empty: true, headers };
+  if (news.state === 'none') throw notPublished(point);
+  if (news.state === 'other-epoch')
+    throw doorError('EDW_ERR_STORE_EPOCH', `a delta from epoch ${from.epoch}: the store is in epoch ${news.epoch}`);
+  const bytes = news.state === 'delta' ? deltaBytes(news.delta) : null;
+  if (bytes === null || bytes.length > LIMITS.deltaBytes)
+    return { status: 303, empty: true, headers: { ...headers, location: `/v1/points/${point}/head` } };
+  return { bytes, contentType: JSON_TYPE, headers };
+}
+
+async function blob(publishing: Publishing, { params, peer }: TlsRequest): Promise<HttpAnswer> {
+  const digest = params.hex ?? '';
+  const bytes = isDigest(digest) ? await publishing.blob(digest, identityIn(peer).points) : null;
+  if (bytes === null) throw doorError('EDW_ERR_STORE_NO_BLOB', 'there is no such blob for this certificate');
+  return { bytes, contentType: 'application/octet-stream', etag: digest, headers: FOR_EVER };
+}
+
+function root(publishing: Publishing, request: TlsRequest): HttpAnswer {
+  const newest = request.params.version === 'newest';
+  const bytes = publishing.root(newest ? 'newest' : versionOf(request, 'version'));
+  if (bytes === null) throw doorError('EDW_ERR_STORE_NO_ROOT', 'there is no trust root of this version');
+  return { bytes, contentType: JSON_TYPE, ...(newest ? {} : { headers: FOR_EVER }) };
+}
+
+async function report({ reports, record }: PointRoutesOptions, request: TlsRequest): Promise<HttpAnswer> {
+  const given = pointReportOf(jsonOf(request));
+  if (given.point !== request.params.point)
+    throw doorFailure(400, 'EDW_ERR_STORE_REQUEST', 'the report is of another point');
+  await heard({ reports, record }, given, actorOf(identityIn(request.peer)).name);
+  return { status: 204, empty: true };
+}
+
+/** A refusal at a point, and a contradiction of the record, are on the record when they are first told. */
+export async function heard(
+  { reports, record }: Pick<PointRoutesOptions, 'reports' | 'record'>,
+  report: PointReport,
+  actor: string,
+): Promise<void> {
+  const news = reports.take(report);
+  const entry = { actor, by: 'certificate', target: `point/${report.point}`, outcome: 'failed' } as const;
+  const { nack, witnessed } = report;
+  if (news.nack && nack !== null)
+    await record.append({
+      ...entry,
+      action: 'point.refuse',
+      code: nack.code,
+      reason: `${nack.stage}: ${nack.message}`,
+      revision: nack.revision,
+    });
+  if (news.contradiction)
+    await record.append({ ...entry, action: 'point.contradict', reason: `witnessed ${canonicalJson(witnessed)}` });
+}
+
+function applied(waitMs: number): Record<string, string> {
+  return waitMs > 0 ? { 'preference-applied': `wait=${waitMs / 1000}` } : {};
+}
+
+function notPublished(point: string): Error {
+  return doorError('EDW_ERR_STORE_NO_POINT', `nothing is published for ${point}`);
+}

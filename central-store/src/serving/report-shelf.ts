@@ -1,0 +1,105 @@
+/**
+ * What the services at the points said last, in memory, and on disk now and then: after a restart it is known whom nobody
+ * has heard of. A report decides nothing here. Who reports for a point is bounded, so that nobody fills memory with names.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type PointReport, pointReportOf } from '@edgeward/policy-format';
+import { type Clock, type Logger, messageOf, writeDurably } from '@edgeward/runtime';
+
+export interface HeardReport {
+  report: PointReport;
+  heardAtMs: number;
+}
+
+export interface ReportShelf {
+  /** What is new of it: a refusal that was not told before, a contradiction. */
+  take(report: PointReport): ReportNews;
+  /** Newest first. */
+  of(point: string): HeardReport[];
+  all(): Iterable<[point: string, reports: HeardReport[]]>;
+  close(): Promise<void>;
+}
+
+export interface ReportNews {
+  nack: boolean;
+  contradiction: boolean;
+}
+
+/** Services beside one another that are remembered for a point. */
+const MAX_SERVICES = 8;
+const SAVE_EVERY_MS = 30_000;
+
+export async function openReportShelf(options: { dir: string; clock: Clock; logger: Logger }): Promise<ReportShelf> {
+  const { clock, logger } = options;
+  const path = join(options.dir, 'reports.ndjson');
+  const points = new Map<string, HeardReport[]>();
+  let dirty = false;
+  let saving: Promise<void> = Promise.resolve();
+
+  function put(heard: HeardReport): HeardReport | undefined {
+    const { point, service } = heard.report;
+    const others = points.get(point) ?? [];
+    const before = others.find((it) => it.report.service === service);
+    points.set(point, [heard, ...others.filter((it) => it !== before)].slice(0, MAX_SERVICES));
+    return before;
+  }
+
+  async function save(): Promise<void> {
+    if (!dirty) return;
+    dirty = false;
+    try {
+      await writeDurably(path, linesOf(points.values()));
+    } catch (thrown) {
+      dirty = true;
+      logger.warn({ event: 'reports_not_saved', err: thrown }, messageOf(thrown));
+    }
+  }
+
+  for (const heard of await readReports(path)) put(heard);
+  let cancel = (): void => {};
+  const next = (): void => {
+    cancel = clock.after(SAVE_EVERY_MS, () => {
+      saving = save().finally(next);
+    });
+  };
+  next();
+  return {
+    take(report) {
+      const before = put({ report, heardAtMs: clock.now() })?.report;
+      dirty = true;
+      return {
+        nack: report.nack !== null && !isSameNack(before?.nack ?? null, report.nack),
+        contradiction: report.contradicted && before?.contradicted !== true,
+      };
+    },
+    of: (point) => points.get(point) ?? [],
+    all: () => points.entries(),
+    async close() {
+      await saving;
+      cancel();
+      await save();
+    },
+  };
+}
+
+function isSameNack(a: PointReport['nack'], b: PointReport['nack']): boolean {
+  return a?.revision === b?.revision && a?.stage === b?.stage && a?.code === b?.code;
+}
+
+function* linesOf(points: Iterable<HeardReport[]>): Generator<string> {
+  for (const reports of points) for (const heard of reports.toReversed()) yield `${JSON.stringify(heard)}\n`;
+}
+
+/** A line that can't be read is passed over: the next report is a minute away. */
+async function readReports(path: string): Promise<HeardReport[]> {
+  const text = await readFile(path, 'utf8').catch(() => '');
+  return text.split('\n').flatMap((line) => {
+    try {
+      const { report, heardAtMs } = JSON.parse(line) as { report: unknown; heardAtMs: unknown };
+      return [{ report: pointReportOf(report), heardAtMs: Number(heardAtMs) }];
+    } catch {
+      return [];
+    }
+  });
+}

@@ -1,0 +1,27 @@
+/**
+ * What a route of the store says of itself: who may ask it, what it asks for and answers. The server, the OpenAPI document
+ * and the tests read the same table.
+ */
+import type { Role } from '@edgeward/policy-format';
+import type { HttpRoute, TlsRequest } from '@edgeward/runtime';
+
+export interface StoreRoute extends HttpRoute<TlsRequest> {
+  /** `point`: whose certificate names the `:point` of the path. `anyone`: any point or person. Else people by role. */
+  who: 'point' | 'anyone' | readonly Role[];
+  /** Which of its two budgets a request costs. */
+  budget: 'requests' | 'blobs';
+  /** The word for it on the record. */
+  action: string;
+  doc: RouteDoc;
+}
+
+export interface RouteDoc {
+  summary: string;
+  query?: Record<string, string>;
+  headers?: Record<string, string>;
+  body?: string;
+  /** Beside those that any route can give. */
+  answers: Record<number, string>;
+}
+
+export const EVERYBODY: readonly Role[] = ['viewer', 'author', 'approver', 'publisher', 'auditor'];

@@ -1,0 +1,82 @@
+/** The store on the network: its routes, its door, its limits. What is published is not decided here. */
+import type { TrustRoot } from '@edgeward/policy-format';
+import { type Clock, type Logger, openTlsServer, type TlsFiles, type TlsServer } from '@edgeward/runtime';
+import type { Proposals } from '../proposals/proposals.ts';
+import type { Publishing } from '../publishing/index.ts';
+import type { AttemptRecord } from '../record/record.ts';
+import { createAccess, type RateLimits } from './access.ts';
+import { peopleRoutes } from './people-routes.ts';
+import { pointRoutes } from './point-routes.ts';
+import { statusOf } from './refusals.ts';
+import type { ReportShelf } from './report-shelf.ts';
+
+export interface ServingOptions {
+  host: string;
+  port: number;
+  tls: TlsFiles;
+  limits: RateLimits;
+  publishing: Publishing;
+  proposals: Proposals;
+  record: AttemptRecord;
+  reports: ReportShelf;
+  root: () => TrustRoot;
+  status: () => unknown;
+  clock: Clock;
+  logger: Logger;
+  maxConnections?: number;
+}
+
+export interface Serving {
+  readonly host: string;
+  readonly port: number;
+  readonly url: string;
+  counts(): ServingCounts;
+  close(): Promise<void>;
+}
+
+export interface ServingCounts {
+  connections: number;
+  /** Since the start. */
+  requests: number;
+  limited: number;
+  handshakesFailed: number;
+  bytes: number;
+}
+
+/** Throws EDW_ERR_TLS, EDW_ERR_SECRET_FILE, EDW_ERR_PORT_IN_USE, EDW_ERR_LISTEN. */
+export async function openServing(options: ServingOptions): Promise<Serving> {
+  const { publishing, record, reports, clock } = options;
+  const access = createAccess({ root: options.root, record, clock, limits: options.limits });
+  let handshakesFailed = 0;
+  let requests = 0;
+  const server: TlsServer = await openTlsServer({
+    ...{ host: options.host, port: options.port, files: options.tls, logger: options.logger, clock, statusOf },
+    ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+    routes: [
+      ...pointRoutes({ publishing, reports, record }),
+      ...peopleRoutes({ publishing, proposals: options.proposals, record, access, status: options.status }),
+    ],
+    admit(asked) {
+      requests += 1;
+      return access.admit(asked);
+    },
+    onFailure: access.refused,
+    onHandshakeFailed: () => {
+      handshakesFailed += 1;
+    },
+  });
+  const { host, port, url } = server;
+  return {
+    host,
+    port,
+    url,
+    counts: () => ({
+      connections: server.connections(),
+      requests,
+      limited: access.limited(),
+      handshakesFailed,
+      bytes: server.bytesWritten(),
+    }),
+    close: server.close,
+  };
+}
