@@ -24,6 +24,14 @@ export {
 export { type Grant, grantDocument } from './bundle/grant.ts';
 export { type PublishedChain, verifyPredecessor } from './bundle/predecessor.ts';
 export { type RiskFinding, risksOf } from './bundle/risks.ts';
+export {
+  type Address,
+  loadStoreConfig,
+  type NatsConfig,
+  type StoreConfigSource,
+  type StoreServiceConfig,
+} from './config.ts';
+export { type StoreConfigInput, storeConfigSchema } from './config-schema.ts';
 export { type InitOptions, initStore, type NewStore } from './folder/init.ts';
 export { type KeyUse, newServerKey, serverKey } from './folder/server-keys.ts';
 export { openStoreFolder, type StoreFolder, type StoreFolderOptions } from './folder/store-folder.ts';
@@ -50,7 +58,10 @@ export type {
   Published,
   PublishedVersion,
 } from './proposals/proposals.ts';
+export * from './publishing/index.ts';
 export { type Actor, type Attempt, recordRefusal, rehearse, type Work, withRecord } from './record/attempt.ts';
 export type { NewEntry, Outcome, RecordEntry } from './record/entry.ts';
 export { type AttemptRecord, openRecord, type RecordOptions } from './record/record.ts';
 export { type RecordProblem, type RecordVerification, verifyRecord } from './record/verification.ts';
+export { type Store, type StoreOptions, startStore } from './service/store.ts';
+export type { PointStatus, RateLimits, StoreStatus } from './serving/index.ts';
