@@ -42,28 +42,31 @@ async function connected(t: Test, store: NatsStore, user: string): Promise<NatsC
   return connection;
 }
 
-/** What the server says of publishing there, or null where it says nothing. */
+/** What the server says of publishing there, or null where it says nothing. Its word comes before its answer to `flush`. */
 async function refusalOf(connection: NatsConnection, subject: string, reply?: string): Promise<string | null> {
   const refused: string[] = [];
-  const status = connection.status();
+  const statuses = connection.status()[Symbol.asyncIterator]();
   const reading = (async () => {
-    for await (const it of status)
-      if (it.type === 'error' && it.error instanceof PermissionViolationError) refused.push(it.error.subject);
+    for (let it = await statuses.next(); it.done !== true; it = await statuses.next())
+      if (it.value.type === 'error' && it.value.error instanceof PermissionViolationError)
+        refused.push(it.value.error.subject);
   })();
+  void reading;
   connection.publish(subject, 'x', reply === undefined ? {} : { reply });
   await connection.flush();
-  status.stop?.();
-  await reading;
+  await new Promise((resolve) => setImmediate(resolve));
   return refused[0] ?? null;
 }
 
 async function mayHear(connection: NatsConnection, subject: string): Promise<boolean> {
-  let error: Error | null = null;
-  const subscription = connection.subscribe(subject, { callback: (thrown) => (error = thrown ?? error) });
+  const errors: Error[] = [];
+  const callback = (thrown: Error | null): void => {
+    if (thrown !== null) errors.push(thrown);
+  };
+  const subscription = connection.subscribe(subject, { callback });
   await connection.flush();
-  const heard = error === null;
-  if (heard) subscription.unsubscribe();
-  return heard;
+  if (errors.length === 0) subscription.unsubscribe();
+  return errors.length === 0;
 }
 
 async function headIn(store: NatsConnection, point: string): Promise<unknown> {

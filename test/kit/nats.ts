@@ -84,7 +84,7 @@ export async function startNatsCluster(options: NatsClusterOptions): Promise<Nat
     await running?.kill();
   };
   const close = async (): Promise<void> => {
-    await Promise.all(nodes.keys().map(kill));
+    await Promise.all(ports.map((_, node) => kill(node)));
     await links?.close();
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   };
@@ -95,7 +95,7 @@ export async function startNatsCluster(options: NatsClusterOptions): Promise<Nat
       const text = nodeConfiguration({ node, folder, port: ports[node] ?? 0, routes, links, options });
       await writeFile(join(folder, `node-${node}.conf`), text, { mode: 0o600 });
     }
-    await Promise.all(nodes.keys().map(start));
+    await Promise.all(ports.map((_, node) => start(node)));
   } catch (error) {
     await close();
     throw error;
