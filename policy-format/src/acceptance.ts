@@ -7,12 +7,12 @@ import { stateRootOf } from './head.ts';
 import {
   checkFrom,
   checkOrder,
-  checkOrigin,
   checkPlace,
   checkRequires,
   isSignedByStore,
   type ReadHead,
   readHead,
+  refuseUnsigned,
 } from './head-checks.ts';
 import type { MemberBook } from './member-book.ts';
 import { at } from './nack.ts';
@@ -100,7 +100,7 @@ async function accept(
 ): Promise<Accepted> {
   const read = await at('head', () => readHead(document));
   const isKept = task.floor?.head === read.digest;
-  const root = isKept ? task.root : await newestRoot(task, read);
+  const root = isKept ? task.root : await rootBehind(read, task);
   await at('head', () => checkHead(read, { ...task, root }, isKept));
   const unchanged = unchangedBy(read, task);
   if (unchanged !== null) return { ...unchanged, root, unchanged: true };
@@ -115,24 +115,33 @@ async function accept(
   return { state, floor: floorAfter(task.floor, read, held), root, unchanged: false };
 }
 
-/** A head that needs no newer trust root costs no question for one. */
-async function newestRoot(task: Acceptance, read: ReadHead): Promise<TrustRoot> {
-  const { head } = read;
+/**
+ * The trust root that the head is signed under, newer ones fetched as far as it takes: a head that needs none costs no
+ * question for one.
+ */
+async function rootBehind(read: ReadHead, task: Acceptance): Promise<TrustRoot> {
   let root = task.root;
-  while (head.root > root.version || head.epoch > root.epoch || !(await isSignedByStore(read, root))) {
-    const version = root.version + 1;
-    const document = await at('fetch', () => task.fetch.root(version));
-    if (document === null || document === undefined) return root;
-    const before = root;
-    root = await at('root', () => verifyNextRoot(before, document));
-    const kept = root;
-    await at('root', () => task.fetch.keepRoot(signedDocumentOf(document), kept));
+  for (;;) {
+    const isSigned = await isSignedByStore(read, root);
+    if (isSigned && read.head.root <= root.version && read.head.epoch <= root.epoch) return root;
+    const next = await nextRoot(root, task);
+    if (next !== null) root = next;
+    else if (isSigned) return root;
+    else return at('head', () => refuseUnsigned(root));
   }
-  return root;
 }
 
-async function checkHead(read: ReadHead, { root, floor, point }: Acceptance, isKept: boolean): Promise<void> {
-  if (!isKept) await checkOrigin(read, root);
+async function nextRoot(root: TrustRoot, { fetch }: Acceptance): Promise<TrustRoot | null> {
+  const document = await at('fetch', () => fetch.root(root.version + 1));
+  if (document === null || document === undefined) return null;
+  return at('root', async () => {
+    const next = await verifyNextRoot(root, document);
+    await fetch.keepRoot(signedDocumentOf(document), next);
+    return next;
+  });
+}
+
+function checkHead(read: ReadHead, { root, floor, point }: Acceptance, isKept: boolean): void {
   checkPlace(read.head, root, point);
   if (!isKept) checkOrder(read, root, floor);
   checkRequires(read.head, FEATURES);

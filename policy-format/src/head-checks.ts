@@ -27,8 +27,7 @@ export async function isSignedByStore({ signed, head }: ReadHead, root: TrustRoo
 }
 
 /** Throws EDW_ERR_HEAD_UNSIGNED. */
-export async function checkOrigin(read: ReadHead, root: TrustRoot): Promise<void> {
-  if (await isSignedByStore(read, root)) return;
+export function refuseUnsigned(root: TrustRoot): never {
   throw refused(
     'EDW_ERR_HEAD_UNSIGNED',
     `the head is not signed by a store key of version ${root.version} of the trust root`,
