@@ -37,7 +37,7 @@ export function resolveSlice(
     known[it.source.point] = it;
   });
   const slices = rules.map((it) => linkSlice(it, known[it.point]));
-  const byKey = groupsByKey(slices, members, nowMs, before?.byKey);
+  const byKey = groupsByKey(slices, members, nowMs, before);
   const objects = sortedObjects(slices);
   const resolved = resolveRules(slices, objects, byKey, nowMs);
   return {
@@ -58,12 +58,15 @@ function groupsByKey(
   slices: LinkedSlice[],
   members: GroupMembers,
   nowMs: number,
-  before: Record<string, Group> | undefined,
+  before: SliceResolution | undefined,
 ): Record<string, Group> {
   const out: Record<string, Group> = Object.create(null);
   slices.forEach((slice) => {
     slice.groups.forEach((it) => {
-      if (out[it.key] === undefined) out[it.key] = resolveGroup(it, members, nowMs, before?.[it.key]);
+      if (out[it.key] !== undefined) return;
+      // A network that was edited, as to when it ends, is another group and may hold the same addresses all the same.
+      const old = before?.byKey[it.key] ?? before?.groups[it.formatted];
+      out[it.key] = resolveGroup(it, members, nowMs, old);
     });
   });
   return out;

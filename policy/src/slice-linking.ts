@@ -48,7 +48,7 @@ export function linkSlice(source: PointRules, before: LinkedSlice | undefined): 
     (it) => it.document.value as RuleObject,
     (it) => linkObject(it, source),
   );
-  const groups = reused(source.groups, idOf, before?.groups, sourceOf, (it) => linkGroup(it, source));
+  const groups = reused(source.groups, idOf, before?.groups, sourceOf, (it, old) => linkGroup(it, source, old));
   const placeOfGroup = placesBy(source.groups, idOf);
   const placeOfObject = placesBy(source.objects, nameOf);
   const rules = reused<PointRule, Pick<LinkedRule, 'source' | 'rule'>>(
@@ -77,7 +77,7 @@ function reused<S, L>(
   keyOf: (source: S) => string,
   before: L[] | undefined,
   sourceIn: (linked: L) => S,
-  link: (source: S) => L,
+  link: (source: S, old: L | undefined) => L,
 ): L[] {
   const known: Record<string, L> = Object.create(null);
   (before ?? []).forEach((it) => {
@@ -85,7 +85,7 @@ function reused<S, L>(
   });
   return sources.map((source) => {
     const old = known[keyOf(source)];
-    return old !== undefined && JSON.stringify(sourceIn(old)) === JSON.stringify(source) ? old : link(source);
+    return old !== undefined && JSON.stringify(sourceIn(old)) === JSON.stringify(source) ? old : link(source, old);
   });
 }
 
@@ -130,9 +130,11 @@ function linkObject(object: RuleObject, source: PointRules): ProtectedObject {
   };
 }
 
-function linkGroup(group: RuleGroup, source: PointRules): LinkedGroup {
-  const term = termOfGroup(group);
-  if (term === null) return unchecked(source, `the group '${group.id}' is not in the normal form`);
+function linkGroup(group: RuleGroup, source: PointRules, old: LinkedGroup | undefined): LinkedGroup {
+  const read = termOfGroup(group);
+  if (read === null) return unchecked(source, `the group '${group.id}' is not in the normal form`);
+  // The rules that name a network are as they were when only what it holds was edited.
+  const term = old !== undefined && JSON.stringify(old.term) === JSON.stringify(read) ? old.term : read;
   const key = group.kind === 'workloads' ? group.id : JSON.stringify(group);
   const network = group.kind === 'network' ? linkNetwork(group, source) : null;
   return { source: group, key, formatted: formatTerm(term), term, network };

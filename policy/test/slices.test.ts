@@ -154,6 +154,25 @@ t.test(
   },
 );
 
+t.test('a network that ends later, or is written otherwise, and holds the same addresses costs nothing', async (t) => {
+  const at = (rest: object, before?: SliceResolution): SliceResolution =>
+    resolveSlice(
+      slicesOf(server(), network(rest), policy(rule({ from: [{ network: 'branches' }] }))),
+      () => [],
+      Date.parse(NOW),
+      before,
+    );
+  const memo: CompileMemo = { objects: Object.create(null) };
+  const first = at({ expires: '2027-01-01T00:00:00Z' });
+  const compiled = compilePoint(first, 'edge-1', { revision: 1, digest, memo });
+  const later = at({ expires: '2028-01-01T00:00:00Z', except: ['203.0.113.7'] }, first);
+  t.equal(compilePoint(later, 'edge-1', { revision: 2, digest, memo }).objects[0], compiled.objects[0]);
+  const narrower = at({ except: ['192.0.2.7'] }, later);
+  t.not(compilePoint(narrower, 'edge-1', { revision: 3, digest, memo }).objects[0]?.hash, compiled.objects[0]?.hash);
+  const ended = at({ expires: '2026-01-01T00:00:00Z' }, narrower);
+  t.strictSame(ended.groups['network branches']?.intervals, [], 'and what has ended is nobody, whatever it held');
+});
+
 t.test('the next change of what a point holds is when time changes it', async (t) => {
   fc.assert(
     fc.property(arbitraryDirectory(), (documents) => {
