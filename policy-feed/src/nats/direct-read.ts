@@ -18,7 +18,7 @@ export interface DirectMessage {
   header(name: string): string | null;
 }
 
-export interface DirectRead {
+interface DirectRead {
   stream: string;
   subject: string;
   /** What messages begin with: `asking tls://nats-1:4222 for the head of edge-1`. */
