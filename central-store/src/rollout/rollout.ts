@@ -1,0 +1,275 @@
+/**
+ * Moves points to a published version wave by wave, and back. What comes next is decided by `step`; here it is put on the
+ * record, then on disk, then done, one thing after another. What is on disk is what points are to have: a process that is
+ * killed anywhere goes on from there.
+ */
+import type { PointReport, TrustRoot } from '@edgeward/policy-format';
+import { type Clock, EdgewardError, type Logger, messageOf, type Registry } from '@edgeward/runtime';
+import { requireRole } from '../proposals/people.ts';
+import type { Proposals } from '../proposals/proposals.ts';
+import type { PointVersion, Publishing } from '../publishing/index.ts';
+import { type Actor, type Attempt, withRecord } from '../record/attempt.ts';
+import type { AttemptRecord } from '../record/record.ts';
+import { beginningOf, begunRollout } from './beginning.ts';
+import type { RolloutConfig } from './config.ts';
+import { type Decision, decided } from './decisions.ts';
+import { rolloutMetrics } from './metrics.ts';
+import { readRollout, saveRollout } from './rollout-file.ts';
+import type { Sights } from './sight.ts';
+import { createSightings } from './sightings.ts';
+import { assigned, type RolloutState } from './state.ts';
+import { NO_ROLLOUT, type RolloutStatus, rolloutStatus } from './status.ts';
+import { STORE, type Step, step } from './step.ts';
+import { createVersionsInUse } from './versions-in-use.ts';
+
+export interface RolloutOptions {
+  /** Of the store; `rollout.json` in it is written here. */
+  dir: string;
+  config: RolloutConfig;
+  record: AttemptRecord;
+  root: () => TrustRoot;
+  proposals: Pick<Proposals, 'current' | 'version' | 'bundle' | 'onPublished'>;
+  publishing: Pick<Publishing, 'setVersions' | 'point' | 'onPublished'>;
+  clock: Clock;
+  logger: Logger;
+  registry?: Registry;
+}
+
+export interface Rollout {
+  /**
+   * Points get what they were to have when the last process ended, and what was published since begins. Throws
+   * EDW_ERR_STORE_FOLDER, EDW_ERR_STORE_SLICES, EDW_ERR_STORE_RECORD, EDW_ERR_STATE_WRITE.
+   */
+  start(): Promise<void>;
+  /** What a point said; that it is this point's was asked before. */
+  heard(report: PointReport): void;
+  /**
+   * By a publisher or an approver. `version` guards against deciding on another one than was looked at. Throws
+   * EDW_ERR_STORE_ROLE, EDW_ERR_ROLLOUT_STATE, EDW_ERR_ROLLOUT_NO_WAY_BACK, EDW_ERR_STORE_RECORD, EDW_ERR_STATE_WRITE.
+   */
+  decide(actor: Actor, decision: Decision, about: { reason: string; version?: number }): Promise<RolloutStatus>;
+  status(): RolloutStatus;
+  /** When what was begun is done. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const LOOK_EVERY_MS = 1_000;
+/** After something could not be written or published. */
+const RETRY_MS = 15_000;
+const STORE_ACTOR: Actor = { name: STORE, by: STORE };
+
+/** Throws EDW_ERR_STORE_FOLDER when what lies there can't be read. */
+export async function createRollout(options: RolloutOptions): Promise<Rollout> {
+  const { dir, config, record, proposals, publishing, clock, logger } = options;
+  const sightings = createSightings(clock.now());
+  const versions = createVersionsInUse(proposals);
+  let state = await readRollout(dir);
+  /** What is on disk has not been published yet. */
+  let isBehind = true;
+  let retryAtMs = 0;
+  let isQueued = false;
+  let isClosed = false;
+  let working: Promise<unknown> = Promise.resolve();
+  let stopTurns = (): void => {};
+
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = working.then(work);
+    working = done.catch(() => {});
+    return done;
+  }
+
+  const look = (): Sights => sightings.look(Object.keys(state?.points ?? {}), state?.version ?? 0, clock.now());
+  const status = (): RolloutStatus => (state === null ? NO_ROLLOUT : rolloutStatus(state, look(), clock.now(), config));
+  const metrics = options.registry === undefined ? null : rolloutMetrics(options.registry, status);
+
+  function noteServed(point: string): void {
+    const published = publishing.point(point);
+    if (published === null || published.state === null) return;
+    const { epoch, revision } = published.head;
+    sightings.served(point, { version: published.state.version, epoch, revision }, clock.now());
+  }
+
+  /** Not before the inventory is known and nothing of it is held: until then points can not have what is assigned. */
+  function isServing(): boolean {
+    return state !== null && Object.keys(state.points).some((point) => publishing.point(point)?.state != null);
+  }
+
+  /** Every point, as the state says. What fails is tried again. */
+  async function assign(): Promise<void> {
+    isBehind = true;
+    const points = new Map<string, PointVersion>();
+    const byNumber = new Map<number, PointVersion>();
+    for (const [point, number] of state === null ? [] : assigned(state)) {
+      const version = byNumber.get(number) ?? (await versions.inForce(number));
+      byNumber.set(number, version);
+      points.set(point, version);
+    }
+    await publishing.setVersions(points);
+    for (const point of points.keys()) noteServed(point);
+    isBehind = false;
+    versions.keep(new Set([...byNumber.keys(), ...(state === null ? [] : [state.version])]));
+  }
+
+  async function assignOrRetry(): Promise<void> {
+    try {
+      await assign();
+    } catch (thrown) {
+      retryAtMs = clock.now() + RETRY_MS;
+      logger.error({ event: 'rollout_not_published', version: state?.version, err: thrown }, messageOf(thrown));
+    }
+  }
+
+  /** On disk, then in force. */
+  async function enter(next: RolloutState): Promise<void> {
+    await saveRollout(dir, next);
+    const moved = state === null || !isSameAssignment(state, next);
+    state = next;
+    if (moved || isBehind) await assignOrRetry();
+  }
+
+  /** What the store does by itself: each action on the record, then all of them at once. */
+  async function enterRecorded(
+    next: RolloutState,
+    actions: Step['actions'],
+    actor: Actor = STORE_ACTOR,
+  ): Promise<void> {
+    if (actions.length === 0) return enter(next);
+    const attempts = actions.map(({ action, reason }) => attemptOf(next, actor, action, reason));
+    const [first, ...others] = attempts as [Attempt, ...Attempt[]];
+    await withRecord(record, first, {
+      check: () => {},
+      effect: async () => {
+        for (const it of others) await record.append({ ...entryOf(it), outcome: 'allowed' });
+        await enter(next);
+      },
+    });
+    for (const { action, reason } of actions) tell(action, reason, next);
+  }
+
+  function tell(action: string, why: string, { version, phase }: RolloutState): void {
+    const fields = { event: action.replace('.', '_'), version };
+    const isBad = action === 'rollout.halt' || action === 'rollout.return';
+    if (isBad) logger.error({ ...fields, phase: phase.is }, why);
+    else logger.info(fields, why);
+    if (action !== 'rollout.halt') return;
+    metrics?.halted('trouble' in phase ? (phase.trouble[0]?.kind ?? 'person') : 'person');
+  }
+
+  async function advance(): Promise<void> {
+    if (clock.now() < retryAtMs) return;
+    await beginNewest();
+    if (isBehind) await assignOrRetry();
+    if (state === null || !isServing()) return;
+    for (const [point, { movedMs }] of Object.entries(state.points)) if (movedMs !== null) noteServed(point);
+    const next = step(state, look(), clock.now(), config);
+    if (next.state !== state) await enterRecorded(next.state, next.actions);
+  }
+
+  function advanceSoon(): void {
+    if (isQueued || isClosed) return;
+    isQueued = true;
+    inTurn(async () => {
+      isQueued = false;
+      await advance();
+    }).catch((thrown) => {
+      retryAtMs = clock.now() + RETRY_MS;
+      logger.error({ event: 'rollout_stuck', version: state?.version, err: thrown }, messageOf(thrown));
+    });
+  }
+
+  /** The newest version becomes the roll-out; what was under way before it is over. */
+  async function beginNewest(): Promise<void> {
+    const newest = proposals.current();
+    if (newest === null || newest.version <= (state?.version ?? 0)) return;
+    const inputs = { published: newest, before: state, proposals, versions, waves: config.waves, nowMs: clock.now() };
+    const begun = await begunRollout(inputs);
+    sightings.forgetExcept(new Set(Object.keys(begun.points)));
+    const sights = sightings.look(Object.keys(begun.points), begun.version, clock.now());
+    const next = step(begun, sights, clock.now(), config);
+    await enterRecorded(next.state, [{ action: 'rollout.start', reason: beginningOf(begun) }, ...next.actions]);
+  }
+
+  const stopFollowing = proposals.onPublished(({ kind }) => {
+    if (kind === 'policy') advanceSoon();
+  });
+  const stopNoting = publishing.onPublished(noteServed);
+
+  function turns(): void {
+    stopTurns = clock.after(LOOK_EVERY_MS, () => {
+      advanceSoon();
+      turns();
+    });
+  }
+
+  return {
+    start: () =>
+      inTurn(async () => {
+        // Versions that were brought back from an older backup than this file are not those that it speaks of.
+        if (state !== null) proposals.version(state.version);
+        await beginNewest();
+        if (isBehind) await assign();
+        turns();
+        advanceSoon();
+      }),
+    heard(report) {
+      sightings.heard(report, clock.now());
+      if (report.nack !== null && state?.phase.is === 'rolling') advanceSoon();
+    },
+    decide: (actor, decision, { reason, version }) =>
+      inTurn(async () => {
+        const target = `version/${state?.version ?? 0}`;
+        const attempt: Attempt = { actor, action: `rollout.${decision}`, target, reason };
+        await withRecord(record, attempt, {
+          check: () => {
+            requireRole(options.root(), actor, ['publisher', 'approver'], `deciding on the roll-out (${decision})`);
+            if (state === null) throw otherVersion(0, version);
+            if (version !== undefined && version !== state.version) throw otherVersion(state.version, version);
+            const about = { by: actor.name, reason, nowMs: clock.now(), sights: look(), settings: config };
+            return decided(state, decision, about);
+          },
+          effect: enter,
+        });
+        if (state !== null) tell(attempt.action, reason, state);
+        advanceSoon();
+        return status();
+      }),
+    status,
+    async settled() {
+      // What is done may begin something else.
+      for (let before: unknown = null; before !== working; ) {
+        before = working;
+        await working;
+      }
+    },
+    async close() {
+      isClosed = true;
+      stopTurns();
+      stopFollowing();
+      stopNoting();
+      await working;
+    },
+  };
+}
+
+function isSameAssignment(a: RolloutState, b: RolloutState): boolean {
+  const before = assigned(a);
+  const after = assigned(b);
+  return before.size === after.size && [...after].every(([point, version]) => before.get(point) === version);
+}
+
+function attemptOf({ version, digest }: RolloutState, actor: Actor, action: string, reason: string): Attempt {
+  return { actor, action, target: `version/${version}`, digest, reason };
+}
+
+function entryOf({ actor, ...rest }: Attempt): Omit<Attempt, 'actor'> & { actor: string; by: string } {
+  return { ...rest, actor: actor.name, by: actor.by };
+}
+
+function otherVersion(is: number, asked: number | undefined): EdgewardError {
+  const what = asked === undefined ? 'deciding on a roll-out' : `deciding on the roll-out of version ${asked}`;
+  const why = is === 0 ? 'nothing was published yet' : `version ${is} is rolled out by now`;
+  return new EdgewardError('EDW_ERR_ROLLOUT_STATE', `${what}: ${why}`, {
+    mend: 'Look at `rollout` in the status of the store, and decide on what it says.',
+  });
+}

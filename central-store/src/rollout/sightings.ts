@@ -1,0 +1,132 @@
+/**
+ * Reports, as they come, made into what a roll-out looks at. A report counts for the version when it speaks of a revision
+ * from which on the point's heads are of that version; what it says of older ones is past.
+ */
+import type { PointReport } from '@edgeward/policy-format';
+import { createDenialHistory, type DenialHistory } from './denial-history.ts';
+import { AWAY_MS, type Sight, type Sights } from './sight.ts';
+
+export interface Sightings {
+  heard(report: PointReport, heardMs: number): void;
+  /** What the point's newest head is of. */
+  served(point: string, head: ServedHead, nowMs: number): void;
+  /** Of these points, as far as anything was heard of them, looking at `version`. */
+  look(points: Iterable<string>, version: number, nowMs: number): Sights;
+  /** Of points that no version has any more. */
+  forgetExcept(points: ReadonlySet<string>): void;
+}
+
+export interface ServedHead {
+  version: number;
+  epoch: number;
+  revision: number;
+}
+
+interface Known {
+  /** By service, the newest last. */
+  reports: Map<string, { report: PointReport; heardMs: number }>;
+  heardMs: number | null;
+  presentMs: number;
+  denials: DenialHistory;
+  /** From which head on its version has been what it is. */
+  first: (ServedHead & { servedMs: number }) | null;
+  applied: { first: ServedHead; atMs: number; total: number } | null;
+}
+
+const MAX_SERVICES = 8;
+
+export function createSightings(startMs: number): Sightings {
+  const points = new Map<string, Known>();
+  let sinceMs = startMs;
+  let lastMs: number | null = null;
+
+  function known(point: string): Known {
+    const found = points.get(point);
+    if (found !== undefined) return found;
+    const fresh: Known = {
+      ...{
+        reports: new Map(),
+        heardMs: null,
+        presentMs: 0,
+        denials: createDenialHistory(),
+        first: null,
+        applied: null,
+      },
+    };
+    points.set(point, fresh);
+    return fresh;
+  }
+
+  return {
+    heard(report, heardMs) {
+      if (heardMs - (lastMs ?? startMs) > AWAY_MS) sinceMs = heardMs;
+      lastMs = heardMs;
+      const it = known(report.point);
+      if (it.heardMs === null || heardMs - it.heardMs > AWAY_MS) it.presentMs = heardMs;
+      it.heardMs = Math.max(it.heardMs ?? 0, heardMs);
+      it.reports.delete(report.service);
+      it.reports.set(report.service, { report, heardMs });
+      for (const name of [...it.reports.keys()].slice(0, -MAX_SERVICES)) it.reports.delete(name);
+      it.denials.add(report, heardMs);
+      noteApplied(it, heardMs);
+    },
+    served(point, head, nowMs) {
+      const it = known(point);
+      if (it.first?.version !== head.version) it.first = { ...head, servedMs: nowMs };
+      // The head may have been applied, and told, before anybody said here that it is served.
+      if (it.heardMs !== null) noteApplied(it, it.heardMs);
+    },
+    look(names, version, nowMs) {
+      const seen = new Map<string, Sight>();
+      for (const point of names) {
+        const it = points.get(point);
+        if (it !== undefined && it.heardMs !== null) seen.set(point, sightOf(it, it.heardMs, version, nowMs));
+      }
+      return { sinceMs, heardMs: lastMs, points: seen };
+    },
+    forgetExcept(kept) {
+      for (const point of [...points.keys()]) if (!kept.has(point)) points.delete(point);
+    },
+  };
+}
+
+function noteApplied(it: Known, heardMs: number): void {
+  const { first } = it;
+  if (first === null || it.applied?.first === first) return;
+  const holds = [...it.reports.values()].some(({ report }) => isFrom(report.epoch, report.applied, first));
+  if (holds) it.applied = { first, atMs: heardMs, total: it.denials.total() };
+}
+
+function sightOf(
+  { presentMs, denials, first, applied, reports }: Known,
+  heardMs: number,
+  version: number,
+  nowMs: number,
+): Sight {
+  const isOfIt = first?.version === version;
+  const holds = isOfIt && applied !== null && applied.first === first ? applied : null;
+  const refusing = isOfIt ? [...reports.values()].find((it) => isRefusal(it, first, nowMs)) : undefined;
+  return {
+    heardMs,
+    presentMs,
+    servedMs: isOfIt && first !== null ? first.servedMs : null,
+    appliedMs: holds?.atMs ?? null,
+    nack: refusing?.report.nack ?? null,
+    denials: holds === null ? null : { count: denials.total() - holds.total, forMs: heardMs - holds.atMs },
+    deniedPerHour: denials.perHour(nowMs),
+  };
+}
+
+/** Of a service that is gone the last word does not stand for ever. */
+function isRefusal(
+  { report, heardMs }: { report: PointReport; heardMs: number },
+  first: ServedHead,
+  nowMs: number,
+): boolean {
+  return nowMs - heardMs <= AWAY_MS && report.nack !== null && isFrom(report.epoch, report.nack.revision, first);
+}
+
+function isFrom(epoch: number, revision: number | null, first: ServedHead): boolean {
+  if (revision === null || epoch < first.epoch) return false;
+  return epoch > first.epoch || revision >= first.revision;
+}
