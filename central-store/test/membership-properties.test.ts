@@ -1,6 +1,7 @@
 /** Members as they are kept up, against resolving everything anew with the core. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import {
   compareText,
   formatAddress,
@@ -17,7 +18,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { arbitraryDirectory, NOW } from '../../policy/test/generators/documents.ts';
 import { arbitraryInventory } from '../../policy/test/generators/inventory.ts';
-import { createMembership, type Membership, type WorkloadEdit } from '../src/membership/index.ts';
+import { createMembership, type MemberCounts, type Membership, type WorkloadEdit } from '../src/membership/index.ts';
 
 const runs = Number(process.env.EDGEWARD_RUNS ?? 1);
 const seedOf = (t: { comment(...args: unknown[]): void }): number => {
@@ -54,23 +55,32 @@ const editOf = (workload: Written | { name: string }): WorkloadEdit => {
   return { name: workload.name, is: { labels, addresses } };
 };
 
+interface Expected {
+  members: string[];
+  size: MemberCounts;
+}
+
 /** What the core says: policies and this inventory, resolved from scratch. */
-const expected = (documents: unknown[], inventory: Iterable<Written>): Map<string, string[]> => {
+const expected = (documents: unknown[], inventory: Iterable<Written>): Map<string, Expected> => {
   const rest = (documents as Written[]).filter(({ kind }) => kind !== 'Workload');
   const resolution = resolve(modelOf([...rest, ...inventory]), Date.parse(NOW));
   return new Map(
     Object.values(resolution.groups)
       .filter(({ members }) => members !== null)
-      .map(({ term, intervals }) => {
+      .map(({ term, intervals, memberCount }) => {
         const list = intervals.flatMap(({ lo, hi }) => {
           const out = [formatAddress(lo)];
           for (let key = lo; key !== hi; out.push(formatAddress(key))) key = successor(key) as string;
           return out;
         });
-        return [`g.${digest(term).slice(0, 16)}`, list.sort(compareText)];
+        const ipv6 = list.filter((address) => address.includes(':')).length;
+        const size = { workloads: memberCount, ipv4: list.length - ipv6, ipv6 };
+        return [`g.${digest(term).slice(0, 16)}`, { members: list.sort(compareText), size }];
       }),
   );
 };
+
+const largest = (size: MemberCounts | undefined): number => Math.max(0, ...Object.values(size ?? {}));
 
 interface Step {
   at: number;
@@ -122,14 +132,15 @@ const taken = (step: Step, inventory: Map<string, Written>, stock: Written[]): W
   return editOf(changed);
 };
 
-const checkAgainst = (membership: Membership, groups: WorkloadGroup[], want: Map<string, string[]>): void => {
+const checkAgainst = (membership: Membership, groups: WorkloadGroup[], want: Map<string, Expected>): void => {
   assert.deepEqual(
     membership.groups(),
     groups.map(({ id }) => id),
   );
   for (const { id } of groups) {
-    assert.deepEqual(membership.members(id), want.get(id), id);
-    assert.equal(membership.memberCount(id), want.get(id)?.length, id);
+    assert.deepEqual(membership.members(id), want.get(id)?.members, id);
+    assert.equal(membership.memberCount(id), want.get(id)?.members.length, id);
+    assert.deepEqual(membership.sizeOf(id), want.get(id)?.size, id);
   }
 };
 
@@ -168,6 +179,7 @@ t.test('after any edits the members are what resolving everything says, and what
             );
           }
           const edits = steps.map((step) => taken(step, inventory, stock)).filter((it) => it !== null);
+          const sizes = new Map(groups.map(({ id }) => [id, membership.sizeOf(id)]));
           const result = membership.change(edits);
           assert.ok(result.state === 'changed');
           seen.batches += 1;
@@ -177,6 +189,10 @@ t.test('after any edits the members are what resolving everything says, and what
             for (const address of remove) assert.ok(members.delete(address));
             for (const address of add) assert.ok(!members.has(address) && members.add(address));
             seen.told += 1;
+          }
+          for (const { id } of groups) {
+            const [was, is] = [sizes.get(id), membership.sizeOf(id)];
+            if (!isDeepStrictEqual(was, is)) assert.deepEqual(result.counts.get(id), is, 'and whose size moved');
           }
           checkAgainst(membership, groups, expected(documents, inventory.values()));
           for (const [id, members] of replica) assert.deepEqual([...members].sort(compareText), membership.members(id));
@@ -200,7 +216,7 @@ t.test('after any edits the members are what resolving everything says, and what
 });
 
 t.test('a change that puts too many into a group is refused, and is as if it had never been', async (t) => {
-  const seen = { changed: 0, refused: 0 };
+  const seen = { changed: 0, refused: 0, workloads: 0, ipv4: 0, ipv6: 0 };
   fc.assert(
     fc.property(arbitraryDirectory(), arbitraryInventory, arbitrarySteps, fc.nat(1), (first, extra, batches, spare) => {
       const inventory = new Map(workloadsIn(first).map((it) => [it.name, it]));
@@ -208,14 +224,14 @@ t.test('a change that puts too many into a group is refused, and is as if it had
       const membership = createMembership();
       membership.change([...inventory.values()].map(editOf));
       const start = expected(first, inventory.values());
-      const groups = groupsOf(first).map((group) => ({ ...group, max: (start.get(group.id)?.length ?? 0) + spare }));
+      const groups = groupsOf(first).map((group) => ({ ...group, max: largest(start.get(group.id)?.size) + spare }));
       assert.equal(membership.setGroups(groups).state, 'changed');
       for (const steps of batches) {
         const draft = new Map(inventory);
         const edits = steps.map((step) => taken(step, draft, stock)).filter((it) => it !== null);
         const before = JSON.stringify([membership.counts(), groups.map(({ id }) => membership.members(id))]);
         const want = expected(first, draft.values());
-        const tooMany = groups.filter(({ id, max }) => (want.get(id)?.length ?? 0) > max);
+        const tooMany = groups.filter(({ id, max }) => largest(want.get(id)?.size) > max);
         const result = membership.change(edits);
         seen[result.state] += 1;
         if (result.state === 'changed') {
@@ -228,7 +244,11 @@ t.test('a change that puts too many into a group is refused, and is as if it had
             reported,
             tooMany.map(({ id }) => id),
           );
-          for (const { group, members } of result.exceeded) assert.equal(members, want.get(group)?.length);
+          for (const { group, counted, members } of result.exceeded) {
+            assert.equal(members, largest(want.get(group)?.size));
+            assert.equal(members, want.get(group)?.size[counted]);
+            seen[counted] += 1;
+          }
           assert.equal(JSON.stringify([membership.counts(), groups.map(({ id }) => membership.members(id))]), before);
         }
         checkAgainst(membership, groups, expected(first, inventory.values()));
@@ -237,5 +257,5 @@ t.test('a change that puts too many into a group is refused, and is as if it had
     { seed: seedOf(t), numRuns: 200 * runs },
   );
   t.comment(JSON.stringify(seen));
-  t.ok(seen.refused > 0 && seen.changed > 0);
+  t.ok(seen.refused > 0 && seen.changed > 0 && seen.workloads > 0 && seen.ipv4 > 0);
 });

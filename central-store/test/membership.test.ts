@@ -28,17 +28,80 @@ t.test('groups that would be too large are refused as a whole, and the old ones 
   t.strictSame(
     membership.setGroups([
       { ...small, max: 1 },
-      { ...all, max: 2 },
+      { ...all, max: 1 },
     ]),
     {
       state: 'refused',
-      exceeded: [{ group: all.id, max: 2, members: 3 }],
+      exceeded: [{ group: all.id, max: 1, members: 2, counted: 'workloads' }],
     },
   );
   t.strictSame(membership.groups(), [small.id]);
-  t.strictSame(membership.setGroups([{ ...all, max: 3 }]), { state: 'changed', added: [all.id], removed: [small.id] });
+  t.strictSame(membership.setGroups([{ ...all, max: 2 }]), { state: 'changed', added: [all.id], removed: [small.id] });
   t.strictSame(membership.members(all.id), ['10.0.0.1', '10.0.0.2', '2001:db8::1']);
   t.strictSame(membership.members(small.id), [], 'a group that there is not has no members');
+});
+
+t.test('how large a group is: workloads, and addresses of each family, never of both', async (t) => {
+  const v = (family: 4 | 6, n: number): string => (family === 4 ? `10.0.0.${n}` : `2001:db8::${n}`);
+  const fenced = { within: ['10.0.0.0/8', '2001:db8::/64'] };
+  const table: { name: string; edits: WorkloadEdit[]; exceeded: object | null }[] = [
+    {
+      name: 'two workloads with both families are two',
+      edits: [is('a', {}, v(4, 1), v(6, 1)), is('b', {}, v(4, 2), v(6, 2))],
+      exceeded: null,
+    },
+    {
+      name: 'three workloads',
+      edits: [is('a', {}, v(4, 1)), is('b', {}, v(6, 1)), is('c', {}, v(6, 2))],
+      exceeded: { counted: 'workloads', members: 3 },
+    },
+    {
+      name: 'three workloads behind one address, as `edgeward check` counts them',
+      edits: [is('a', {}, v(4, 1)), is('b', {}, v(4, 1)), is('c', {}, v(4, 1))],
+      exceeded: { counted: 'workloads', members: 3 },
+    },
+    {
+      name: 'one workload with more addresses than a last hop would let pass',
+      edits: [is('a', {}, v(4, 1), v(6, 1), v(6, 2), v(6, 3))],
+      exceeded: { counted: 'ipv6', members: 3 },
+    },
+    {
+      name: 'the same address twice, and mapped, is one',
+      edits: [is('a', {}, v(4, 1), v(4, 1), '::ffff:10.0.0.1', v(4, 2))],
+      exceeded: null,
+    },
+    {
+      name: 'nobody outside the fence, and nobody without an address',
+      edits: [is('a', {}, '11.0.0.1'), is('b', {}), is('c', {}, v(4, 1)), is('d', {}, v(4, 2), '11.0.0.2', '11.0.0.3')],
+      exceeded: null,
+    },
+  ];
+  for (const { name, edits, exceeded } of table) {
+    const limited = group('all()', { ...fenced, max: 2 });
+    const expected =
+      exceeded === null
+        ? { state: 'changed' }
+        : { state: 'refused', exceeded: [{ group: limited.id, max: 2, ...exceeded }] };
+    const early = createMembership();
+    early.setGroups([limited]);
+    t.match(early.change(edits), expected, `${name}, as they come`);
+    const late = createMembership();
+    late.change(edits);
+    t.match(late.setGroups([limited]), expected, `${name}, when the group comes`);
+    if (exceeded === null) t.same(early.sizeOf(limited.id), late.sizeOf(limited.id), name);
+  }
+});
+
+t.test('a workload more behind a known address makes the group larger and moves nobody', async (t) => {
+  const membership = createMembership();
+  const all = group('all()');
+  membership.setGroups([all]);
+  membership.change([is('a', {}, '10.0.0.1')]);
+  const changed = membership.change([is('b', {}, '10.0.0.1')]);
+  t.ok(changed.state === 'changed' && changed.groups.size === 0);
+  t.match(changed, { counts: new Map([[all.id, { workloads: 2, ipv4: 1, ipv6: 0 }]]) });
+  t.strictSame(membership.sizeOf(all.id), { workloads: 2, ipv4: 1, ipv6: 0 });
+  t.strictSame(membership.sizeOf('g.0000000000000000'), { workloads: 0, ipv4: 0, ipv6: 0 });
 });
 
 t.test('an address leaves a group with the last workload that has it there', async (t) => {

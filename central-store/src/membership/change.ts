@@ -1,5 +1,5 @@
 import { type AddressKey, formatAddress } from '@edgeward/policy';
-import { type Group, isInside } from './group.ts';
+import { familyOf, type Group, isInside, type MemberCounts, nobody } from './group.ts';
 import type { Inventory } from './inventory.ts';
 import type { Profiles } from './profiles.ts';
 import { NONE } from './selector-index.ts';
@@ -11,8 +11,8 @@ import { NONE } from './selector-index.ts';
  */
 export interface Change {
   edit(name: string, is: State | null): void;
-  /** By the group's place. Addresses in text, each once, in no order. */
-  found(): Map<number, GroupChange>;
+  /** By the group's place. Of `change` addresses in text, each once, in no order; null where they are who they were. */
+  found(): Map<number, Found>;
   keep(): void;
   undo(): void;
 }
@@ -20,6 +20,12 @@ export interface Change {
 export interface GroupChange {
   add: string[];
   remove: string[];
+}
+
+interface Found {
+  change: GroupChange | null;
+  /** What to add to the counts of the group. */
+  counts: MemberCounts;
 }
 
 export interface State {
@@ -30,9 +36,16 @@ export interface State {
 
 export function changeIn(groups: readonly Group[], profiles: Profiles, inventory: Inventory): Change {
   const touched = new Map<number, Uint32Array>();
+  /** By the group's place: how many workloads more it has. */
+  const workloads = new Map<number, number>();
   const done: { name: string; was: State | null }[] = [];
   const touch = (address: number): void => {
     if (!touched.has(address)) touched.set(address, groupsAt(address, profiles, inventory));
+  };
+  const count = (workload: number, by: number): void => {
+    const keys = inventory.addressesOf(workload).map((address) => inventory.keyOf(address));
+    for (const place of profiles.groupsOf(inventory.setOf(workload)))
+      if (hasInside(groups[place] as Group, keys)) workloads.set(place, (workloads.get(place) ?? 0) + by);
   };
   const put = (name: string, is: State | null): void => {
     removeWorkload(name, profiles, inventory);
@@ -49,13 +62,18 @@ export function changeIn(groups: readonly Group[], profiles: Profiles, inventory
       const workload = inventory.find(name);
       const was = workload < 0 ? null : stateOf(workload, inventory);
       if (isSame(was, is)) return;
-      if (workload >= 0) inventory.addressesOf(workload).forEach(touch);
+      if (workload >= 0) {
+        inventory.addressesOf(workload).forEach(touch);
+        count(workload, -1);
+      }
       if (is !== null) for (const key of is.addresses) touch(inventory.addressFor(key));
       done.push({ name, was });
       put(name, is);
+      if (is !== null) count(inventory.find(name), 1);
     },
     found: () => {
-      const out = new Map<number, GroupChange>();
+      const out = new Map<number, Found>();
+      for (const [place, more] of workloads) if (more !== 0) foundAt(out, place).counts.workloads = more;
       for (const [address, before] of touched) {
         const after = groupsAt(address, profiles, inventory);
         if (before !== after) noteDifference(out, groups, inventory.keyOf(address), before, after);
@@ -101,8 +119,20 @@ function groupsAt(address: number, profiles: Profiles, inventory: Inventory): Ui
   return new Uint32Array(new Set(owners.flatMap((it) => [...profiles.groupsOf(inventory.setOf(it))]))).sort();
 }
 
+function hasInside(group: Group, keys: readonly AddressKey[]): boolean {
+  return keys.some((key) => isInside(group.fence, key));
+}
+
+function foundAt(out: Map<number, Found>, place: number): Found {
+  const known = out.get(place);
+  if (known !== undefined) return known;
+  const found = { change: null, counts: nobody() };
+  out.set(place, found);
+  return found;
+}
+
 function noteDifference(
-  out: Map<number, GroupChange>,
+  out: Map<number, Found>,
   groups: readonly Group[],
   key: AddressKey,
   before: Uint32Array,
@@ -110,11 +140,11 @@ function noteDifference(
 ): void {
   const address = formatAddress(key);
   const note = (place: number, list: keyof GroupChange): void => {
-    const group = groups[place] as Group;
-    if (!isInside(group.fence, key)) return;
-    const known = out.get(place);
-    if (known !== undefined) known[list].push(address);
-    else out.set(place, { add: [], remove: [], [list]: [address] });
+    if (!isInside((groups[place] as Group).fence, key)) return;
+    const found = foundAt(out, place);
+    found.change ??= { add: [], remove: [] };
+    found.change[list].push(address);
+    found.counts[familyOf(key)] += list === 'add' ? 1 : -1;
   };
   let [i, j] = [0, 0];
   while (i < before.length || j < after.length) {

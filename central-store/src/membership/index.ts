@@ -1,4 +1,5 @@
 export type { GroupChange } from './change.ts';
+export { type Excess, excessOf, type MemberCounts } from './group.ts';
 export {
   createMembership,
   type Exceeded,

@@ -1,6 +1,16 @@
 import { type AddressKey, compareText, formatAddress, type Labels, type WorkloadGroup } from '@edgeward/policy';
 import { changeIn, type GroupChange, stateOf } from './change.ts';
-import { type Group, groupFrom, isInside } from './group.ts';
+import {
+  type Excess,
+  excessOf,
+  familyOf,
+  type Group,
+  groupFrom,
+  isInside,
+  type MemberCounts,
+  nobody,
+  sumOf,
+} from './group.ts';
 import { createInventory, type Inventory } from './inventory.ts';
 import { labelsOfText, textOfLabels } from './label-sets.ts';
 import { createProfiles, type Profiles } from './profiles.ts';
@@ -8,7 +18,9 @@ import { createProfiles, type Profiles } from './profiles.ts';
 /**
  * Which addresses are in which group. One workload's change costs what the groups cost that it enters and leaves, not what
  * there is; a million workloads are fed in batches, and of their documents nothing is kept but labels and addresses, each
- * once. Whatever would put more members into a group than its `max` is refused as a whole and changes nothing.
+ * once. Whatever would make a group larger than its `max` is refused as a whole and changes nothing. `max` counts workloads
+ * with an address inside the fence, as `edgeward check` does; and because a last hop knows addresses alone and counts those
+ * of each family, neither family may have more than that either.
  */
 export interface Membership {
   /** Replaces the groups. `added` has every group that was not there; members of those that stay are as they were. */
@@ -18,6 +30,7 @@ export interface Membership {
   /** Single addresses, sorted as ASCII text. Empty for a group that there is not. */
   members(group: string): string[];
   memberCount(group: string): number;
+  sizeOf(group: string): MemberCounts;
   /** Names of workloads with addresses of which none is inside the fence, at most ten. */
   fencedOut(group: string): string[];
   groups(): string[];
@@ -34,18 +47,22 @@ export interface WorkloadEdit {
 }
 
 export type MembersChanged =
-  /** Groups that have a member more or less. */
-  { state: 'changed'; groups: ReadonlyMap<string, GroupChange> } | { state: 'refused'; exceeded: Exceeded[] };
+  | {
+      state: 'changed';
+      /** Groups that have a member more or less. */
+      groups: ReadonlyMap<string, GroupChange>;
+      /** Sizes, after the change, of these groups and of those that have a workload more or less. */
+      counts: ReadonlyMap<string, MemberCounts>;
+    }
+  | { state: 'refused'; exceeded: Exceeded[] };
 
 export type GroupsSet =
   | { state: 'changed'; added: string[]; removed: string[] }
   | { state: 'refused'; exceeded: Exceeded[] };
 
-/** A group that would have more members (addresses: a point can count nothing else) than it may. */
-export interface Exceeded {
+/** A group that would be larger than it may, and by which count. */
+export interface Exceeded extends Excess {
   group: string;
-  max: number;
-  members: number;
 }
 
 export interface MembershipCounts {
@@ -85,7 +102,11 @@ export function createMembership(): Membership {
       membersOf(id)
         .map((address) => formatAddress(inventory.keyOf(address)))
         .sort(compareText),
-    memberCount: (id) => groupOf(id)?.memberCount ?? 0,
+    memberCount: (id) => {
+      const counts = groupOf(id)?.counts ?? nobody();
+      return counts.ipv4 + counts.ipv6;
+    },
+    sizeOf: (id) => ({ ...(groupOf(id)?.counts ?? nobody()) }),
     fencedOut: (id) => fencedOut(view, id, inventory),
     groups: () => [...view.places.keys()],
     workload: (name) => {
@@ -117,21 +138,31 @@ function viewOf(groups: readonly WorkloadGroup[], inventory: Inventory, before?:
   const view = { groups: read, places, profiles };
   read.forEach((group, place) => {
     const known = before?.groups[before.places.get(group.id) ?? -1];
-    group.memberCount = known?.memberCount ?? countOf(membersIn(view, place, inventory));
+    group.counts = known?.counts ?? countsIn(view, place, inventory);
   });
   return view;
 }
 
-function countOf(members: Iterable<number>): number {
-  let count = 0;
-  for (const _ of members) count += 1;
-  return count;
+function countsIn(view: View, place: number, inventory: Inventory): MemberCounts {
+  const counts = nobody();
+  for (const address of membersIn(view, place, inventory)) counts[familyOf(inventory.keyOf(address))] += 1;
+  const { fence } = view.groups[place] as Group;
+  for (const workload of view.profiles.workloadsOf(place))
+    if (hasInside(fence, workload, inventory)) counts.workloads += 1;
+  return counts;
+}
+
+function hasInside(fence: Group['fence'], workload: number, inventory: Inventory): boolean {
+  return inventory.addressesOf(workload).some((address) => isInside(fence, inventory.keyOf(address)));
 }
 
 function exceededIn(groups: readonly Group[]): Exceeded[] {
-  return groups.flatMap(({ id, max, memberCount }) =>
-    max !== null && memberCount > max ? [{ group: id, max, members: memberCount }] : [],
-  );
+  return groups.flatMap((group) => exceededBy(group, group.counts));
+}
+
+function exceededBy({ id, max }: Group, counts: MemberCounts): Exceeded[] {
+  const excess = excessOf(counts, max);
+  return excess === null ? [] : [{ group: id, ...excess }];
 }
 
 /** Each address once, also one that several members share. */
@@ -154,8 +185,7 @@ function fencedOut(view: View, id: string, inventory: Inventory): string[] {
   if (place === undefined || fence === null) return names;
   for (const workload of view.profiles.workloadsOf(place)) {
     if (names.length === 10) break;
-    const addresses = inventory.addressesOf(workload);
-    const isOut = addresses.length > 0 && !addresses.some((address) => isInside(fence, inventory.keyOf(address)));
+    const isOut = inventory.addressesOf(workload).length > 0 && !hasInside(fence, workload, inventory);
     if (isOut) names.push(inventory.nameOf(workload));
   }
   return names.sort(compareText);
@@ -171,32 +201,33 @@ function changeMembers(view: View, inventory: Inventory, edits: Iterable<Workloa
     change.undo();
     throw cause;
   }
-  const found = change.found();
-  const exceeded = exceededBy(found, view.groups);
+  const found = [...change.found()].map(([place, it]) => {
+    const group = view.groups[place] as Group;
+    return { group, change: it.change, counts: sumOf(group.counts, it.counts) };
+  });
+  const exceeded = found.flatMap(({ group, counts }) => exceededBy(group, counts));
   if (exceeded.length > 0) {
     change.undo();
     return { state: 'refused', exceeded };
   }
   change.keep();
-  return { state: 'changed', groups: counted(found, view.groups) };
+  return { state: 'changed', ...counted(found) };
 }
 
-function exceededBy(found: Map<number, GroupChange>, groups: readonly Group[]): Exceeded[] {
-  const exceeded: Exceeded[] = [];
-  for (const [place, { add, remove }] of found) {
-    const { id, max, memberCount } = groups[place] as Group;
-    const members = memberCount + add.length - remove.length;
-    if (max !== null && members > max) exceeded.push({ group: id, max, members });
-  }
-  return exceeded;
+interface Counted {
+  group: Group;
+  change: GroupChange | null;
+  counts: MemberCounts;
 }
 
-function counted(found: Map<number, GroupChange>, groups: readonly Group[]): Map<string, GroupChange> {
-  const out = new Map<string, GroupChange>();
-  for (const [place, { add, remove }] of found) {
-    const group = groups[place] as Group;
-    group.memberCount += add.length - remove.length;
-    out.set(group.id, { add: add.sort(compareText), remove: remove.sort(compareText) });
+function counted(found: readonly Counted[]): { groups: Map<string, GroupChange>; counts: Map<string, MemberCounts> } {
+  const groups = new Map<string, GroupChange>();
+  const all = new Map<string, MemberCounts>();
+  for (const { group, change, counts } of found) {
+    group.counts = counts;
+    all.set(group.id, counts);
+    if (change !== null)
+      groups.set(group.id, { add: change.add.sort(compareText), remove: change.remove.sort(compareText) });
   }
-  return out;
+  return { groups, counts: all };
 }
