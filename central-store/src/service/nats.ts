@@ -1,7 +1,7 @@
 /** What is published, carried to NATS as well, and reports from there: composition only. */
 import { readFile } from 'node:fs/promises';
 import { readNatsCredentials } from '@edgeward/policy-feed';
-import { pointReportOf } from '@edgeward/policy-format';
+import { type PointReport, pointReportOf } from '@edgeward/policy-format';
 import type { Clock, Logger } from '@edgeward/runtime';
 import { readSecret } from '@edgeward/runtime';
 import type { NatsConfig } from '../config.ts';
@@ -30,8 +30,8 @@ export async function openNats(parts: NatsParts): Promise<NatsPublication | null
     replicas: config.replicas,
     state: publishedState(publishing, folder),
     onReport: async (point, given) => {
-      const report = pointReportOf(given);
-      if (report.point === point) await heard({ reports, record: folder.record }, report, `point:${point}`);
+      if (pointReportOf(given).point !== point) return;
+      await heard({ reports, record: folder.record }, given as unknown as PointReport, `point:${point}`);
     },
     clock,
     logger,

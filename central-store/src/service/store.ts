@@ -12,7 +12,14 @@ import { openStoreFolder, type StoreFolder } from '../folder/store-folder.ts';
 import { createMembership } from '../membership/index.ts';
 import { createPublishing, type Publishing } from '../publishing/index.ts';
 import { type InventoryDirectory, openInventoryDirectory } from '../publishing/inventory-directory.ts';
-import { openReportShelf, openServing, type Serving, type StoreStatus, storeStatus } from '../serving/index.ts';
+import {
+  openReportShelf,
+  openServing,
+  type ReportShelf,
+  type Serving,
+  type StoreStatus,
+  storeStatus,
+} from '../serving/index.ts';
 import { openNats } from './nats.ts';
 import { storeMetrics } from './store-metrics.ts';
 import { versionsInForce } from './versions-in-force.ts';
@@ -25,6 +32,7 @@ export interface Store {
   metricsUrl: string;
   status(): StoreStatus;
   publishing: Publishing;
+  reports: ReportShelf;
   folder: StoreFolder;
 }
 
@@ -103,7 +111,7 @@ export async function startStore(options: StoreOptions): Promise<Store> {
   });
   lifecycle.onClose('metrics', () => health.close());
   logger.info({ event: 'store_listening', url: serving.url, store: folder.store }, 'listening');
-  return { url: serving.url, port: serving.port, metricsUrl: health.url, status, publishing, folder };
+  return { url: serving.url, port: serving.port, metricsUrl: health.url, status, publishing, reports, folder };
 }
 
 async function trust({ roots, storeKey }: StoreFolder, publishing: Publishing): Promise<void> {

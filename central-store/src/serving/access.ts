@@ -51,6 +51,8 @@ const NO_REFUSAL = new Set([
   'EDW_ERR_STORE_NO_BLOB',
   'EDW_ERR_STORE_NO_ROOT',
   'EDW_ERR_STORE_EPOCH',
+  'EDW_ERR_PROPOSAL_UNKNOWN',
+  'EDW_ERR_VERSION_UNKNOWN',
 ]);
 
 export function createAccess(options: AccessOptions): Access {

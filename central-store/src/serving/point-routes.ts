@@ -142,14 +142,18 @@ function root(publishing: Publishing, request: TlsRequest): HttpAnswer {
 }
 
 async function report({ reports, record }: PointRoutesOptions, request: TlsRequest): Promise<HttpAnswer> {
-  const given = pointReportOf(jsonOf(request));
-  if (given.point !== request.params.point)
+  const given = jsonOf(request);
+  const shown = pointReportOf(given);
+  if (shown.point !== request.params.point)
     throw doorFailure(400, 'EDW_ERR_STORE_REQUEST', 'the report is of another point');
-  await heard({ reports, record }, given, actorOf(identityIn(request.peer)).name);
+  await heard({ reports, record }, given as PointReport, actorOf(identityIn(request.peer)).name);
   return { status: 204, empty: true };
 }
 
-/** A refusal at a point, and a contradiction of the record, are on the record when they are first told. */
+/**
+ * A report of the right shape. A refusal at a point, and a contradiction of the record, are on the record when they are
+ * first told.
+ */
 export async function heard(
   { reports, record }: Pick<PointRoutesOptions, 'reports' | 'record'>,
   report: PointReport,
@@ -157,7 +161,7 @@ export async function heard(
 ): Promise<void> {
   const news = reports.take(report);
   const entry = { actor, by: 'certificate', target: `point/${report.point}`, outcome: 'failed' } as const;
-  const { nack, witnessed } = report;
+  const { nack, witnessed } = pointReportOf(report);
   if (news.nack && nack !== null)
     await record.append({
       ...entry,

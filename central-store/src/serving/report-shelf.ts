@@ -8,6 +8,7 @@ import { type PointReport, pointReportOf } from '@edgeward/policy-format';
 import { type Clock, type Logger, messageOf, writeDurably } from '@edgeward/runtime';
 
 export interface HeardReport {
+  /** As it was sent. */
   report: PointReport;
   heardAtMs: number;
 }
@@ -97,7 +98,8 @@ async function readReports(path: string): Promise<HeardReport[]> {
   return text.split('\n').flatMap((line) => {
     try {
       const { report, heardAtMs } = JSON.parse(line) as { report: unknown; heardAtMs: unknown };
-      return [{ report: pointReportOf(report), heardAtMs: Number(heardAtMs) }];
+      pointReportOf(report);
+      return [{ report: report as PointReport, heardAtMs: Number(heardAtMs) }];
     } catch {
       return [];
     }
