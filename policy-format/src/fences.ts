@@ -5,7 +5,9 @@ import { refused } from './refusal.ts';
 
 /**
  * What a store may say about who is where, and what it may not: the fence and the number of each group stand under
- * people's signatures. This is the line that a stolen key of the store does not cross.
+ * people's signatures. This is the line that a stolen key of the store does not cross. `max` is meant for workloads; addresses
+ * are all that is known here, so it holds for those of each family: a workload that has one of each is no surprise, and no
+ * store can name more than `max` of either.
  */
 
 /** Members that were inside the same fences before, and need not be looked at again. */
@@ -30,7 +32,8 @@ export function checkFences(rules: readonly PointRules[], book: MemberBook, befo
     for (const group of written) {
       const stood = known?.get(id)?.some((it) => isSameFence(it, group)) ?? false;
       const was = stood ? (before?.book.members(id) ?? []) : [];
-      checkGroup(group, members.length, members === was ? [] : missingIn(was, members));
+      checkMax(group, members);
+      checkWithin(group, members === was ? [] : missingIn(was, members));
     }
   }
 }
@@ -43,9 +46,17 @@ function workloadGroups(rules: readonly PointRules[]): Map<string, Workloads[]> 
   return groups;
 }
 
-function checkGroup(group: Workloads, count: number, fresh: readonly string[]): void {
-  if (group.max !== null && count > group.max)
-    throw refused('EDW_ERR_FENCE_MAX', `${group.id} (${group.selector}) has ${count} members, more than ${group.max}`);
+function checkMax(group: Workloads, members: readonly string[]): void {
+  const { id, max, selector } = group;
+  if (max === null || members.length <= max) return;
+  const ipv6 = members.reduce((count, address) => count + (address.includes(':') ? 1 : 0), 0);
+  const ipv4 = members.length - ipv6;
+  if (Math.max(ipv4, ipv6) <= max) return;
+  const found = ipv4 >= ipv6 ? `${ipv4} IPv4` : `${ipv6} IPv6`;
+  throw refused('EDW_ERR_FENCE_MAX', `${id} (${selector}) has ${found} addresses, more than ${max}`);
+}
+
+function checkWithin(group: Workloads, fresh: readonly string[]): void {
   if (group.within === null || fresh.length === 0) return;
   const fence = parseCidrs(group.within) ?? [];
   const outside = fresh.find((address) => !isInside(fence, address));
