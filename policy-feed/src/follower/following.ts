@@ -8,7 +8,7 @@ import { cursorIn } from '../documents.ts';
 import type { News, Transport } from '../transport.ts';
 import type { Seen } from './follower-status.ts';
 import type { NewsWatch } from './news-watch.ts';
-import { pauseFor } from './pause.ts';
+import { pauseFor, whilePausing } from './pause.ts';
 import { createRefusals } from './refusals.ts';
 import { watchStaleness } from './staleness.ts';
 import type { Takeover } from './takeover.ts';
@@ -45,6 +45,8 @@ export function openFollowing(options: FollowingOptions): Following {
   const ending = new AbortController();
   const { signal } = ending;
   const pauses: Backoff = backoff({ baseMs: BACKOFF_BASE_MS, maxMs: options.pollMs, random: options.random });
+  // A store that shows what is held again and again would be asked as fast as it answers.
+  const idle: Backoff = backoff({ baseMs: BACKOFF_BASE_MS, maxMs: options.pollMs, random: options.random });
   const refusals = createRefusals(clock, options.random);
   const staleness = watchStaleness(clock, (expiresAt) => {
     logger.warn(
@@ -57,12 +59,7 @@ export function openFollowing(options: FollowingOptions): Following {
   /** After anything that was not believed: no delta, the whole of it. */
   let wholly = false;
 
-  async function rest(ms: number): Promise<void> {
-    const pause = pauseFor(clock, ms);
-    signal.addEventListener('abort', pause.end, { once: true });
-    await pause.over;
-    signal.removeEventListener('abort', pause.end);
-  }
+  const rest = (ms: number): Promise<void> => whilePausing(pauseFor(clock, ms), signal);
 
   async function look(isSettled: boolean): Promise<News> {
     const { state } = takeover.held();
@@ -73,8 +70,9 @@ export function openFollowing(options: FollowingOptions): Following {
     return news;
   }
 
-  async function take(news: News): Promise<void> {
-    if (news.state === 'unchanged') return;
+  /** Whether anything came of it but another head for the same state. */
+  async function take(news: News): Promise<boolean> {
+    if (news.state === 'unchanged') return false;
     const before = takeover.held().state;
     seen.bytesReceived += news.bytes ?? 0;
     if (news.state === 'head') await takeover.head(news.head, signal);
@@ -82,11 +80,12 @@ export function openFollowing(options: FollowingOptions): Following {
     wholly = false;
     const { state } = takeover.held();
     if (state !== null) staleness.note(state.head.expiresAt);
-    if (state === null || state.head.stateRoot === before?.head.stateRoot) return;
+    if (state === null || state.head.stateRoot === before?.head.stateRoot) return false;
     if (news.state === 'head') seen.snapshots += 1;
     else seen.deltas += 1;
     seen.lastChangedAtMs = clock.now();
     options.onChange();
+    return true;
   }
 
   function fine(): void {
@@ -146,8 +145,12 @@ export function openFollowing(options: FollowingOptions): Following {
     try {
       news = await look(isSettled);
       if (news.state === 'head' && refusals.isTooSoon(news.head)) return await rest(pauses.nextMs());
-      await take(news);
-      if (isSettled) return fine();
+      const moved = await take(news);
+      if (isSettled) {
+        fine();
+        if (!moved) return await rest(idle.nextMs());
+        return idle.reset();
+      }
     } catch (thrown) {
       if (signal.aborted) return;
       failed(thrown, news);

@@ -6,7 +6,7 @@ import type { Cursor } from '@edgeward/policy-format';
 import { backoff, type Clock } from '@edgeward/runtime';
 import type { News, Transport } from '../transport.ts';
 import { jittered } from './jitter.ts';
-import { type Pause, pauseFor } from './pause.ts';
+import { type Pause, pauseFor, whilePausing } from './pause.ts';
 
 export interface NewsWatchOptions {
   point: string;
@@ -39,9 +39,7 @@ export function createNewsWatch(options: NewsWatchOptions): NewsWatch {
   let pause: Pause | null = null;
 
   async function rest(resting: Pause, signal: AbortSignal): Promise<void> {
-    signal.addEventListener('abort', resting.end, { once: true });
-    await resting.over;
-    signal.removeEventListener('abort', resting.end);
+    await whilePausing(resting, signal);
     signal.throwIfAborted();
   }
 

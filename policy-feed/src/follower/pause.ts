@@ -21,3 +21,11 @@ export function pauseFor(clock: Clock, ms: number): Pause {
     },
   };
 }
+
+/** Over by itself or with the signal, also one that was given before. */
+export async function whilePausing(pause: Pause, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) pause.end();
+  signal.addEventListener('abort', pause.end, { once: true });
+  await pause.over;
+  signal.removeEventListener('abort', pause.end);
+}

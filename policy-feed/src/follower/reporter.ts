@@ -6,7 +6,7 @@ import type { Nack, PointReport } from '@edgeward/policy-format';
 import { backoff, type Clock, type Logger, messageOf } from '@edgeward/runtime';
 import type { Transport } from '../transport.ts';
 import { jittered } from './jitter.ts';
-import { type Pause, pauseFor } from './pause.ts';
+import { type Pause, pauseFor, whilePausing } from './pause.ts';
 
 /** What only the service knows that holds the point. */
 export interface Observed {
@@ -62,11 +62,8 @@ export function createReporter(options: ReporterOptions): Reporter {
     let nextMs = jittered(GATHER_MS, random);
     while (!ending.signal.aborted) {
       pause = pauseFor(clock, changed ? 0 : nextMs);
-      await pause.over;
-      if (changed) {
-        pause = pauseFor(clock, GATHER_MS * (1 + random()));
-        await pause.over;
-      }
+      await whilePausing(pause, ending.signal);
+      if (changed) await whilePausing(pauseFor(clock, GATHER_MS * (1 + random())), ending.signal);
       if (!ending.signal.aborted) nextMs = await tell(send);
     }
   }
@@ -80,7 +77,6 @@ export function createReporter(options: ReporterOptions): Reporter {
     },
     async close() {
       ending.abort();
-      pause?.end();
       await running;
     },
   };
