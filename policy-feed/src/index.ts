@@ -8,4 +8,4 @@ export { createHttpsTransport, type HttpsTransportOptions } from './https/https-
 export type { Resolver } from './https/pinned-lookup.ts';
 export type { TlsTexts } from './https/tls-identity.ts';
 export * from './nats/index.ts';
-export type { News, Transport } from './transport.ts';
+export type { Inventory, News, Transport } from './transport.ts';

@@ -29,7 +29,20 @@ export interface Transport {
   hints?(points: readonly string[], onHint: (point: string) => void): () => void;
   /** Told to the store; null where this way leads one way only. */
   report: ((report: PointReport, signal: AbortSignal) => Promise<void>) | null;
+  /**
+   * Who is where, newer than what `known` names; null: nothing is, or there is nothing. For names in denials and nothing
+   * else: it is not signed, and no verdict depends on it. Absent where this way does not carry it. Throws as `next` does,
+   * here or while the lines are read.
+   */
+  inventory?(known: string | null, signal: AbortSignal): Promise<Inventory | null>;
   close(): Promise<void>;
+}
+
+export interface Inventory {
+  /** What to call it by the next time. */
+  etag: string;
+  /** Workload documents as they came, some lines at a time, to be read once; bounded, and not looked at. */
+  lines: AsyncIterable<readonly string[]>;
 }
 
 /** `bytes`: what the news took on the way, where the transport knows. */

@@ -1,11 +1,12 @@
 /**
- * A folder as a store writes it and as anything may copy it: `heads/POINT.json`, `roots/N.json`, `blobs/sha256/HEX`. Leads
- * one way only. A copy under way is harmless: what is half there is not believed, and is looked at again.
+ * A folder as a store writes it and as anything may copy it: `heads/POINT.json`, `roots/N.json`, `blobs/sha256/HEX`, and
+ * `inventory.ndjson`, which nobody has to copy. Leads one way only. A copy under way is harmless: what is half there is not believed, and is looked at again.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Cursor, digestOf, isDigest } from '@edgeward/policy-format';
 import { cursorIn, HEAD_WIRE_BYTES, isSameState, ROOT_WIRE_BYTES, readSigned } from '../documents.ts';
 import { storeFailure } from '../failures.ts';
+import { INVENTORY_BYTES, inventoryLines } from '../inventory-lines.ts';
 import { checkPointName } from '../point-name.ts';
 import { createSeenHeads } from '../seen-heads.ts';
 import type { News, Transport } from '../transport.ts';
@@ -17,6 +18,8 @@ export interface FileTransportOptions {
   /** How often a waiting `next` looks at the times of the file: 500 ms. */
   lookMs?: number;
 }
+
+const INVENTORY = ['inventory.ndjson'];
 
 export function createFileTransport(options: FileTransportOptions): Transport {
   const folder = mirrorFolder(options.folder);
@@ -51,6 +54,13 @@ export function createFileTransport(options: FileTransportOptions): Transport {
       return bytes === null ? null : readSigned(bytes, doing, ROOT_WIRE_BYTES);
     },
     report: null,
+    async inventory(known) {
+      const etag = await folder.stamp(INVENTORY);
+      if (etag === null || etag === known) return null;
+      const doing = `reading the names of workloads in ${folder.path}`;
+      const bytes = await folder.read(INVENTORY, INVENTORY_BYTES, doing);
+      return bytes === null ? null : { etag, lines: inventoryLines([bytes], doing) };
+    },
     close: async () => {},
   };
 }

@@ -6,11 +6,13 @@
 import { type Digest, digestOf, type PointReport, type SignedDocument } from '@edgeward/policy-format';
 import { type Clock, type Logger, messageOf, systemClock } from '@edgeward/runtime';
 import { ROOT_WIRE_BYTES, readSigned } from '../documents.ts';
+import { INVENTORY_BYTES } from '../inventory-lines.ts';
 import { checkPointName } from '../point-name.ts';
 import type { Transport } from '../transport.ts';
 import { createSite, type Site } from './call.ts';
 import { shareHints } from './hint-sharing.ts';
 import { followHints } from './hint-stream.ts';
+import { inventoryFrom } from './inventory.ts';
 import { type Resolver, systemResolver } from './pinned-lookup.ts';
 import { createPointNews } from './point-news.ts';
 import { refusalOf } from './refusals.ts';
@@ -61,6 +63,8 @@ export function createHttpsTransport(options: HttpsTransportOptions): Transport 
     root: (version, signal) => rootFrom(sites.store, version, callMs, signal),
     hints: shareHints((onHint) => followHints({ site: sites.hints, onHint, clock, logger, random })),
     report: (report, signal) => send(sites.store, report, callMs, signal),
+    inventory: (known, signal) =>
+      inventoryFrom(sites.blobs, { known, signal, limitMs: callMs + slowestMs(INVENTORY_BYTES) }),
     close: async () => {
       await Promise.all([sites.store, sites.blobs, sites.hints, ...sites.mirrors].map((site) => site.close()));
     },
@@ -125,13 +129,17 @@ async function mirrored(mirror: Site, ask: BlobAsk, logger: Logger): Promise<Uin
 async function fetchBlob(site: Site, base: string, ask: BlobAsk): Promise<Uint8Array | null> {
   const { digest, maxBytes, signal } = ask;
   const doing = `fetching blob ${digest.slice(0, 12)} from ${site.url.origin}`;
-  const limitMs = ask.callMs + Math.ceil((maxBytes / SLOWEST_BYTES_PER_S) * 1000);
+  const limitMs = ask.callMs + slowestMs(maxBytes);
   const headers = { 'accept-encoding': 'gzip' };
   const path = `${base}/blobs/sha256/${digest}`;
   const answer = await site.call({ method: 'GET', path, headers, limitMs, maxBytes, doing }, signal);
   if (answer.status === 200) return answer.bytes;
   if (answer.status === 404) return null;
   throw refusalOf(answer, doing);
+}
+
+function slowestMs(bytes: number): number {
+  return Math.ceil((bytes / SLOWEST_BYTES_PER_S) * 1000);
 }
 
 async function rootFrom(
