@@ -147,7 +147,7 @@ export async function openServedStore(t: Test, options: ServedOptions = {}): Pro
       await rename(`${file}.new`, file);
       await until('the inventory is in force', () => {
         const { inventory } = self.store.status();
-        const names = new Set([...self.store.publishing.workloads.workloads()].map(([name]) => name));
+        const names = new Set(self.store.publishing.workloads.names());
         return (
           inventory.waiting !== null ||
           inventory.error !== null ||

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { createHttpsTransport } from '@edgeward/policy-feed';
 import { addSignature, type Head, type PointReport, payloadOf, type SignedDocument } from '@edgeward/policy-format';
 import { createLogger } from '@edgeward/runtime';
@@ -52,7 +53,7 @@ t.test('the certificate decides what there is, and nothing in a request does', a
     ['a root to come', 'edge-2', '/v1/roots/2', 404],
     ['what people see', 'edge-1', '/v1/status', 404],
     ['what auditors see', 'edge-1', '/v1/record', 404],
-    ['the inventory', 'edge-1', '/v1/inventory', 404],
+    ['names of workloads', 'edge-1', '/v1/inventory', 200],
     ['a head, for a person', 'flo', '/v1/points/edge-1/head', 404],
     ['a blob, for a person', 'flo', `/v1/blobs/sha256/${blob}`, 404],
     ['the status, for anybody with a role', 'eve', '/v1/status', 200],
@@ -261,13 +262,23 @@ t.test('what is held waits for a person with the role, and who accepted it is on
     told.map(({ actor, outcome }) => `${actor} ${outcome}`),
     ['flo refused', 'eve refused', 'eve allowed', 'eve refused'],
   );
-  const lines = (await served.as('flo', '/v1/inventory')).text;
-  t.strictSame(JSON.parse(lines), {
-    kind: 'Workload',
-    name: 'crm-1',
-    labels: { app: 'crm' },
+});
+
+t.test('names of workloads are listed for whoever reads denials, and once for all who ask', async (t) => {
+  const served = await published(t);
+  const plain = await served.as('edge-1', '/v1/inventory');
+  const [first] = plain.text.split('\n');
+  t.strictSame(JSON.parse(first ?? ''), {
+    ...{ kind: 'Workload', name: 'crm-1', labels: { app: 'crm' } },
     addresses: ['10.30.0.1'],
   });
+  const packed = await served.as('flo', '/v1/inventory', { headers: { 'accept-encoding': 'gzip' } });
+  t.match(packed.headers, { 'content-encoding': 'gzip', etag: plain.headers.etag ?? '' });
+  t.equal(gunzipSync(packed.bytes).toString(), plain.text);
+  const held = { headers: { 'if-none-match': String(plain.headers.etag) } };
+  t.equal((await served.as('edge-2', '/v1/inventory', held)).status, 304);
+  await served.inventory(...crms(6));
+  t.equal((await served.as('edge-2', '/v1/inventory', held)).status, 304, 'within half a minute nothing is made anew');
 });
 
 t.test('a report is kept over a restart; a refusal at a point is on the record once', async (t) => {

@@ -7,8 +7,8 @@ import type { HttpAnswer, HttpFailure, ServerEvent } from './http-route.ts';
 
 const fixedHeaders = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
 const jsonType = 'application/json; charset=utf-8';
-/** Below it a compressed answer saves no packet. */
-const leastCompressedBytes = 1_400;
+/** Below it compressing saves next to nothing. */
+const leastCompressedBytes = 1_000;
 /** More often than idle connections are closed, here and in what stands between. */
 const heartbeatMs = 15_000;
 
@@ -70,6 +70,8 @@ async function sendNegotiated(
   content: Content,
 ): Promise<void> {
   const headers = { ...plain, vary: 'accept-encoding' };
+  // Whoever made it coded has said how.
+  if (plain['content-encoding'] !== undefined) return sendBytes(request, response, status, headers, content);
   if (isKnown(request, content.etag)) return sendBytes(request, response, status, headers, content);
   if (content.bytes.length < leastCompressedBytes || !acceptsGzip(request))
     return sendBytes(request, response, status, headers, content);

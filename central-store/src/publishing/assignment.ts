@@ -77,7 +77,7 @@ export function createAssignment(membership: Membership): Assignment {
       refused = [];
       const moved: string[] = [];
       for (const [point, slices] of wanted) {
-        const excesses = excessesAt(point, slices, membership.memberCount, null);
+        const excesses = excessesAt(point, slices, membership.sizeOf, null);
         refused.push(...excesses);
         if (excesses.length > 0) continue;
         inForce.set(point, slices);

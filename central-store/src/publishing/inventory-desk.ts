@@ -4,7 +4,7 @@
  * is good by itself passes what waits.
  */
 import { EdgewardError } from '@edgeward/runtime';
-import type { GroupChange, Membership, WorkloadEdit } from '../membership/index.ts';
+import type { GroupChange, MembersChanged, Membership, WorkloadEdit } from '../membership/index.ts';
 import { type Fault, type Judgement, judge, workloadsBefore } from './judgement.ts';
 import type { PointSlices } from './point-state.ts';
 
@@ -17,17 +17,15 @@ export interface InventoryDesk {
   accept(revision: number): Changes;
   /** Throws what `accept` would. */
   requireHeld(revision: number): void;
-  /** What is in force; null for a workload that is not. */
-  workload(name: string): Known | null;
-  workloads(): Iterable<[name: string, workload: Known]>;
   status(): InventoryStatus;
 }
 
-export type Known = NonNullable<WorkloadEdit['is']>;
 export type Changes = ReadonlyMap<string, GroupChange>;
 
 export interface InventoryStatus {
   workloads: number;
+  /** How often something of it came into force since the start. */
+  changes: number;
   /** What is not in force, and why. `revision` names it to `accept`. */
   waiting: { revision: number; sinceMs: number; workloads: string[]; fault: Fault } | null;
 }
@@ -51,28 +49,24 @@ const NONE: Changes = new Map();
 const MAX_SHOWN = 100;
 
 export function createInventoryDesk({ membership, concerned, lastRevision }: InventoryDeskOptions): InventoryDesk {
-  const inForce = new Map<string, Known>();
   let waiting: Waiting | null = null;
   let lastName = 0;
+  let changes = 0;
 
-  function put(edits: readonly WorkloadEdit[]): Changes {
+  function put(edits: readonly WorkloadEdit[]): Extract<MembersChanged, { state: 'changed' }> {
     const changed = membership.change(edits);
+    changes += 1;
     // The groups here have no limit of their own: `judge` knows which point has which.
     if (changed.state === 'refused') throw new RangeError('a group of this store has a limit');
-    for (const { name, is } of edits) {
-      if (is === null) inForce.delete(name);
-      else inForce.set(name, is);
-    }
-    return changed.groups;
+    return changed;
   }
 
   /** In force when it is good, and as if it had never been tried when it is not. */
   function attempt(edits: readonly WorkloadEdit[]): { judgement: Judgement; changes: Changes } {
-    const before = edits.map(({ name }) => ({ name, is: inForce.get(name) ?? null }));
-    const groups = put(edits);
-    const workloadsWith = workloadsBefore(before);
-    const change = { groups, memberCount: (group: string) => membership.memberCount(group), workloadsWith };
-    const judgement = judge(concerned(groups.keys()), change);
+    const before = edits.map(({ name }) => ({ name, is: membership.workload(name) }));
+    const { groups, counts } = put(edits);
+    const change = { groups, counts, sizeOf: membership.sizeOf, workloadsWith: workloadsBefore(before) };
+    const judgement = judge(concerned(counts.keys()), change);
     if (judgement.state === 'good') return { judgement, changes: groups };
     put(before);
     return { judgement, changes: NONE };
@@ -92,7 +86,7 @@ export function createInventoryDesk({ membership, concerned, lastRevision }: Inv
   }
 
   return {
-    load: put,
+    load: (edits) => put(edits).groups,
     submit(edits, nowMs) {
       const all = new Map(waiting?.edits);
       for (const edit of edits) all.set(edit.name, edit);
@@ -115,12 +109,11 @@ export function createInventoryDesk({ membership, concerned, lastRevision }: Inv
     accept(revision) {
       const { edits } = heldAs(revision);
       waiting = null;
-      return put([...edits.values()]);
+      return put([...edits.values()]).groups;
     },
-    workload: (name) => inForce.get(name) ?? null,
-    workloads: () => inForce.entries(),
     status: () => ({
-      workloads: inForce.size,
+      workloads: membership.counts().workloads,
+      changes,
       waiting: waiting === null ? null : shown(waiting),
     }),
   };

@@ -5,18 +5,23 @@
  * what only time ends, is never held.
  */
 import { formatAddress, type PointRules } from '@edgeward/policy';
-import type { GroupChange, WorkloadEdit } from '../membership/index.ts';
+import {
+  excessOf,
+  type GroupChange,
+  type Excess as GroupExcess,
+  type MemberCounts,
+  type WorkloadEdit,
+} from '../membership/index.ts';
 import type { PointSlices } from './point-state.ts';
 
 export type Judgement = { state: 'good' } | Fault;
 
 export type Fault = { state: 'refused'; excesses: Excess[] } | { state: 'held'; losses: MemberLoss[] };
 
-export interface Excess {
+/** A group that is larger than a rule of the point allows, and by which count. */
+export interface Excess extends GroupExcess {
   point: string;
   group: string;
-  members: number;
-  max: number;
 }
 
 export interface MemberLoss {
@@ -31,8 +36,10 @@ export interface MemberLoss {
 
 export interface Change {
   groups: ReadonlyMap<string, GroupChange>;
+  /** Groups that became larger or smaller, by any count. */
+  counts: { has(group: string): boolean };
   /** After the change. */
-  memberCount: (group: string) => number;
+  sizeOf: (group: string) => MemberCounts;
   /** How many workloads of the change had one of these addresses before. */
   workloadsWith: (addresses: ReadonlySet<string>) => number;
 }
@@ -41,7 +48,7 @@ export function judge(points: Iterable<[point: string, slices: PointSlices]>, ch
   const excesses: Excess[] = [];
   const losses: MemberLoss[] = [];
   for (const [point, slices] of points) {
-    excesses.push(...excessesAt(point, slices, change.memberCount, change.groups));
+    excesses.push(...excessesAt(point, slices, change.sizeOf, change.counts));
     losses.push(...lossesAt(point, slices.slice.rules, change));
   }
   if (excesses.length > 0) return { state: 'refused', excesses };
@@ -52,14 +59,14 @@ export function judge(points: Iterable<[point: string, slices: PointSlices]>, ch
 export function excessesAt(
   point: string,
   { slice, base }: PointSlices,
-  memberCount: (group: string) => number,
+  sizeOf: Change['sizeOf'],
   among: { has(group: string): boolean } | null,
 ): Excess[] {
   const groups = [...slice.rules.groups, ...(base?.rules.groups ?? [])];
   return groups.flatMap((group) => {
     if (group.kind !== 'workloads' || group.max === null || among?.has(group.id) === false) return [];
-    const members = memberCount(group.id);
-    return members > group.max ? [{ point, group: group.id, members, max: group.max }] : [];
+    const excess = excessOf(sizeOf(group.id), group.max);
+    return excess === null ? [] : [{ point, group: group.id, ...excess }];
   });
 }
 
@@ -71,7 +78,8 @@ function lossesAt(point: string, rules: PointRules, change: Change): MemberLoss[
     let lost = 0;
     for (const group of groups) {
       const { add, remove } = change.groups.get(group) ?? { add: [], remove: [] };
-      before += change.memberCount(group) - add.length + remove.length;
+      const { ipv4, ipv6 } = change.sizeOf(group);
+      before += ipv4 + ipv6 - add.length + remove.length;
       lost += remove.length;
       for (const address of remove) addresses.add(address);
     }

@@ -19,7 +19,7 @@ import type { Membership, WorkloadEdit } from '../membership/index.ts';
 import { createAssignment, type PointVersion } from './assignment.ts';
 import { createBlobShelf } from './blob-shelf.ts';
 import { createHeadShelf, type Draft } from './head-shelf.ts';
-import { type Changes, createInventoryDesk, type InventoryDesk, type InventoryStatus } from './inventory-desk.ts';
+import { type Changes, createInventoryDesk, type InventoryStatus } from './inventory-desk.ts';
 import type { Excess } from './judgement.ts';
 import { openMirrorFolder } from './mirror-folder.ts';
 import { newsSince, type PointNews } from './point-news.ts';
@@ -84,7 +84,7 @@ export interface Publishing {
   onPublished(listener: (point: string) => void): () => void;
   status(): PublishingStatus;
   /** What is in force of the inventory. */
-  readonly workloads: Pick<InventoryDesk, 'workload' | 'workloads'>;
+  readonly workloads: Pick<Membership, 'workload' | 'names'>;
   close(): Promise<void>;
 }
 
@@ -281,7 +281,7 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     blob: shelf.read,
     root: (version) => roots.get(version === 'newest' ? (trust?.root.version ?? 0) : version) ?? null,
     onPublished: heads.onPublished,
-    workloads: desk,
+    workloads: membership,
     status: () => ({
       revision: revisions.last(),
       waiting: waiters.waiting,

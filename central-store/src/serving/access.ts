@@ -11,7 +11,7 @@ import { requireRole } from '../proposals/people.ts';
 import { type Actor, recordRefusal } from '../record/attempt.ts';
 import type { AttemptRecord } from '../record/record.ts';
 import { doorFailure, notThere, statusOf } from './refusals.ts';
-import type { StoreRoute } from './route.ts';
+import { EVERYBODY, type StoreRoute } from './route.ts';
 
 export interface RateLimits {
   /** Requests of one certificate's names: so many a second, and at once. */
@@ -133,10 +133,17 @@ function allowed(
 ): HttpFailure | null {
   if (route.who === 'anyone') return null;
   if (route.who === 'point') return identity.points.includes(params.point ?? '') ? null : notThere(path);
-  // Of a point that asks for what people see, there is nothing either.
-  if (identity.person === null) return notThere(path);
+  if (identity.person === null) {
+    // Of a point that asks for what people see, there is nothing either.
+    return route.who === 'known' ? null : notThere(path);
+  }
   try {
-    requireRole(root, actorOf(identity), route.who, route.doc.summary.toLowerCase());
+    requireRole(
+      root,
+      actorOf(identity),
+      route.who === 'known' ? EVERYBODY : route.who,
+      route.doc.summary.toLowerCase(),
+    );
     return null;
   } catch (thrown) {
     const error = thrown as EdgewardError;

@@ -94,5 +94,6 @@ function operationIdOf({ method, path }: StoreRoute): string {
 function whoOf({ who }: StoreRoute): string {
   if (who === 'point') return 'the point of the path';
   if (who === 'anyone') return 'any point or person';
+  if (who === 'known') return 'any point, and any person with a role';
   return `people with the role ${who.join(', ')}`.replace(/, (\w+)$/, ' or $1');
 }

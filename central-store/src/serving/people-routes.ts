@@ -2,7 +2,6 @@
  * What people ask for and do. Each attempt is on the record by whoever carries it out; what an attempt may do is decided
  * there too, and the role that is asked for here only keeps others from looking.
  */
-import { formatAddress } from '@edgeward/policy';
 import { type SignedDocument, signedDocumentOf } from '@edgeward/policy-format';
 import { EdgewardError, type HttpAnswer, type TlsRequest } from '@edgeward/runtime';
 import * as z from 'zod';
@@ -11,6 +10,7 @@ import type { Publishing } from '../publishing/index.ts';
 import { type Actor, withRecord } from '../record/attempt.ts';
 import type { AttemptRecord } from '../record/record.ts';
 import { type Access, actorOf, identityIn } from './access.ts';
+import { listInventory } from './inventory-listing.ts';
 import { doorError } from './refusals.ts';
 import { bodyOf, numberOf, versionOf } from './request-fields.ts';
 import { EVERYBODY, type StoreRoute } from './route.ts';
@@ -231,9 +231,13 @@ export function peopleRoutes(options: PeopleRoutesOptions): StoreRoute[] {
       doc: { summary: 'How far the record goes', answers: { 200: '`{size, hash, signed}`' } },
     },
     {
-      ...{ method: 'GET', path: '/v1/inventory', who: EVERYBODY, budget: 'requests', action: 'inventory.get' },
-      handle: () => ({ ndjson: workloadsOf(publishing) }),
-      doc: { summary: 'The workloads that are in force', answers: { 200: 'One Workload document a line.' } },
+      ...{ method: 'GET', path: '/v1/inventory', who: 'known', budget: 'requests', action: 'inventory.get' },
+      handle: listInventory(publishing.workloads, () => publishing.status().inventory.changes),
+      doc: {
+        summary: 'The workloads in force, as they were within the last half minute',
+        headers: { 'if-none-match': 'The ETag of the listing that is held.' },
+        answers: { 200: 'One Workload document a line.', 304: 'Nothing changed.' },
+      },
     },
     {
       ...{
@@ -281,11 +285,6 @@ function accept({ publishing, record }: PeopleRoutesOptions, request: TlsRequest
       return { json: { accepted: revision } };
     },
   });
-}
-
-function* workloadsOf({ workloads }: Publishing): Generator<unknown> {
-  for (const [name, { labels, addresses }] of workloads.workloads())
-    yield { kind: 'Workload', name, labels, addresses: addresses.map(formatAddress) };
 }
 
 /** Throws EDW_ERR_STORE_REQUEST. */

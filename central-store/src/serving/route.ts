@@ -6,8 +6,11 @@ import type { Role } from '@edgeward/policy-format';
 import type { HttpRoute, TlsRequest } from '@edgeward/runtime';
 
 export interface StoreRoute extends HttpRoute<TlsRequest> {
-  /** `point`: whose certificate names the `:point` of the path. `anyone`: any point or person. Else people by role. */
-  who: 'point' | 'anyone' | readonly Role[];
+  /**
+   * `point`: whose certificate names the `:point` of the path. `anyone`: any point or person. `known`: any point, and people
+   * with a role. Else people by role.
+   */
+  who: 'point' | 'anyone' | 'known' | readonly Role[];
   /** Which of its two budgets a request costs. */
   budget: 'requests' | 'blobs';
   /** The word for it on the record. */
