@@ -10,6 +10,8 @@ export interface DenialHistory {
   total(): number;
   /** Over the last hour, or as long as is known. */
   perHour(nowMs: number): number;
+  /** Samples and counters. */
+  kept(): number;
 }
 
 const HOUR_MS = 3_600_000;
@@ -53,6 +55,7 @@ export function createDenialHistory(): DenialHistory {
       while (samples.length > 2 && (samples[1]?.atMs ?? nowMs) <= nowMs - HOUR_MS) samples.shift();
     },
     total: () => total,
+    kept: () => samples.length + counters.size,
     perHour(nowMs) {
       const [first] = samples;
       if (first === undefined) return 0;

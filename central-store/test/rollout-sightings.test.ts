@@ -1,0 +1,145 @@
+/** What is made of reports: presence, what was applied, refusals, and rates of denials. */
+import type { PointReport } from '@edgeward/policy-format';
+import t from 'tap';
+import { createDenialHistory } from '../src/rollout/denial-history.ts';
+import { isHearing, isPresent } from '../src/rollout/sight.ts';
+import { createSightings } from '../src/rollout/sightings.ts';
+import { HOUR, MINUTE, NOW, SECOND } from './rollout-kit.ts';
+
+function report(more: Partial<PointReport> = {}): PointReport {
+  return {
+    ...{ typ: 'edgeward-report/1', point: 'edge-1', at: new Date(NOW).toISOString(), service: 'sync-1', epoch: 1 },
+    ...{ revision: 10, applied: 10, state: 'current', nack: null, witnessed: null, contradicted: false },
+    denials: { total: 0, sinceMs: NOW - HOUR },
+    ...more,
+  };
+}
+
+const nack = (revision: number) => ({ revision, stage: 'fence' as const, code: 'EDW_ERR_FENCE', message: 'outside' });
+
+t.test('a report counts for the version from the revision on that is of it', async (t) => {
+  const cases: { name: string; said: Partial<PointReport>; applied: boolean; refused: boolean }[] = [
+    { name: 'the revision before', said: { applied: 10 }, applied: false, refused: false },
+    { name: 'its first revision', said: { applied: 11 }, applied: true, refused: false },
+    { name: 'a later one', said: { applied: 14 }, applied: true, refused: false },
+    { name: 'taken over and not applied', said: { revision: 11, applied: 10 }, applied: false, refused: false },
+    { name: 'nothing applied', said: { applied: null }, applied: false, refused: false },
+    { name: 'an older epoch', said: { epoch: 0, applied: 11 }, applied: false, refused: false },
+    { name: 'a later epoch numbers anew', said: { epoch: 2, applied: 1 }, applied: true, refused: false },
+    { name: 'a refusal of it', said: { nack: nack(11) }, applied: false, refused: true },
+    { name: 'a refusal from before', said: { nack: nack(10) }, applied: false, refused: false },
+  ];
+  for (const { name, said, applied, refused } of cases) {
+    const it = createSightings(NOW);
+    it.served('edge-1', { version: 1, epoch: 1, revision: 9 }, NOW);
+    it.served('edge-1', { version: 2, epoch: 1, revision: 11 }, NOW);
+    it.served('edge-1', { version: 2, epoch: 1, revision: 13 }, NOW + SECOND);
+    it.heard(report(said), NOW + MINUTE);
+    const sight = it.look(['edge-1'], 2, NOW + MINUTE).points.get('edge-1');
+    t.equal(sight?.appliedMs, applied ? NOW + MINUTE : null, name);
+    t.equal(sight?.nack !== null, refused, name);
+    t.equal(sight?.servedMs, NOW, name);
+    t.match(it.look(['edge-1'], 3, NOW).points.get('edge-1'), { appliedMs: null, nack: null, servedMs: null }, name);
+  }
+});
+
+t.test('it is all the same whether the report or the head is known first', async (t) => {
+  const it = createSightings(NOW);
+  it.heard(report({ applied: 11 }), NOW);
+  it.served('edge-1', { version: 2, epoch: 1, revision: 11 }, NOW);
+  t.equal(it.look(['edge-1'], 2, NOW).points.get('edge-1')?.appliedMs, NOW);
+});
+
+t.test('of several services at a point each counts, and a refusal of one that is gone is past', async (t) => {
+  const it = createSightings(NOW);
+  it.served('edge-1', { version: 2, epoch: 1, revision: 11 }, NOW);
+  it.heard(report({ service: 'a', applied: 11 }), NOW);
+  it.heard(report({ service: 'b', applied: 10, nack: nack(11) }), NOW + SECOND);
+  it.heard(report({ service: 'a', applied: 11 }), NOW + 4 * MINUTE);
+  t.match(it.look(['edge-1'], 2, NOW + MINUTE).points.get('edge-1'), { appliedMs: NOW, nack: nack(11) });
+  t.match(it.look(['edge-1'], 2, NOW + 4 * MINUTE).points.get('edge-1'), { appliedMs: NOW, nack: null });
+});
+
+t.test('a version that comes a second time is applied a second time', async (t) => {
+  const it = createSightings(NOW);
+  const applied = (): number | null => it.look(['edge-1'], 2, NOW).points.get('edge-1')?.appliedMs ?? null;
+  it.served('edge-1', { version: 2, epoch: 1, revision: 11 }, NOW);
+  it.heard(report({ applied: 11 }), NOW);
+  t.equal(applied(), NOW);
+  it.served('edge-1', { version: 1, epoch: 1, revision: 12 }, NOW);
+  t.equal(applied(), null);
+  it.served('edge-1', { version: 2, epoch: 1, revision: 13 }, NOW);
+  it.heard(report({ applied: 12 }), NOW + SECOND);
+  t.equal(applied(), null, 'what it holds is from between');
+  it.heard(report({ applied: 13 }), NOW + 2 * SECOND);
+  t.equal(applied(), NOW + 2 * SECOND);
+});
+
+t.test('a point is away when others are heard and it is not', async (t) => {
+  const it = createSightings(NOW);
+  const away = (nowMs: number): string => {
+    const seen = it.look(['edge-1', 'edge-2', 'edge-3'], 2, nowMs);
+    const names = ['edge-1', 'edge-2', 'edge-3'].filter((name) => !isPresent(seen.points.get(name), seen, NOW, nowMs));
+    return `${isHearing(seen, nowMs) ? 'hearing' : 'alone'} ${names.join(' ')}`.trim();
+  };
+  t.equal(away(NOW), 'alone');
+  for (let minute = 0; minute <= 6; minute += 1) it.heard(report({ point: 'edge-2' }), NOW + minute * MINUTE);
+  t.equal(away(NOW + 2 * MINUTE), 'hearing');
+  t.equal(away(NOW + 4 * MINUTE), 'hearing edge-1 edge-3', 'never heard of');
+  it.heard(report(), NOW + 6 * MINUTE);
+  t.equal(away(NOW + 6 * MINUTE), 'hearing edge-3');
+  t.equal(away(NOW + 20 * MINUTE), 'alone edge-1 edge-2 edge-3');
+  it.heard(report({ point: 'edge-2' }), NOW + 20 * MINUTE);
+  t.equal(away(NOW + 20 * MINUTE), 'hearing', 'the store was alone: the others have their time again');
+  t.equal(it.look(['edge-2'], 2, NOW).points.get('edge-2')?.presentMs, NOW + 20 * MINUTE);
+});
+
+t.test('denials are counted since a point applied the version, over restarts of its services', async (t) => {
+  const it = createSightings(NOW);
+  const say = (atMs: number, total: number, sinceMs = NOW - HOUR, service = 'sync-1'): void =>
+    it.heard(report({ applied: 11, service, denials: { total, sinceMs } }), atMs);
+  const denials = () => it.look(['edge-1'], 2, NOW).points.get('edge-1')?.denials;
+  it.heard(report({ denials: { total: 50, sinceMs: NOW - HOUR } }), NOW);
+  it.served('edge-1', { version: 2, epoch: 1, revision: 11 }, NOW);
+  t.equal(denials(), null);
+  say(NOW + SECOND, 52);
+  t.strictSame(denials(), { count: 0, forMs: 0 });
+  say(NOW + MINUTE, 60);
+  t.strictSame(denials(), { count: 8, forMs: 59 * SECOND });
+  say(NOW + 2 * MINUTE, 5, NOW + MINUTE);
+  t.equal(denials()?.count, 13, 'its counter began anew');
+  say(NOW + 3 * MINUTE, 900, NOW - HOUR, 'sync-2');
+  t.equal(denials()?.count, 13, 'another service has counted the past as well');
+  say(NOW + 4 * MINUTE, 903, NOW - HOUR, 'sync-2');
+  t.equal(denials()?.count, 16);
+});
+
+t.test('the rate before is that of the last hour, or of as much of it as is known', async (t) => {
+  const at = (minutes: number): number => NOW + minutes * MINUTE;
+  const rate = (said: [minutes: number, total: number, sinceMinutes?: number][], nowMinutes: number): number => {
+    const it = createDenialHistory();
+    for (const [minutes, total, since = 0] of said)
+      it.add({ service: 'sync-1', denials: { total, sinceMs: at(since) } }, at(minutes));
+    return Math.round(it.perHour(at(nowMinutes)));
+  };
+  const everyMinute = (count: number, each: number) =>
+    Array.from({ length: count }, (_, i): [number, number] => [i, i * each]);
+  t.equal(rate([], 0), 0, 'nothing is known');
+  t.equal(rate([[1, 500, 0]], 1), 0, 'a minute is no hour');
+  t.equal(rate([[600, 1_000, 0]], 600), 100, 'a service that has counted for ten hours');
+  t.equal(rate(everyMinute(31, 2), 30), 120, 'half an hour of reports');
+  t.equal(rate(everyMinute(301, 2), 300), 120);
+  t.equal(
+    rate([...everyMinute(121, 10), ...everyMinute(61, 0).map(([m]): [number, number] => [121 + m, 1_200])], 181),
+    0,
+  );
+  t.equal(rate([...everyMinute(61, 1), [61, 3, 60]], 61), 62, 'the hour, over a restart');
+});
+
+t.test('a point costs the same however often it reports', async (t) => {
+  const it = createDenialHistory();
+  for (let second = 0; second < 8 * 3_600; second += 1)
+    it.add({ service: `s-${second % 40}`, denials: { total: second, sinceMs: NOW } }, NOW + second * SECOND);
+  t.ok(it.perHour(NOW + 8 * HOUR) >= 0);
+  t.ok(it.kept() <= 64 + 8);
+});
