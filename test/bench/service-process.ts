@@ -61,6 +61,7 @@ export function serviceConfigFor(edge: Edge, policies: string, apiPort: number):
   const { tokenFile, denyLog, lastKnownFile } = edge.paths;
   return {
     policies,
+    store: null,
     stateDir,
     points: [{ name: 'edge-1', push: edge.pushUrl, tokenFile, denyLog, lastKnownFile, onDrift: 'repair' }],
     bigips: [],
