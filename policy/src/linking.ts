@@ -95,8 +95,7 @@ function checkNames(model: Model, findings: Finding[]): void {
       const it = placed[i] as Placed<Document>;
       const before = known[it.value.name];
       known[it.value.name] = it;
-      if (it.value.name !== '' && before !== undefined)
-        duplicate(findings, it, before, 'EDW_ERR_DUPLICATE_NAME', ['name'], `${it.value.kind} '${it.value.name}'`);
+      if (it.value.name !== '' && before !== undefined) findings.push(duplicateName(it, before));
     }
   });
   const servers: Record<string, Placed<Document>> = Object.create(null);
@@ -106,13 +105,14 @@ function checkNames(model: Model, findings: Finding[]): void {
   model.workloads.forEach((workload) => {
     const server = workload.value.point === null ? undefined : servers[workload.value.name];
     if (server !== undefined)
-      duplicate(
-        findings,
-        workload,
-        server,
-        'EDW_ERR_DUPLICATE_NAME',
-        ['name'],
-        `the protected object '${workload.value.name}'`,
+      findings.push(
+        duplicateOf(
+          workload,
+          server,
+          'EDW_ERR_DUPLICATE_NAME',
+          ['name'],
+          `the protected object '${workload.value.name}'`,
+        ),
       );
   });
 }
@@ -126,7 +126,9 @@ function checkBinds(model: Model, findings: Finding[]): void {
     const other = taken[place];
     if (other === undefined) taken[place] = it;
     else if (other.value.name !== it.value.name)
-      duplicate(findings, it, other, 'EDW_ERR_DUPLICATE_BIND', [key], `'${bind}' at the point '${it.value.point}'`);
+      findings.push(
+        duplicateOf(it, other, 'EDW_ERR_DUPLICATE_BIND', [key], `'${bind}' at the point '${it.value.point}'`),
+      );
   };
   model.virtualServers.forEach((server) => {
     take(server, server.value.bind, 'bind');
@@ -145,7 +147,9 @@ function checkRules(model: Model, findings: Finding[]): void {
       const path = rulePath(policy, rule);
       const other = ids[rule.id];
       if (rule.id !== '' && other !== undefined)
-        duplicate(findings, policy, other, 'EDW_ERR_DUPLICATE_RULE', path.concat(['id']), `the rule '${rule.id}'`);
+        findings.push(
+          duplicateOf(policy, other, 'EDW_ERR_DUPLICATE_RULE', path.concat(['id']), `the rule '${rule.id}'`),
+        );
       ids[rule.id] = policy;
       rule.from.forEach((term) => {
         if (term.kind !== 'network' || term.name === '' || networks[term.name] === true) return;
@@ -206,14 +210,18 @@ function placeInList(policy: Placed<Policy>, path: Path, list: string, key: stri
   return path.concat([list]);
 }
 
-function duplicate(
-  findings: Finding[],
+/** Two documents of one kind have this name. */
+export function duplicateName(it: Placed<Document>, other: Placed<Document>): Finding {
+  return duplicateOf(it, other, 'EDW_ERR_DUPLICATE_NAME', ['name'], `${it.value.kind} '${it.value.name}'`);
+}
+
+function duplicateOf(
   it: Placed<Document>,
   other: Placed<Document>,
   code: PolicyCode,
   path: Path,
   what: string,
-): void {
+): Finding {
   const there = other.document.locate([]);
-  findings.push(findingAt(it.document, path, code, `${what} exists already, in ${other.document.file}:${there.line}`));
+  return findingAt(it.document, path, code, `${what} exists already, in ${other.document.file}:${there.line}`);
 }
