@@ -71,9 +71,18 @@ export interface Bench {
 }
 
 export async function openBench(t: Test, more: Partial<PublishingOptions> = {}): Promise<Bench> {
+  const dir = await mkdtemp(join(tmpdir(), 'edgeward-publishing-'));
+  const bench = await openBenchIn(dir, more);
+  t.teardown(async () => {
+    await bench.publishing.close().catch(() => {});
+    await rm(dir, { recursive: true, force: true });
+  });
+  return bench;
+}
+
+export async function openBenchIn(dir: string, more: Partial<PublishingOptions> = {}): Promise<Bench> {
   const world = await createSignedWorld();
   const clock = handClock(world.nowMs);
-  const dir = await mkdtemp(join(tmpdir(), 'edgeward-publishing-'));
   const compiled: Bench['compiled'] = [];
   const open = async (options: Partial<PublishingOptions>): Promise<Publishing> => {
     const publishing = await createPublishing({
@@ -105,10 +114,6 @@ export async function openBench(t: Test, more: Partial<PublishingOptions> = {}):
       bench.publishing = await open(again);
     },
   };
-  t.teardown(async () => {
-    await bench.publishing.close().catch(() => {});
-    await rm(dir, { recursive: true, force: true });
-  });
   return bench;
 }
 

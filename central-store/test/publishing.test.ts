@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LIMITS } from '@edgeward/policy-format';
 import { simpleGroup, simpleSlices } from '@edgeward/test/kit';
@@ -120,6 +120,66 @@ t.test('what a crash of the machine damaged is written again', async (t) => {
   t.equal(bench.publishing.point('edge-1')?.digest, before?.digest);
   t.ok((bench.publishing.point('edge-2')?.cursor.revision ?? 0) > (before?.cursor.revision ?? 0));
   for (const point of ['edge-1', 'edge-2']) t.equal(await follower(bench, point).follow(), 'head', point);
+});
+
+t.test(
+  'where blobs can not be written, points are served from memory and no mirror tells them older things',
+  async (t) => {
+    const bench = await simple(t, 10);
+    const edge = follower(bench, 'edge-1');
+    await edge.follow();
+    const { mend } = breakFolder(join(bench.dir, 'mirror/blobs/sha256'));
+    await bench.publishing.submitInventory([gone(1)]);
+    t.match(bench.publishing.status(), { unwritten: 2, behind: 0 });
+    t.strictSame(readdirSync(join(bench.dir, 'mirror/heads')), [], 'no copy is older than what is served');
+    t.equal(await edge.follow(), 'delta');
+    await t.rejects(follower(bench, 'edge-2').follow(), 'the rest is away');
+    mend();
+    bench.clock.pass(60_000);
+    await bench.publishing.submitInventory([]);
+    t.equal(bench.publishing.status().unwritten, 0);
+    t.equal(readdirSync(join(bench.dir, 'mirror/heads')).length, 2);
+    t.equal(await follower(bench, 'edge-2').follow(), 'head');
+  },
+);
+
+t.test('where not even an older head can be taken away, it stays in force until it can be replaced', async (t) => {
+  const bench = await simple(t, 10);
+  const edge = follower(bench, 'edge-1');
+  await edge.follow();
+  const before = heads(bench);
+  const { mend } = breakFolder(join(bench.dir, 'mirror/heads'));
+  await bench.publishing.submitInventory([gone(1)]);
+  await bench.publishing.submitInventory([gone(2)]);
+  t.equal(bench.publishing.status().behind, 2);
+  t.strictSame(heads(bench), before);
+  mend();
+  await bench.publishing.submitInventory([gone(3)]);
+  t.equal(bench.publishing.status().behind, 0);
+  t.equal(await edge.follow(), 'delta', 'everything that was missed, at once');
+  t.equal(edge.members(simpleGroup()).length, 7);
+});
+
+t.test('where no number can be had, nothing is published, and everything once there is one', async (t) => {
+  const bench = await simple(t, 200);
+  const edge = follower(bench, 'edge-1');
+  await edge.follow();
+  const file = join(bench.dir, 'revision');
+  rmSync(file);
+  mkdirSync(join(file, 'in-the-way'), { recursive: true });
+  let refused = 0;
+  for (let i = 1; i <= 70; i += 1)
+    await bench.publishing.submitInventory([gone(i)]).catch(({ code }) => {
+      refused += code === 'EDW_ERR_STATE_WRITE' ? 1 : 0;
+    });
+  t.ok(refused > 0 && refused < 20, 'a block of numbers was at hand');
+  t.equal(bench.publishing.status().behind, 2);
+  rmSync(file, { recursive: true });
+  bench.clock.pass(5_000);
+  await bench.publishing.submitInventory([]);
+  t.equal(bench.publishing.status().behind, 0);
+  await edge.follow();
+  t.equal(edge.members(simpleGroup()).length, 130);
 });
 
 t.test('a lost or cut number of revisions is never taken for none', async (t) => {
@@ -322,6 +382,18 @@ t.test('a delta longer than its own history, or from elsewhere, is a snapshot', 
   t.equal(bench.publishing.news('edge-9', newest).state, 'none');
   t.ok(LIMITS.deltaBytes > 0);
 });
+
+/** A file in place of a folder: root can't write there either. */
+function breakFolder(folder: string): { mend: () => void } {
+  renameSync(folder, `${folder}.away`);
+  writeFileSync(folder, '');
+  return {
+    mend() {
+      rmSync(folder);
+      renameSync(`${folder}.away`, folder);
+    },
+  };
+}
 
 function filesOf(bench: Bench): { blobs: string[] } {
   return { blobs: readdirSync(join(bench.dir, 'mirror/blobs/sha256')) };
