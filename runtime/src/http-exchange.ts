@@ -16,7 +16,7 @@ import {
 import type { Logger } from './logger.ts';
 
 /** What is known before the body is read. */
-export interface Asked<T> {
+interface Asked<T> {
   method: string;
   /** Without the query. */
   path: string;

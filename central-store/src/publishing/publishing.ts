@@ -27,6 +27,7 @@ import { stateAfter, stateOf, workloadGroups } from './point-state.ts';
 import type { PublishedPoint } from './published-point.ts';
 import { openRevisions } from './revisions.ts';
 import { createStart } from './start.ts';
+import { repeatedly } from './turns.ts';
 import { createWaiters } from './waiters.ts';
 
 export interface PublishingOptions {
@@ -297,18 +298,6 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
       await revisions.close();
     },
   };
-}
-
-function repeatedly(clock: Clock, everyMs: number, run: (turn: number) => void): () => void {
-  let turn = 0;
-  let cancel = (): void => {};
-  const next = (): void => {
-    turn += 1;
-    run(turn);
-    cancel = clock.after(everyMs, next);
-  };
-  cancel = clock.after(everyMs, next);
-  return () => cancel();
 }
 
 function otherStore(own: string, given: string): EdgewardError {

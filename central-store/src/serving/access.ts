@@ -19,7 +19,7 @@ export interface RateLimits {
   blobs: Budget;
 }
 
-export interface Budget {
+interface Budget {
   perSecond: number;
   burst: number;
 }

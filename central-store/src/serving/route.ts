@@ -18,7 +18,7 @@ export interface StoreRoute extends HttpRoute<TlsRequest> {
   doc: RouteDoc;
 }
 
-export interface RouteDoc {
+interface RouteDoc {
   summary: string;
   query?: Record<string, string>;
   headers?: Record<string, string>;
