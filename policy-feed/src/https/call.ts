@@ -11,7 +11,7 @@ import { pinnedLookup, type Resolver } from './pinned-lookup.ts';
 import type { StoreUrl } from './store-url.ts';
 import type { TlsIdentity } from './tls-identity.ts';
 
-export interface Ask {
+interface Ask {
   method: 'GET' | 'POST';
   path: string;
   headers?: Record<string, string>;

@@ -33,7 +33,7 @@ export interface PointFolder {
   close(): Promise<void>;
 }
 
-export interface Pair<T> {
+interface Pair<T> {
   newest: Kept<T>;
   previous: Kept<T>;
 }
