@@ -14,6 +14,7 @@ import { accept } from './service/accept.ts';
 import { denials } from './service/denials.ts';
 import { status } from './service/status.ts';
 import { why } from './service/why.ts';
+import { store } from './store/store.ts';
 
 export const commands: readonly CommandEntry[] = [
   demo,
@@ -30,4 +31,5 @@ export const commands: readonly CommandEntry[] = [
   accept,
   nginx,
   bigip,
+  store,
 ];

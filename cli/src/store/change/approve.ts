@@ -1,0 +1,99 @@
+/** `edgeward store approve`: computes a proposal on this machine, and signs what came out, if it is what was proposed. */
+import { type SignedDocument, type SigningKey, sign } from '@edgeward/policy-format';
+import type { Command, Context } from '../../frame/command.ts';
+import type { ExitCode } from '../../frame/exit-codes.ts';
+import { printable } from '../../frame/terminal-text.ts';
+import { openSession, type StoreSession, storeExits, storeOptions, storeUsage } from '../store-session.ts';
+import { distrust } from '../trust/distrust.ts';
+import { type Opened, openProposal } from '../trust/opened-proposal.ts';
+import { ownKey } from '../trust/signer.ts';
+import { openTrusted } from '../trust/trusted-store.ts';
+import { allOption, dryRunOption, inventoryOption, proposalIdArgument, reasonOption } from './change-options.ts';
+import { proposalOf, proposalText, rootText, viewProposal } from './review.ts';
+import { rootChanges } from './root-view.ts';
+
+export const approve: Command = {
+  name: 'store approve',
+  summary: 'Sign a proposal, as this machine computes it.',
+  help: {
+    examples: [
+      { line: 'edgeward store review 3f6c0a94d2e1b857', says: 'Look first.' },
+      { line: 'edgeward store approve 3f6c0a94d2e1b857 --reason "as agreed in CHG-4411"', says: 'Then sign.' },
+    ],
+    usage: [`ID --reason TEXT [--dry-run] [--inventory DIR] [--all] ${storeUsage} [--json]`],
+    about: [
+      'The same is found out as by `store review`, and shown. What is signed is what this machine computed from the documents, never what the store sent; where the two differ, nothing is signed. Nobody approves their own proposal: two people, or break-glass.',
+      'The reason goes on the record and to who looks at the proposal.',
+      'JSON: {approved: {id, person, dryRun, state}, proposal} with what `store review ID` prints.',
+    ],
+    exits: { ...storeExits, 3: 'it is not yours to approve, or not what was signed; nothing was signed' },
+  },
+  args: ['ID'],
+  options: {
+    reason: reasonOption,
+    'dry-run': dryRunOption,
+    inventory: inventoryOption,
+    all: allOption,
+    ...storeOptions,
+  },
+  run: runApprove,
+};
+
+async function runApprove(context: Context): Promise<ExitCode> {
+  const id = proposalIdArgument(context.args[0] ?? '', 'store approve');
+  const reason = context.required('reason');
+  const session = await openSession(context, 'store approve');
+  const { client, person, profile } = session;
+  const trusted = await openTrusted(client, profile.rootFile, context.now());
+  const opened = await openProposal(client, trusted, id);
+  if (opened.proposedBy === person)
+    throw distrust('EDW_ERR_PROPOSAL_OWN', `approving the proposal ${id}: ${person} proposed it`);
+  const roots = opened.kind === 'root' ? [opened.before, opened.payload] : [trusted.roots.newest];
+  const key = await ownKey(session, roots, 'store approve');
+  const shown = await shownTo(context, session, trusted, opened);
+  const document = await signedHere(opened, key);
+  const dryRun = context.flag('dry-run');
+  const answer = await client.sign(id, { document, reason, dryRun });
+  const approved = { id, person, dryRun, state: dryRun ? opened.shown.state : answer.state };
+  if (context.json) await context.printJson({ approved, proposal: proposalOf(opened), ...shown.json });
+  else await context.out.write(`${shown.text}\n${doneText(approved)}`);
+  return 0;
+}
+
+async function shownTo(
+  context: Context,
+  session: StoreSession,
+  trusted: Parameters<typeof viewProposal>[2],
+  opened: Opened,
+): Promise<{ json: object; text: string }> {
+  if (opened.kind === 'root') {
+    const changes = rootChanges(opened.before, opened.payload);
+    const root = { version: opened.payload.version, digest: opened.digest };
+    return { json: { root, changes }, text: rootText(opened, changes) };
+  }
+  const view = await viewProposal(context, session, trusted, opened);
+  return { json: view, text: proposalText(context, opened, view) };
+}
+
+/** From what was computed, not from what was sent; one byte of difference and there is no signature. */
+async function signedHere(opened: Opened, key: SigningKey): Promise<SignedDocument> {
+  const document = await sign(opened.kind === 'root' ? opened.payload : opened.computed.payload, [key]);
+  if (document.payload === opened.shown.document.payload) return document;
+  throw distrust('EDW_ERR_PROPOSAL_DIFFERS', `approving the proposal ${opened.id}: it came out differently here`);
+}
+
+function doneText({
+  id,
+  person,
+  dryRun,
+  state,
+}: {
+  id: string;
+  person: string;
+  dryRun: boolean;
+  state: string;
+}): string {
+  if (dryRun) return printable(`${person} would sign ${id}`).concat('\n');
+  const next = state === 'approved' ? `\n\nNext: edgeward store publish ${id}   (a publisher)` : '';
+  return `${printable(`${person} signed ${id}; it is ${state} now`)}${next}\n`;
+}

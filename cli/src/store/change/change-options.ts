@@ -1,0 +1,57 @@
+/** Options that several commands about a change share, and what they read as. */
+import type { Context, Option } from '../../frame/command.ts';
+import { parseDurationMs } from '../../frame/duration.ts';
+import { usageError } from '../../frame/usage-error.ts';
+import { storeOptions } from '../store-session.ts';
+
+export const dryRunOption: Option = {
+  type: 'boolean',
+  says: 'Do everything but the change; the store puts the attempt on its record.',
+};
+
+export const reasonOption: Option = { type: 'string', value: 'TEXT', says: 'Why; signed, and on the record for good.' };
+
+export const inventoryOption: Option = {
+  type: 'string',
+  value: 'DIR',
+  says: 'Who is where, from the workloads of this directory, and not as the store says.',
+};
+
+export const allOption: Option = { type: 'boolean', says: 'Every line, however many there are.' };
+
+/** For whoever makes a change. */
+export const proposalOptions: Record<string, Option> = {
+  reason: reasonOption,
+  'break-glass': { type: 'boolean', says: 'One approver alone, you; it ends by itself, and others follow up.' },
+  for: { type: 'string', value: 'TIME', says: 'How long: 30m, 2h.' },
+  'return-for': {
+    type: 'string',
+    value: 'TIME',
+    says: 'How long after its expiry a roll-out may go back to the version before: 1d; 0s for never.',
+  },
+  expires: { type: 'string', value: 'TIME', says: 'How long it may wait for signatures: 24h, 7d at most.' },
+  inventory: inventoryOption,
+  all: allOption,
+  'dry-run': dryRunOption,
+  ...storeOptions,
+};
+
+/** Of an option; undefined where it is not given. Throws EDW_ERR_USAGE. */
+export function timeOption(context: Context, name: string, command: string, leastMs = 1): number | undefined {
+  const text = context.text(name);
+  if (text === undefined) return undefined;
+  const ms = parseDurationMs(text);
+  if (ms !== null && ms >= leastMs) return ms;
+  throw usageError(`--${name}: '${text}' is no time`, command, 'Write 30m, 2h or 1d.');
+}
+
+export function proposalIdArgument(text: string, command: string): string {
+  if (/^[0-9a-f]{16}$/.test(text)) return text;
+  throw usageError(`'${text}' is no proposal`, command, '`edgeward store review` lists them: 16 hex digits.');
+}
+
+/** 1, 2, 3 … */
+export function versionArgument(text: string, command: string): number {
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw usageError(`'${text}' is no version`, command, 'Write a number from 1 on.');
+}

@@ -1,0 +1,124 @@
+/**
+ * What a change of policy comes to, for whoever proposes it and for whoever is to approve it: the same lines and the same
+ * JSON, worked out on their own machine.
+ */
+import type { Bundle, ComputedPayload, RiskFinding } from '@edgeward/central-store';
+import type { ChangeBounds, Finding, PolicyChanges } from '@edgeward/policy';
+import type { Approval, Digest } from '@edgeward/policy-format';
+import type { Context } from '../../frame/command.ts';
+import { withProgress } from '../../frame/progress.ts';
+import { counted, type Paint, printable } from '../../frame/terminal-text.ts';
+import { planText } from '../../policy/plan-text.ts';
+import { compareBundles, type Inventory } from '../trust/flow-sides.ts';
+
+export interface ChangeView {
+  version: number;
+  digest: Digest;
+  reason: string;
+  breakGlass: Approval['breakGlass'];
+  returnUntil: string | null;
+  documents: Approval['documents'];
+  slices: Approval['slices'];
+  risks: RiskFinding[];
+  approvals: number;
+  /** Warnings about the documents. */
+  findings: Finding[];
+  /** Tests of the new policy that fail with this inventory. */
+  failures: Finding[];
+  inventory: { workloads: number; from: string };
+  /** The version that it is compared with; null: nothing is in force. */
+  from: number | null;
+  plan: PolicyChanges;
+  changes: boolean;
+}
+
+const BOUNDED: ChangeBounds = { objects: 500, changes: 100, examples: 10 };
+const UNBOUNDED: ChangeBounds = { objects: Infinity, changes: Infinity, examples: 1_000 };
+
+export async function viewChange(
+  context: Context,
+  computed: ComputedPayload,
+  digest: Digest,
+  {
+    before,
+    from,
+    after,
+    inventory,
+  }: { before: Bundle | null; from: number | null; after: Bundle; inventory: Inventory },
+): Promise<ChangeView> {
+  const { payload } = computed;
+  const about = { nowMs: context.now(), bounds: context.flag('all') ? UNBOUNDED : BOUNDED };
+  const { changes, failures } = await withProgress(
+    context.err,
+    () => 'comparing',
+    async () => compareBundles(before, after, inventory, about),
+  );
+  return {
+    version: payload.version,
+    digest,
+    reason: payload.reason,
+    breakGlass: payload.breakGlass,
+    returnUntil: payload.returnUntil,
+    documents: payload.documents,
+    slices: payload.slices,
+    risks: computed.risks,
+    approvals: payload.approvals,
+    findings: computed.findings,
+    failures,
+    inventory: { workloads: inventory.documents.length, from: inventory.from },
+    from,
+    plan: changes,
+    // What a comparison of flows can't see (a reason, a test, a name) is a change of what is signed all the same.
+    changes: changes.totals.objects > 0 || before?.digest !== after.digest,
+  };
+}
+
+export function changeText(view: ChangeView, all: boolean, paint: Paint, nowMs: number): string {
+  const { documents, slices, digest, inventory, from, plan, risks, failures } = view;
+  const size = `${counted(documents.count, 'document')}, ${counted(documents.bytes, 'byte')}, rules of ${counted(slices.count, 'point')}`;
+  const rows = [
+    printable(`  ${view.reason}`),
+    ...glassLines(view, paint),
+    ...(view.returnUntil === null
+      ? []
+      : [printable(`  points may return to the version before until ${view.returnUntil}`)]),
+    ...risks.map(
+      ({ risk, where, message }) => `  ${paint.warn('risk')}  ${printable(`${risk}  ${where}: ${message}`)}`,
+    ),
+    ...failures.map(({ code, message }) => `  ${paint.bad('test')}  ${printable(`${code}  ${message}`)}`),
+    `  ${size}; payload ${digest}`,
+    printable(`  who is where: ${counted(inventory.workloads, 'workload')}, ${inventory.from}`),
+  ];
+  const basis = from === null ? null : { directory: `version ${from}` };
+  const changes = plan.totals.objects > 0;
+  const text = planText(
+    { ...plan, from: basis, to: { directory: `version ${view.version}` }, others: [], changes },
+    all,
+    paint,
+    nowMs,
+  );
+  return `${rows.join('\n')}\n\n${text}`;
+}
+
+function glassLines({ breakGlass }: ChangeView, paint: Paint): string[] {
+  if (breakGlass === null) return [];
+  return [
+    `  ${paint.bad('break-glass')} until ${printable(breakGlass.endsAt)}; then the version before is in force again`,
+  ];
+}
+
+/** `2 approvals of others than ada: ben has signed; cyn, dan can` */
+export function approvalsText(
+  {
+    needed,
+    approvers,
+    missing,
+    proposedBy,
+  }: { needed: number; approvers: string[]; missing: string[]; proposedBy: string },
+  breakGlass: boolean,
+): string {
+  const what = `${counted(needed, 'approval')}${breakGlass ? '' : ` of others than ${proposedBy}`}`;
+  const given = approvers.length === 0 ? 'nobody has signed yet' : `signed by ${approvers.join(', ')}`;
+  const can = approvers.length >= needed || missing.length === 0 ? '' : `; can sign: ${missing.join(', ')}`;
+  return printable(`needs ${what}: ${given}${can}`);
+}

@@ -1,0 +1,138 @@
+/** `edgeward store review`: what waits for signatures, and what one proposal would change, found out on this machine. */
+import type { Command, Context } from '../../frame/command.ts';
+import { formatDuration } from '../../frame/duration.ts';
+import type { ExitCode } from '../../frame/exit-codes.ts';
+import { counted, type Paint, printable } from '../../frame/terminal-text.ts';
+import type { ShownProposal } from '../client/store-answers.ts';
+import { openSession, type StoreSession, storeExits, storeOptions, storeUsage } from '../store-session.ts';
+import { readInventory } from '../trust/flow-sides.ts';
+import { type OpenedPolicy, type OpenedRoot, openProposal } from '../trust/opened-proposal.ts';
+import { openTrusted, type TrustedStore } from '../trust/trusted-store.ts';
+import { allOption, inventoryOption, proposalIdArgument } from './change-options.ts';
+import { approvalsText, type ChangeView, changeText, viewChange } from './change-view.ts';
+import { rootChanges, rootHead } from './root-view.ts';
+
+export const review: Command = {
+  name: 'store review',
+  summary: 'List proposals, or show what one would change.',
+  help: {
+    examples: [
+      { line: 'edgeward store review', says: 'Proposals, newest first.' },
+      {
+        line: 'edgeward store review 3f6c0a94d2e1b857',
+        says: 'Flows gained and lost at each point, risks, approvals, bytes and limits.',
+      },
+    ],
+    usage: [`${storeUsage} [--json]`, `ID [--inventory DIR] [--all] ${storeUsage} [--json]`],
+    about: [
+      'Nothing of a proposal is taken from the store as it says it. The documents are downloaded and must have the digest that was signed; the newest version is verified down to the pinned trust root; rules of every point, risks and the number of approvals are computed here and must come out as they were signed. What differs is an error, and no review.',
+      'Who is where comes from the inventory, which nobody signs: --inventory takes another one than the store has.',
+      'JSON: {proposals: [{id, kind, state, proposedBy, proposedAt, expiresAt, reason, approvals}]}; of one {proposal: {id, kind, state, proposedBy, needed, approvers, missing, given}} with what `store propose` prints. Of a root {proposal, root: {version, digest}, changes}.',
+    ],
+    exits: {
+      ...storeExits,
+      0: 'proposals were listed, or nothing would change',
+      3: 'something would change; or what the store shows is not what was signed',
+    },
+  },
+  args: ['[ID]'],
+  options: { inventory: inventoryOption, all: allOption, ...storeOptions },
+  run: runReview,
+};
+
+async function runReview(context: Context): Promise<ExitCode> {
+  const [given] = context.args;
+  const session = await openSession(context, 'store review');
+  if (given === undefined) return await list(context, session);
+  const id = proposalIdArgument(given, 'store review');
+  const trusted = await openTrusted(session.client, session.profile.rootFile, context.now());
+  const opened = await openProposal(session.client, trusted, id);
+  return opened.kind === 'root'
+    ? await reviewRoot(context, opened)
+    : await reviewPolicy(context, session, trusted, opened);
+}
+
+async function list(context: Context, { client }: StoreSession): Promise<ExitCode> {
+  const proposals = await client.proposals();
+  if (context.json) await context.printJson({ proposals });
+  else await context.out.write(listText(proposals, context.now(), context.paint));
+  return 0;
+}
+
+function listText(proposals: readonly ShownProposal[], nowMs: number, paint: Paint): string {
+  if (proposals.length === 0) return 'No proposals.\n';
+  return proposals
+    .map(({ id, kind, state, proposedBy, proposedAt, reason, approvals }) => {
+      const age = formatDuration(Math.max(0, nowMs - Date.parse(proposedAt)));
+      const signed = `${approvals.given.length} of ${approvals.needed} approvals`;
+      const open = state === 'open' || state === 'approved';
+      const word = open ? paint.strong(printable(state)) : paint.dim(printable(state));
+      return `${printable(id)}  ${word}  ${kind}, ${signed}, ${printable(proposedBy)}, ${age} ago: ${printable(reason)}\n`;
+    })
+    .join('');
+}
+
+/** What this machine made of a proposal, as the approver sees it before signing. */
+export async function viewProposal(
+  context: Context,
+  { client }: StoreSession,
+  trusted: TrustedStore,
+  { computed, digest, bundle }: OpenedPolicy,
+): Promise<ChangeView> {
+  const inventory = await readInventory(client, context.text('inventory'));
+  const before = trusted.previous?.approved ?? null;
+  return await viewChange(context, computed, digest, { before, from: trusted.inFull, after: bundle, inventory });
+}
+
+async function reviewPolicy(
+  context: Context,
+  session: StoreSession,
+  trusted: TrustedStore,
+  opened: OpenedPolicy,
+): Promise<ExitCode> {
+  const view = await viewProposal(context, session, trusted, opened);
+  if (context.json) await context.printJson({ proposal: proposalOf(opened), ...view });
+  else await context.out.write(proposalText(context, opened, view));
+  return view.changes ? 3 : 0;
+}
+
+async function reviewRoot(context: Context, opened: OpenedRoot): Promise<ExitCode> {
+  const { payload, before, digest } = opened;
+  const changes = rootChanges(before, payload);
+  if (context.json)
+    await context.printJson({ proposal: proposalOf(opened), root: { version: payload.version, digest }, changes });
+  else await context.out.write(rootText(opened, changes));
+  return 3;
+}
+
+export function rootText(opened: OpenedRoot, changes: readonly string[]): string {
+  const { id, payload, shown } = opened;
+  const lines = [
+    `proposal ${id}  ${shown.state}  ${rootHead(payload)}`,
+    `  ${shown.reason}`,
+    `  ${approvalsText(opened, true)}`,
+    ...changes.map((line) => `  ${line}`),
+  ];
+  return `${lines.map(printable).join('\n')}\n`;
+}
+
+export function proposalText(context: Context, opened: OpenedPolicy, view: ChangeView): string {
+  const { id, shown, payload } = opened;
+  const head = `proposal ${id}  ${shown.state}  version ${payload.version} by ${payload.proposedBy}, expires ${payload.expiresAt}`;
+  const reasons = shown.approvals.given
+    .filter(({ person }) => opened.approvers.includes(person))
+    .map(({ person, reason }) => printable(`  ${person}: ${reason}`));
+  return [
+    `${printable(head)}`,
+    `  ${approvalsText(opened, payload.breakGlass !== null)}`,
+    ...reasons,
+    changeText(view, context.flag('all'), context.paint, context.now()).trimEnd(),
+    `Computed here from ${counted(payload.documents.count, 'document')}: rules, risks and approvals are what ${printable(payload.proposedBy)} signed.`,
+    '',
+  ].join('\n');
+}
+
+export function proposalOf(opened: OpenedPolicy | OpenedRoot): object {
+  const { id, kind, shown, proposedBy, needed, approvers, missing } = opened;
+  return { id, kind, state: shown.state, proposedBy, needed, approvers, missing, given: shown.approvals.given };
+}

@@ -1,0 +1,81 @@
+/**
+ * A store as this machine believes it: trust roots down from the pinned one, and the newest version with every signature
+ * that it needs. What somebody is shown, and signs, is worked out from here and from no word of the store.
+ */
+import { type Predecessor, verifyPredecessor } from '@edgeward/central-store';
+import { type Approval, approvalOf, digestOfPayload, LIMITS, payloadOf } from '@edgeward/policy-format';
+import type { ShownVersion } from '../client/store-answers.ts';
+import type { StoreClient } from '../client/store-client.ts';
+import { distrust } from './distrust.ts';
+import { checkSeen, readSeen, type Seen, saveSeen } from './seen-store.ts';
+import { followRoots, readPinnedRoot, type TrustedRoots } from './trusted-roots.ts';
+
+export interface TrustedStore {
+  roots: TrustedRoots;
+  /** What the next version builds on; null before the first. */
+  previous: Predecessor | null;
+  /** Of the newest one; who published it is what the store says. */
+  newest: ShownVersion | null;
+  /** The newest that is no break-glass. */
+  inFull: number | null;
+}
+
+/** Between two versions that were approved in full. */
+const MAX_GLASSES = 50;
+
+/** Throws EDW_ERR_STORE_TAMPERED, EDW_ERR_STORE_ROLLED_BACK, EDW_ERR_ROOT_…, EDW_ERR_APPROVAL_…, EDW_ERR_PROPOSAL_DIFFERS. */
+export async function openTrusted(client: StoreClient, rootFile: string, nowMs: number): Promise<TrustedStore> {
+  const roots = await followRoots(await readPinnedRoot(rootFile), client.root);
+  const chain = await newestChain(client);
+  await roots.reach(Math.min(roots.newest.version, ...chain.map(({ payload }) => payload.root)));
+  const full = chain.at(-1)?.payload.version ?? null;
+  const previous = await verifyPredecessor({
+    approvals: chain.map(({ shown }) => shown.approval),
+    bundle: full === null ? new Uint8Array() : await client.versionDocuments(full),
+    rootAt: roots.at,
+    nowMs,
+  });
+  const newest = chain[0] ?? null;
+  const seen = await readSeen(rootFile, roots.pinned.store);
+  const now = seenNow(roots, newest);
+  checkSeen(rootFile, seen, now, roots.digestAt);
+  await saveSeen(rootFile, seen, now);
+  return { roots, previous, newest: newest?.shown ?? null, inFull: full };
+}
+
+function seenNow(roots: TrustedRoots, newest: Link | null): Seen {
+  const { version, store } = roots.newest;
+  return {
+    store,
+    root: { version, digest: roots.digestAt(version) },
+    version:
+      newest === null ? null : { version: newest.payload.version, digest: digestOfPayload(newest.shown.approval) },
+  };
+}
+
+interface Link {
+  shown: ShownVersion;
+  /** Read and not believed yet. */
+  payload: Approval;
+}
+
+/** Newest first, back to the newest that is no break-glass. */
+async function newestChain(client: StoreClient): Promise<Link[]> {
+  const newest = await client.version('newest');
+  if (newest === null) return [];
+  const chain = [linkOf(newest, newest.version)];
+  for (let link = chain[0]; link !== undefined && link.payload.breakGlass !== null; link = chain.at(-1)) {
+    const version = link.payload.version - 1;
+    const before = version < 1 || chain.length > MAX_GLASSES ? null : await client.version(version);
+    if (before === null) throw distrust('EDW_ERR_STORE_TAMPERED', `version ${version} of the policy is not shown`);
+    chain.push(linkOf(before, version));
+  }
+  return chain;
+}
+
+function linkOf(shown: ShownVersion, version: number): Link {
+  const payload = approvalOf(payloadOf(shown.approval, 'the approval', LIMITS.approvalBytes));
+  if (payload.version !== version || shown.version !== version)
+    throw distrust('EDW_ERR_STORE_TAMPERED', `version ${version} of the policy is shown as version ${payload.version}`);
+  return { shown, payload };
+}
