@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { type RolloutConfig, rolloutSchema } from './rollout/config.ts';
 
 /** `edgeward-store.yaml`: one schema gives the types, the checks and docs/configuration.md. Paths are relative to the file. */
 export interface StoreConfigInput {
@@ -9,6 +10,7 @@ export interface StoreConfigInput {
   metrics: { listen: string };
   headHours: number;
   rateLimits: { requests: BudgetInput; blobs: BudgetInput };
+  rollout: RolloutConfig;
   nats?: NatsInput | undefined;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
@@ -113,6 +115,7 @@ export const storeConfigSchema: z.ZodType<StoreConfigInput> = z.strictObject({
       blobs: budget(500, 8_192, 'blobs of one certificate').describe('Requests for blobs.'),
     })
     .prefault({}),
+  rollout: rolloutSchema.prefault({}).describe('In which waves a published version reaches its points.'),
   nats: natsSchema.optional().describe('Where everything is published as well.'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info').describe('Least level of the log on stderr.'),
 });

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { yamlDocuments } from '@edgeward/policy-source';
 import { EdgewardError, loadConfig, messageOf, type TlsFiles } from '@edgeward/runtime';
 import { type StoreConfigInput, storeConfigSchema } from './config-schema.ts';
+import type { RolloutConfig } from './rollout/index.ts';
 import type { RateLimits } from './serving/index.ts';
 
 /** `edgeward-store.yaml` as the store uses it: read, checked, every path absolute. */
@@ -14,6 +15,7 @@ export interface StoreServiceConfig {
   metrics: Address;
   headMs: number;
   rateLimits: RateLimits;
+  rollout: RolloutConfig;
   nats: NatsConfig | null;
   logLevel: StoreConfigInput['logLevel'];
 }
@@ -81,6 +83,7 @@ function withPaths(parsed: StoreConfigInput, base: string): StoreServiceConfig {
     metrics: addressOf(parsed.metrics.listen),
     headMs: parsed.headHours * 3_600_000,
     rateLimits: parsed.rateLimits,
+    rollout: parsed.rollout,
     nats:
       nats === undefined
         ? null

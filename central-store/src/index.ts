@@ -63,5 +63,18 @@ export { type Actor, type Attempt, recordRefusal, rehearse, type Work, withRecor
 export type { NewEntry, Outcome, RecordEntry } from './record/entry.ts';
 export { type AttemptRecord, openRecord, type RecordOptions } from './record/record.ts';
 export { type RecordProblem, type RecordVerification, verifyRecord } from './record/verification.ts';
+export {
+  createRollout,
+  DECISIONS,
+  DEFAULT_ROLLOUT,
+  type Decision,
+  type Rollout,
+  type RolloutConfig,
+  type RolloutOptions,
+  type RolloutStatus,
+  rolloutSchema,
+  type WaveConfig,
+  type WaveStatus,
+} from './rollout/index.ts';
 export { type Store, type StoreOptions, startStore } from './service/store.ts';
 export type { PointStatus, RateLimits, StoreStatus } from './serving/index.ts';

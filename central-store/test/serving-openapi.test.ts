@@ -11,7 +11,9 @@ import { crms, openServedStore, shopBundle } from './serving-kit.ts';
 const nothing = {} as never;
 const routes: StoreRoute[] = [
   ...pointRoutes({ publishing: nothing, reports: nothing, record: nothing }),
-  ...peopleRoutes({ publishing: nothing, proposals: nothing, record: nothing, access: nothing, status: nothing }),
+  ...peopleRoutes({
+    ...{ publishing: nothing, proposals: nothing, record: nothing, rollout: nothing, access: nothing, status: nothing },
+  }),
 ];
 
 t.test('the document names every route, parameter and status, and no other', async (t) => {

@@ -7,8 +7,9 @@ import type { PointReport, TrustRoot } from '@edgeward/policy-format';
 import { type Clock, EdgewardError, type Logger, messageOf, type Registry } from '@edgeward/runtime';
 import { requireRole } from '../proposals/people.ts';
 import type { Proposals } from '../proposals/proposals.ts';
+import { requireReason } from '../proposals/refusals.ts';
 import type { PointVersion, Publishing } from '../publishing/index.ts';
-import { type Actor, type Attempt, withRecord } from '../record/attempt.ts';
+import { type Actor, type Attempt, rehearse, withRecord } from '../record/attempt.ts';
 import type { AttemptRecord } from '../record/record.ts';
 import { beginningOf, begunRollout } from './beginning.ts';
 import type { RolloutConfig } from './config.ts';
@@ -44,14 +45,22 @@ export interface Rollout {
   /** What a point said; that it is this point's was asked before. */
   heard(report: PointReport): void;
   /**
-   * By a publisher or an approver. `version` guards against deciding on another one than was looked at. Throws
-   * EDW_ERR_STORE_ROLE, EDW_ERR_ROLLOUT_STATE, EDW_ERR_ROLLOUT_NO_WAY_BACK, EDW_ERR_STORE_RECORD, EDW_ERR_STATE_WRITE.
+   * By a publisher or an approver. Throws EDW_ERR_STORE_ROLE, EDW_ERR_PROPOSAL_REASON, EDW_ERR_ROLLOUT_STATE,
+   * EDW_ERR_ROLLOUT_NO_WAY_BACK, EDW_ERR_STORE_RECORD, EDW_ERR_STATE_WRITE.
    */
-  decide(actor: Actor, decision: Decision, about: { reason: string; version?: number }): Promise<RolloutStatus>;
+  decide(actor: Actor, decision: Decision, about: DecisionAbout): Promise<RolloutStatus>;
   status(): RolloutStatus;
   /** When what was begun is done. */
   settled(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface DecisionAbout {
+  reason: string;
+  /** The one that was looked at. */
+  version?: number;
+  /** Leaves nothing but an entry. */
+  dryRun?: boolean;
 }
 
 const LOOK_EVERY_MS = 1_000;
@@ -129,18 +138,14 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
   }
 
   /** What the store does by itself: each action on the record, then all of them at once. */
-  async function enterRecorded(
-    next: RolloutState,
-    actions: Step['actions'],
-    actor: Actor = STORE_ACTOR,
-  ): Promise<void> {
-    if (actions.length === 0) return enter(next);
-    const attempts = actions.map(({ action, reason }) => attemptOf(next, actor, action, reason));
-    const [first, ...others] = attempts as [Attempt, ...Attempt[]];
+  async function enterRecorded(next: RolloutState, actions: Step['actions']): Promise<void> {
+    const [first, ...others] = actions.map(({ action, reason }) => attemptOf(next, action, reason));
+    if (first === undefined) return enter(next);
     await withRecord(record, first, {
       check: () => {},
       effect: async () => {
-        for (const it of others) await record.append({ ...entryOf(it), outcome: 'allowed' });
+        for (const { actor, ...rest } of others)
+          await record.append({ ...rest, actor: actor.name, by: actor.by, outcome: 'allowed' });
         await enter(next);
       },
     });
@@ -216,21 +221,33 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
       sightings.heard(report, clock.now());
       if (report.nack !== null && state?.phase.is === 'rolling') advanceSoon();
     },
-    decide: (actor, decision, { reason, version }) =>
+    decide: (actor, decision, { reason, version, dryRun }) =>
       inTurn(async () => {
-        const target = `version/${state?.version ?? 0}`;
-        const attempt: Attempt = { actor, action: `rollout.${decision}`, target, reason };
-        await withRecord(record, attempt, {
-          check: () => {
-            requireRole(options.root(), actor, ['publisher', 'approver'], `deciding on the roll-out (${decision})`);
-            if (state === null) throw otherVersion(0, version);
-            if (version !== undefined && version !== state.version) throw otherVersion(state.version, version);
-            const about = { by: actor.name, reason, nowMs: clock.now(), sights: look(), settings: config };
-            return decided(state, decision, about);
+        const attempt: Attempt = {
+          actor,
+          action: `rollout.${decision}`,
+          target: targetOf(state?.version ?? 0),
+          reason,
+        };
+        const check = (): RolloutState => {
+          requireRole(options.root(), actor, ['publisher', 'approver'], `deciding on a roll-out (${decision})`);
+          requireReason(reason, `deciding on a roll-out (${decision})`);
+          if (state === null || (version ?? state.version) !== state.version) throw otherVersion(state, version);
+          const about = { by: actor.name, reason, nowMs: clock.now(), sights: look(), settings: config };
+          return decided(state, decision, about);
+        };
+        if (dryRun === true) {
+          const next = await rehearse(record, attempt, { check });
+          return rolloutStatus(next, look(), clock.now(), config);
+        }
+        const next = await withRecord(record, attempt, {
+          check,
+          effect: async (checked) => {
+            await enter(checked);
+            return checked;
           },
-          effect: enter,
         });
-        if (state !== null) tell(attempt.action, reason, state);
+        tell(attempt.action, reason, next);
         advanceSoon();
         return status();
       }),
@@ -258,17 +275,17 @@ function isSameAssignment(a: RolloutState, b: RolloutState): boolean {
   return before.size === after.size && [...after].every(([point, version]) => before.get(point) === version);
 }
 
-function attemptOf({ version, digest }: RolloutState, actor: Actor, action: string, reason: string): Attempt {
-  return { actor, action, target: `version/${version}`, digest, reason };
+function attemptOf({ version, digest }: RolloutState, action: string, reason: string): Attempt {
+  return { actor: STORE_ACTOR, action, target: targetOf(version), digest, reason };
 }
 
-function entryOf({ actor, ...rest }: Attempt): Omit<Attempt, 'actor'> & { actor: string; by: string } {
-  return { ...rest, actor: actor.name, by: actor.by };
+function targetOf(version: number): string {
+  return `version/${version}`;
 }
 
-function otherVersion(is: number, asked: number | undefined): EdgewardError {
+function otherVersion(state: RolloutState | null, asked: number | undefined): EdgewardError {
   const what = asked === undefined ? 'deciding on a roll-out' : `deciding on the roll-out of version ${asked}`;
-  const why = is === 0 ? 'nothing was published yet' : `version ${is} is rolled out by now`;
+  const why = state === null ? 'nothing was published yet' : `version ${state.version} is rolled out by now`;
   return new EdgewardError('EDW_ERR_ROLLOUT_STATE', `${what}: ${why}`, {
     mend: 'Look at `rollout` in the status of the store, and decide on what it says.',
   });

@@ -12,6 +12,7 @@ import { openStoreFolder, type StoreFolder } from '../folder/store-folder.ts';
 import { createMembership } from '../membership/index.ts';
 import { createPublishing, type Publishing } from '../publishing/index.ts';
 import { type InventoryDirectory, openInventoryDirectory } from '../publishing/inventory-directory.ts';
+import { createRollout, type Rollout } from '../rollout/index.ts';
 import {
   openReportShelf,
   openServing,
@@ -22,7 +23,6 @@ import {
 } from '../serving/index.ts';
 import { openNats } from './nats.ts';
 import { storeMetrics } from './store-metrics.ts';
-import { versionsInForce } from './versions-in-force.ts';
 
 /** The store as one process: folder, record, proposals, publishing, inventory, network. Composition only. */
 export interface Store {
@@ -32,6 +32,7 @@ export interface Store {
   metricsUrl: string;
   status(): StoreStatus;
   publishing: Publishing;
+  rollout: Rollout;
   reports: ReportShelf;
   folder: StoreFolder;
 }
@@ -65,11 +66,17 @@ export async function startStore(options: StoreOptions): Promise<Store> {
     onCompiled: ({ seconds, published }) => metrics.compiled(seconds, published),
   });
   lifecycle.onClose('publishing', () => publishing.close());
-  const reports = await openReportShelf({ dir: folder.dir, clock, logger });
+  const rollout = await createRollout({
+    ...{ dir: folder.dir, config: config.rollout, record, proposals, publishing, clock, logger, registry },
+    root: () => roots.newest(),
+  });
+  lifecycle.onClose('rollout', () => rollout.close());
+  const reports = await openReportShelf({ dir: folder.dir, clock, logger, onTaken: rollout.heard });
   lifecycle.onClose('reports', () => reports.close());
   const status = (): StoreStatus =>
     storeStatus({
       ...{ store: folder.store, publishing, proposals, record, reports },
+      rollout: () => rollout.status(),
       root: () => roots.newest(),
       inventoryError: () => errorIn(inventory),
       nowMs: () => clock.now(),
@@ -82,16 +89,16 @@ export async function startStore(options: StoreOptions): Promise<Store> {
   await trust(folder, publishing);
   const nats = await openNats({ config: config.nats, folder, publishing, reports, clock, logger });
   if (nats !== null) lifecycle.onClose('nats', () => nats.close());
-  const unfollow = followDecisions(folder, publishing, logger, () => nats?.rootsChanged());
-  lifecycle.onClose('decisions', unfollow);
+  const unfollow = followRoots(folder, publishing, logger, () => nats?.rootsChanged());
+  lifecycle.onClose('trust roots', unfollow);
   // Both before the first head: what an earlier process published is served until then.
   inventory = await openInventoryDirectory({ dir: config.inventory, onEdits: publishing.submitInventory, logger });
   const watched = inventory;
   lifecycle.onClose('inventory', () => watched.close());
-  await publishing.setVersions(await versionsInForce(proposals).everywhere());
+  await rollout.start();
   serving = await openServing({
     ...{ ...config.listen, tls: config.tls, limits: config.rateLimits },
-    ...{ publishing, proposals, record, reports, status, clock, logger },
+    ...{ publishing, proposals, record, reports, rollout, status, clock, logger },
     root: () => roots.newest(),
   });
   const listening = serving;
@@ -111,7 +118,7 @@ export async function startStore(options: StoreOptions): Promise<Store> {
   });
   lifecycle.onClose('metrics', () => health.close());
   logger.info({ event: 'store_listening', url: serving.url, store: folder.store }, 'listening');
-  return { url: serving.url, port: serving.port, metricsUrl: health.url, status, publishing, reports, folder };
+  return { url: serving.url, port: serving.port, metricsUrl: health.url, status, publishing, rollout, reports, folder };
 }
 
 async function trust({ roots, storeKey }: StoreFolder, publishing: Publishing): Promise<void> {
@@ -123,19 +130,18 @@ async function trust({ roots, storeKey }: StoreFolder, publishing: Publishing): 
   await publishing.setTrust({ root: newest, document: roots.newestSigned(), storeKey: await storeKey() }, older);
 }
 
-/** What people published comes into force. The answer ends it, when what was begun is done. */
-function followDecisions(
+/** A trust root that people published comes into force. The answer ends it, when what was begun is done. */
+function followRoots(
   folder: StoreFolder,
   publishing: Publishing,
   logger: Logger,
   onRoot: () => void,
 ): () => Promise<void> {
-  const versions = versionsInForce(folder.proposals);
   let working: Promise<void> = Promise.resolve();
-  const stop = folder.proposals.onPublished((published) => {
+  const stop = folder.proposals.onPublished(({ kind }) => {
+    if (kind !== 'root') return;
     working = working
       .then(async () => {
-        if (published.kind === 'policy') return publishing.setVersions(await versions.everywhere());
         await trust(folder, publishing);
         onRoot();
       })

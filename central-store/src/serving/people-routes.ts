@@ -9,16 +9,19 @@ import type { Proposals } from '../proposals/proposals.ts';
 import type { Publishing } from '../publishing/index.ts';
 import { type Actor, withRecord } from '../record/attempt.ts';
 import type { AttemptRecord } from '../record/record.ts';
+import type { Rollout } from '../rollout/index.ts';
 import { type Access, actorOf, identityIn } from './access.ts';
 import { listInventory } from './inventory-listing.ts';
 import { doorError } from './refusals.ts';
 import { bodyOf, numberOf, versionOf } from './request-fields.ts';
+import { rolloutRoutes } from './rollout-routes.ts';
 import { EVERYBODY, type StoreRoute } from './route.ts';
 
 export interface PeopleRoutesOptions {
   publishing: Publishing;
   proposals: Proposals;
   record: AttemptRecord;
+  rollout: Pick<Rollout, 'decide'>;
   access: Access;
   status: () => unknown;
 }
@@ -40,7 +43,7 @@ const publishSchema = z.strictObject({ dryRun });
 const acceptSchema = z.strictObject({ revision: z.int().min(1) });
 const followUpSchema = z.strictObject({ reason });
 
-type Handle = (request: TlsRequest, actor: Actor) => Promise<HttpAnswer> | HttpAnswer;
+export type Handle = (request: TlsRequest, actor: Actor) => Promise<HttpAnswer> | HttpAnswer;
 
 export function peopleRoutes(options: PeopleRoutesOptions): StoreRoute[] {
   const { proposals, record, publishing, access } = options;
@@ -254,6 +257,7 @@ export function peopleRoutes(options: PeopleRoutesOptions): StoreRoute[] {
         answers: { 200: '`{accepted}`', 404: 'None is held.', 409: 'Another one is held.' },
       },
     },
+    ...rolloutRoutes(options.rollout, recorded),
   ];
 }
 

@@ -31,7 +31,15 @@ export interface ReportNews {
 const MAX_SERVICES = 8;
 const SAVE_EVERY_MS = 30_000;
 
-export async function openReportShelf(options: { dir: string; clock: Clock; logger: Logger }): Promise<ReportShelf> {
+export interface ReportShelfOptions {
+  dir: string;
+  clock: Clock;
+  logger: Logger;
+  /** After it was taken. */
+  onTaken?: (report: PointReport) => void;
+}
+
+export async function openReportShelf(options: ReportShelfOptions): Promise<ReportShelf> {
   const { clock, logger } = options;
   const path = join(options.dir, 'reports.ndjson');
   const points = new Map<string, HeardReport[]>();
@@ -69,6 +77,7 @@ export async function openReportShelf(options: { dir: string; clock: Clock; logg
     take(report) {
       const before = put({ report, heardAtMs: clock.now() })?.report;
       dirty = true;
+      options.onTaken?.(report);
       return {
         nack: report.nack !== null && !isSameNack(before?.nack ?? null, report.nack),
         contradiction: report.contradicted && before?.contradicted !== true,

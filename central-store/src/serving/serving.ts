@@ -4,6 +4,7 @@ import { type Clock, type Logger, openTlsServer, type TlsFiles, type TlsServer }
 import type { Proposals } from '../proposals/proposals.ts';
 import type { Publishing } from '../publishing/index.ts';
 import type { AttemptRecord } from '../record/record.ts';
+import type { Rollout } from '../rollout/index.ts';
 import { createAccess, type RateLimits } from './access.ts';
 import { peopleRoutes } from './people-routes.ts';
 import { pointRoutes } from './point-routes.ts';
@@ -19,6 +20,7 @@ export interface ServingOptions {
   proposals: Proposals;
   record: AttemptRecord;
   reports: ReportShelf;
+  rollout: Pick<Rollout, 'decide'>;
   root: () => TrustRoot;
   status: () => unknown;
   clock: Clock;
@@ -45,7 +47,7 @@ export interface ServingCounts {
 
 /** Throws EDW_ERR_TLS, EDW_ERR_SECRET_FILE, EDW_ERR_PORT_IN_USE, EDW_ERR_LISTEN. */
 export async function openServing(options: ServingOptions): Promise<Serving> {
-  const { publishing, record, reports, clock } = options;
+  const { publishing, proposals, record, reports, rollout, status, clock } = options;
   const access = createAccess({ root: options.root, record, clock, limits: options.limits });
   let handshakesFailed = 0;
   let requests = 0;
@@ -54,7 +56,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     routes: [
       ...pointRoutes({ publishing, reports, record }),
-      ...peopleRoutes({ publishing, proposals: options.proposals, record, access, status: options.status }),
+      ...peopleRoutes({ publishing, proposals, record, rollout, access, status }),
     ],
     admit(asked) {
       requests += 1;

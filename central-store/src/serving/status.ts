@@ -3,6 +3,7 @@ import { type Checkpoint, type PointReport, pointReportOf } from '@edgeward/poli
 import type { FollowUp, Proposals } from '../proposals/proposals.ts';
 import type { InventoryStatus, Publishing, PublishingStatus } from '../publishing/index.ts';
 import type { AttemptRecord } from '../record/record.ts';
+import type { RolloutStatus } from '../rollout/index.ts';
 import type { ReportShelf } from './report-shelf.ts';
 
 export interface StoreStatus {
@@ -19,6 +20,8 @@ export interface StoreStatus {
   refused: PublishingStatus['refused'];
   unwritten: number;
   behind: number;
+  /** How far the newest version is. */
+  rollout: RolloutStatus;
   followUps: FollowUp[];
   record: Checkpoint;
 }
@@ -40,6 +43,7 @@ export interface StatusSources {
   proposals: Proposals;
   record: AttemptRecord;
   reports: ReportShelf;
+  rollout: () => RolloutStatus;
   root: () => { version: number; epoch: number };
   inventoryError: () => StoreStatus['inventory']['error'];
   nowMs: () => number;
@@ -67,6 +71,7 @@ export function storeStatus(sources: StatusSources): StoreStatus {
     refused,
     unwritten,
     behind,
+    rollout: sources.rollout(),
     followUps: proposals.followUps(),
     record: sources.record.checkpoint(),
   };
