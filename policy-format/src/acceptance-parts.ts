@@ -37,7 +37,7 @@ export async function approvalsOf(
   const own = await read(head.approval, head.rules);
   await at('approval', () => checkVersion(own, task.floor, task.nowMs));
   const base = head.base === null ? null : await read(head.base.approval, head.base.rules);
-  await at('approval', () => checkBase(own, base));
+  await at('approval', () => checkBase(own, base, task.floor));
   return { own, base };
 }
 

@@ -47,8 +47,12 @@ export function checkVersion({ approval, digest }: HeldApproval, floor: Floor | 
   );
 }
 
-/** What a break-glass approval stands in for is the version before it, fully approved. Throws EDW_ERR_APPROVAL_BASE. */
-export function checkBase({ approval }: HeldApproval, base: HeldApproval | null): void {
+/**
+ * What a break-glass approval stands in for is the version before it, fully approved. Whoever signs one alone says what
+ * `previous` is: were it any version that people ever approved, one stolen key could bring back a policy of last year for
+ * good, or number itself beyond every version to come. Throws EDW_ERR_APPROVAL_BASE.
+ */
+export function checkBase({ approval }: HeldApproval, base: HeldApproval | null, floor: Floor | null): void {
   const refuse = (problem: string): Error => refused('EDW_ERR_APPROVAL_BASE', `version ${approval.version} ${problem}`);
   if (approval.breakGlass === null) {
     if (base !== null) throw refuse('is no break-glass, and is to have something in its place when it ends');
@@ -58,6 +62,10 @@ export function checkBase({ approval }: HeldApproval, base: HeldApproval | null)
   if (base.digest !== approval.previous)
     throw refuse('is break-glass, and another one than the version before follows it');
   if (base.approval.breakGlass !== null) throw refuse('is break-glass, and so is what follows it');
+  if (base.approval.version !== approval.version - 1)
+    throw refuse(`is break-glass, and what follows it is version ${base.approval.version}`);
+  if (floor !== null && base.approval.version === floor.newest.version && base.digest !== floor.newest.digest)
+    throw refuse('is break-glass, and what follows it is another one than was taken over here');
 }
 
 /** What is remembered once these were taken over. */

@@ -41,7 +41,10 @@ export function checkPlace(head: Head, root: TrustRoot, point: string): void {
     throw refused('EDW_ERR_HEAD_AUDIENCE', `the head is for the point '${head.aud}', not for '${point}'`);
 }
 
-/** Throws EDW_ERR_HEAD_EPOCH, _ROOT, _ROLLBACK, _CONFLICT. */
+/**
+ * The first head of a point, or of an epoch, may have any number: only then there is nothing to measure it by. Throws
+ * EDW_ERR_HEAD_EPOCH, _ROOT, _ROLLBACK, _JUMP, _CONFLICT.
+ */
 export function checkOrder({ head, digest }: ReadHead, root: TrustRoot, floor: Floor | null): void {
   const offered = `epoch ${head.epoch}, revision ${head.revision}`;
   if (head.epoch !== root.epoch)
@@ -52,6 +55,8 @@ export function checkOrder({ head, digest }: ReadHead, root: TrustRoot, floor: F
   const kept = `epoch ${floor.epoch}, revision ${floor.revision}`;
   if (head.epoch < floor.epoch || head.revision < floor.revision)
     throw refused('EDW_ERR_HEAD_ROLLBACK', `the head is of ${offered}; ${kept} was taken over before`);
+  if (head.revision - floor.revision > LIMITS.revisionsAtOnce)
+    throw refused('EDW_ERR_HEAD_JUMP', `the head is of ${offered}, further than any store comes from ${kept}`);
   if (head.revision > floor.revision) return;
   if (head.stateRoot !== floor.stateRoot)
     throw refused('EDW_ERR_HEAD_CONFLICT', `the head is of ${offered}, which was taken over before as another state`);

@@ -19,6 +19,8 @@ export const LIMITS: Limits = {
   /** Memberships in all: pairs of a group and an address. */
   members: 4 * 1024 * 1024,
   signatures: 64,
+  /** Between two heads that a point takes over: a stolen store key then can't use up all numbers with one head. */
+  revisionsAtOnce: 2 ** 32,
 };
 
 interface Limits {
@@ -33,4 +35,5 @@ interface Limits {
   membersPerPage: number;
   members: number;
   signatures: number;
+  revisionsAtOnce: number;
 }

@@ -50,6 +50,8 @@ export const MENDS: Readonly<Record<string, string>> = {
   EDW_ERR_HEAD_CONFLICT:
     'What is in force stays. Two stores sign with one key, or one was set back: raise the epoch in the trust root.',
   EDW_ERR_HEAD_EPOCH: 'Publish again, so that heads are of the epoch that the trust root says.',
+  EDW_ERR_HEAD_JUMP:
+    'What is in force stays. Somebody drives revisions up: look at who has the key of the store, and raise the epoch.',
   EDW_ERR_HEAD_REQUIRES: 'Run a newer version of Edgeward here, or take what it does not know out of the policy.',
   EDW_ERR_HEAD_ROLLBACK:
     'What is in force stays. If the store was set back to a backup, raise the epoch in the trust root.',

@@ -311,6 +311,45 @@ export const breakGlass: readonly Claim[] = [
     },
   },
   {
+    name: 'break-glass that would bring back a version of long ago',
+    threat: 'break-glass',
+    play: async (s) => {
+      const first = s.store.at(POINT).version;
+      const { approval, rules } = s.store.at(POINT).head;
+      s.head();
+      await s.store.publish(simpleSlices(undefined, { id: 'second' }));
+      s.head();
+      const change = (it: Approval): Approval => ({ ...it, previous: first.digest });
+      await s.store.publish(simpleSlices(undefined, { id: 'open' }), { breakGlassMs: HOUR_MS, change });
+      const document = await s.store.forge(POINT, (head) => naming(head, { base: { approval, rules } }));
+      s.head(no('APPROVAL_BASE'), { document });
+    },
+  },
+  {
+    name: 'break-glass numbered beyond every version to come',
+    threat: 'break-glass',
+    play: async (s) => {
+      s.head();
+      const change = (it: Approval): Approval => ({ ...it, version: Number.MAX_SAFE_INTEGER });
+      await s.store.publish(simpleSlices(undefined, { id: 'open' }), { breakGlassMs: HOUR_MS, change });
+      s.head(no('APPROVAL_BASE'));
+    },
+  },
+  {
+    name: 'break-glass that would bring in another second version',
+    threat: 'break-glass',
+    play: async (s) => {
+      s.head();
+      const first = s.store.at(POINT).version;
+      await s.store.publish(simpleSlices(undefined, { id: 'second' }));
+      s.head();
+      const again = (it: Approval): Approval => ({ ...it, version: 2, previous: first.digest });
+      await s.store.publish(simpleSlices(undefined, { id: 'withdrawn' }), signed(again));
+      await s.store.publish(simpleSlices(undefined, { id: 'open' }), { breakGlassMs: HOUR_MS });
+      s.head(no('APPROVAL_BASE'));
+    },
+  },
+  {
     name: 'break-glass upon break-glass',
     threat: 'break-glass',
     play: async (s) => {

@@ -102,6 +102,28 @@ export const order: readonly Claim[] = [
       s.head(no('HEAD_EPOCH'), { document: old });
     },
   },
+  {
+    name: 'a revision further on than any store comes',
+    threat: 'fast-forward',
+    play: async (s) => {
+      s.head();
+      await s.store.move({ [GROUP]: ['10.30.0.3'] });
+      const ahead = (by: number) => s.store.forge(POINT, (head) => ({ ...head, revision: 1 + by }));
+      s.head(no('HEAD_JUMP'), { document: await ahead(2 ** 32 + 1) });
+      s.head(no('HEAD_JUMP'), { document: await ahead(Number.MAX_SAFE_INTEGER - 1) });
+      s.head(null, { document: await ahead(2 ** 32) });
+    },
+  },
+  {
+    name: 'any revision, where there is no floor and where an epoch begins',
+    play: async (s) => {
+      s.head(null, { document: await s.store.forge(POINT, (head) => ({ ...head, revision: 2 ** 52 })) });
+      await s.store.changeRoot((root) => ({ ...root, epoch: 2 }));
+      s.store.revision = 2 ** 53 - 3;
+      await s.store.move({ [GROUP]: ['10.30.0.3'] });
+      s.head();
+    },
+  },
   forged('a trust root that is not to be had', (head) => ({ ...head, root: 2 }), 'HEAD_ROOT'),
   forged(
     'a feature that is not known',
