@@ -89,9 +89,16 @@ export function reportOf(
     revision: held.kept?.revision ?? 0,
     applied: observed?.applied ?? null,
     state: observed?.state ?? (held.state === null ? 'no-policy' : 'applying'),
-    nack: seen.nack ?? observed?.nack ?? null,
+    nack: toldShortly(seen.nack ?? observed?.nack ?? null),
     witnessed: held.witness?.checkpoint ?? null,
     contradicted: (held.witness?.contradicted ?? null) !== null,
     denials: observed?.denials ?? { total: 0, sinceMs: nowMs },
   };
 }
+
+/** A compiler may have much to say; a report that is refused for its length says nothing. */
+function toldShortly(nack: Nack | null): Nack | null {
+  return nack === null ? null : { ...nack, message: nack.message.slice(0, MESSAGE_CHARACTERS) };
+}
+
+const MESSAGE_CHARACTERS = 1000;
