@@ -179,8 +179,9 @@ export function openFollowing(options: FollowingOptions): Following {
     checkSoon: watch.hint,
     async close() {
       ending.abort();
-      staleness.end();
       await running;
+      // What was being taken over has set its time.
+      staleness.end();
     },
   };
 }
