@@ -1,15 +1,16 @@
+import type { Finding } from '@edgeward/policy';
 import type { PolicyStatus } from './policy-in-force.ts';
 import type { PointReport } from './status-api.ts';
 
 /** The first line of `edgeward status`: whether anything is enforced, and if not, what to do. */
-export function headlineOf(policy: Pick<PolicyStatus, 'state' | 'errors' | 'held'>, points: PointReport[]): string {
+export function headlineOf(
+  policy: Pick<PolicyStatus, 'state' | 'errors' | 'held'>,
+  points: PointReport[],
+  store: string | null,
+): string {
   if (points.length === 0)
     return 'NOT ENFORCING: no point is configured; name your NGINX under `points`, your BIG-IP under `bigips` in edgeward.yaml.';
-  if (policy.state === 'none') {
-    const first = policy.errors[0];
-    const cause = first === undefined ? 'no policy was read yet' : `${first.file}:${first.line}: ${first.message}`;
-    return `NOT ENFORCING: ${cause}; \`edgeward check\` lists every error.`;
-  }
+  if (policy.state === 'none') return `NOT ENFORCING: ${causeOf(policy.errors[0], store)}`;
   const away = points.filter((point) => point.appliedRevision === null).map((point) => point.point);
   if (away.length === points.length)
     return `NOT ENFORCING: no point holds a policy (${away.join(', ')}); see the errors below.`;
@@ -31,4 +32,11 @@ export function headlineOf(policy: Pick<PolicyStatus, 'state' | 'errors' | 'held
 
 function count(objects: number): string {
   return `${objects} ${objects === 1 ? 'object' : 'objects'}`;
+}
+
+function causeOf(first: Finding | undefined, store: string | null): string {
+  if (store !== null)
+    return first === undefined ? `nothing was heard from ${store} yet.` : `${store}: ${first.message}.`;
+  const cause = first === undefined ? 'no policy was read yet' : `${first.file}:${first.line}: ${first.message}`;
+  return `${cause}; \`edgeward check\` lists every error.`;
 }

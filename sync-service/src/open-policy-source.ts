@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { openPolicyCache } from '@edgeward/policy-cache';
-import type { Observed } from '@edgeward/policy-feed';
+import type { Observed, Transport } from '@edgeward/policy-feed';
 import { type Lifecycle, type Logger, systemClock } from '@edgeward/runtime';
 import type { ServiceConfig, StoreConfig } from './config.ts';
 import { offerDirectory } from './directory-source.ts';
@@ -11,7 +11,10 @@ import { cacheFolder } from './published-policy.ts';
 import { createPublisher } from './publisher.ts';
 import { openTransport, readPinnedRoot } from './store/open-transport.ts';
 import { createStorePolicy } from './store/store-policy.ts';
-import { noNames } from './store/workload-names.ts';
+import { followWorkloadNames, noNames, type WorkloadNames } from './store/workload-names.ts';
+
+/** A denial that is recorded before they are there has no name for its source, for ever; no store is waited for longer. */
+const FIRST_NAMES_MS = 2000;
 
 /** The policy source that the configuration names: a directory compiled here, or a central store. */
 export interface PolicySourceOptions {
@@ -65,6 +68,8 @@ async function openStore(options: PolicySourceOptions, config: StoreConfig): Pro
   const pinnedRoot = await readPinnedRoot(config);
   const transport = await openTransport(config, points, logger);
   lifecycle.onClose('way to the store', () => transport.close());
+  const names = namesOf(config, transport, logger);
+  lifecycle.onClose('names of workloads', () => names.close());
   const policy = createStorePolicy({
     points,
     transport,
@@ -72,7 +77,7 @@ async function openStore(options: PolicySourceOptions, config: StoreConfig): Pro
     stateDir: join(options.config.stateDir, 'store'),
     service: hostname(),
     pollMs: config.pollMs,
-    names: noNames,
+    names,
     clock: systemClock,
     logger,
     publish: options.publish,
@@ -84,10 +89,23 @@ async function openStore(options: PolicySourceOptions, config: StoreConfig): Pro
     directory: null,
     store: transport.name,
     followers: policy.followers,
-    start: policy.start,
+    async start() {
+      await policy.start();
+      await Promise.race([names.asked(), new Promise((resolve) => setTimeout(resolve, FIRST_NAMES_MS).unref())]);
+    },
     // Followers stop after the points: until then a point may be told something.
     close: async () => {},
   };
+}
+
+function namesOf(config: StoreConfig, transport: Transport, logger: Logger): WorkloadNames {
+  if (!config.inventory) return noNames;
+  if (transport.inventory !== undefined) return followWorkloadNames({ transport, clock: systemClock, logger });
+  logger.info(
+    { event: 'names_unavailable', store: transport.name },
+    'this way to the store carries no names: denials are recorded without those of their sources',
+  );
+  return noNames;
 }
 
 function pointsOf(config: ServiceConfig): string[] {

@@ -100,7 +100,7 @@ function applications(name: string, { policy, metrics }: Serving): (status: Poin
     const now = `${state} ${appliedRevision}`;
     if (now !== told) policy.pointChanged(name);
     told = now;
-    if (appliedRevision !== null && appliedRevision > policy.status().revision)
+    if (appliedRevision !== null && appliedRevision > (desiredRevision ?? 0))
       void policy.foundRevision(name, appliedRevision);
     if (appliedAt === null || desiredAt === null || appliedRevision !== desiredRevision || appliedRevision === applied)
       return;

@@ -12,7 +12,7 @@ import {
   stateWriteError,
 } from '@edgeward/runtime';
 import type { BigipConfig, ServiceConfig } from './config.ts';
-import { countedDenials, followCounts } from './enforced-counts.ts';
+import { countDenials, type DenialCounts, followCounts } from './enforced-counts.ts';
 import { eventLabels } from './event-labels.ts';
 import { openPolicySource } from './open-policy-source.ts';
 import type { PolicyInForce } from './policy-in-force.ts';
@@ -39,6 +39,8 @@ export interface ServiceOptions {
 
 /** Points say what they hold before the first revision is numbered; one that does not answer by then is asked later. */
 const FIRST_LOOK_MS = 2000;
+/** Characters of an error that the store is told; what a box answers can be longer than a report may be. */
+const MAX_TOLD = 1000;
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, logger, lifecycle } = options;
@@ -55,7 +57,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
       const it = served.find(({ name }) => name === point);
       if (it !== undefined) setDesired(it, policy, source.policy);
     },
-    observe: (point) => observed(point, served, collector, startedAtMs),
+    observe: (point) => observed(point, served, denials),
   });
   const status = (): ServiceStatus =>
     reportStatus({ version: options.version, startedAtMs, source, served, collector });
@@ -69,6 +71,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     retainDays: config.retainDays,
   });
   lifecycle.onClose('collector', () => collector.close());
+  const denials = countDenials(collector, Date.now);
   const metrics = serviceMetrics(
     registry,
     options.version,
@@ -92,7 +95,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   await source.start();
   // Not before the first policy: what was denied meanwhile would be stored for ever without a name for either end.
   await collector.start();
-  lifecycle.onClose('counters', followCounts(served, collector, metrics, logger));
+  lifecycle.onClose('counters', followCounts(served, collector, metrics, denials, logger));
   logger.info(
     { event: 'service_started', api: server.url, points: served.length, revision: source.policy.status().revision },
     'started',
@@ -114,14 +117,19 @@ async function lookFirst(served: ServedPoint[], policy: PolicyInForce): Promise<
 }
 
 /** What the store is told of a point. */
-function observed(point: string, served: readonly ServedPoint[], collector: Collector, startedAtMs: number): Observed {
+function observed(point: string, served: readonly ServedPoint[], counts: DenialCounts): Observed {
   const it = served.find(({ name }) => name === point);
-  const denials = { total: countedDenials(point, collector), sinceMs: startedAtMs };
+  const denials = counts.of(point);
   if (it === undefined) return { applied: null, state: 'no-policy', nack: null, denials };
   const { state, appliedRevision, desiredRevision, lastError } = it.reconciler.status();
   const isRefused = state === 'behind' && lastError !== null;
   const nack: Nack | null = isRefused
-    ? { revision: desiredRevision ?? 0, stage: 'apply', code: lastError.code, message: lastError.message }
+    ? {
+        revision: desiredRevision ?? 0,
+        stage: 'apply',
+        code: lastError.code,
+        message: lastError.message.slice(0, MAX_TOLD),
+      }
     : null;
   return { applied: appliedRevision, state, nack, denials };
 }

@@ -44,7 +44,7 @@ export function reportStatus({ version, startedAtMs, source, served, collector }
     version,
     startedAtMs,
     nowMs: Date.now(),
-    headline: headlineOf(policy, points),
+    headline: headlineOf(policy, points, source.store),
     policy: { ...policy, directory: source.directory, store: source.store, warnings: warnings.length },
     points,
   };

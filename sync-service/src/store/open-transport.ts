@@ -24,21 +24,24 @@ export async function openTransport(
     return createHttpsTransport({
       url,
       mirrors: config.mirrors,
-      tls: {
-        ca: await readText(config.caFile, 'caFile'),
-        cert: await readText(config.certFile, 'certFile'),
-        key: `${await readSecret(config.keyFile ?? '')}\n`,
-      },
+      tls: { ca: await readText(config.caFile, 'caFile'), ...(await ownCertificate(config)) },
       logger,
     });
   }
   return createNatsTransport({
     urls: config.urls,
     credentials: await readNatsCredentials(config.credentialsFile ?? ''),
-    tls: config.caFile === null ? {} : { ca: await readText(config.caFile, 'caFile') },
+    tls: {
+      ...(config.caFile !== null && { ca: await readText(config.caFile, 'caFile') }),
+      ...(config.certFile !== null && (await ownCertificate(config))),
+    },
     points,
     logger,
   });
+}
+
+async function ownCertificate({ certFile, keyFile }: StoreConfig): Promise<{ cert: string; key: string }> {
+  return { cert: await readText(certFile, 'certFile'), key: `${await readSecret(keyFile ?? '')}\n` };
 }
 
 /** Pinned by hand: whatever comes later is believed because of it. */

@@ -45,6 +45,8 @@ interface Followed {
   compiler: PointCompiler;
   now: PointPolicy | null;
   changedAtMs: number | null;
+  /** The greatest revision that the point was found to hold and that was not ours. */
+  foundRevision: number;
   recent: RecentIdentities;
   cancelTimer: () => void;
 }
@@ -56,6 +58,7 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
   const { clock, logger, names } = options;
   const followed = new Map(options.points.map((point) => [point, follow(point)]));
   const all = (): Followed[] => [...followed.values()];
+  let closed = false;
 
   function follow(point: string): Followed {
     const it: Followed = {
@@ -75,6 +78,7 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
       compiler: createPointCompiler(point),
       now: null,
       changedAtMs: null,
+      foundRevision: 0,
       recent: recentIdentities(),
       cancelTimer: () => {},
     };
@@ -103,7 +107,8 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
   function schedule(it: Followed): void {
     it.cancelTimer();
     const next = it.now?.nextChangeAtMs ?? null;
-    if (next === null) return;
+    // What was being verified when this was closed still arrives.
+    if (next === null || closed) return;
     const delayMs = Math.min(Math.max(0, next - clock.now()), LONGEST_DELAY_MS);
     it.cancelTimer = clock.after(delayMs, () => {
       if (clock.now() >= next) again(it);
@@ -134,12 +139,15 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
     followers: () => all().map((it) => it.follower.status()),
     accept: (revision) => Promise.reject(notHeldHere(revision)),
     async foundRevision(point, revision) {
+      const it = followed.get(point);
+      if (it === undefined || revision <= Math.max(it.foundRevision, it.now?.policy.revision ?? 0)) return;
+      it.foundRevision = revision;
       logger.warn(
         { event: 'newer_revision_found', point, revision },
-        'the point holds a newer revision than the store',
+        'the point holds a newer revision than the store gives it',
       );
       // The store numbers above what it is told that a point holds.
-      followed.get(point)?.follower.reportSoon();
+      it.follower.reportSoon();
     },
     pointChanged: (point) => followed.get(point)?.follower.reportSoon(),
     status: () => statusOf(all()),
@@ -156,6 +164,7 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
     identities,
     objects: () => all().flatMap((it) => it.now?.resolution.objects ?? []),
     async close() {
+      closed = true;
       for (const it of all()) it.cancelTimer();
       await Promise.all(all().map((it) => it.follower.close()));
     },
@@ -163,7 +172,7 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
 }
 
 function statusOf(followed: Followed[]): PolicyStatus {
-  const errors = followed.flatMap((it) => errorsOf(it.follower.status()));
+  const errors = followed.flatMap((it) => [...errorsOf(it.follower.status()), ...newerAt(it)]);
   const held = followed.flatMap((it) => (it.now === null ? [] : [it.now]));
   const isStale = followed.some((it) => it.follower.status().stale);
   const changes = followed.map((it) => it.changedAtMs ?? 0);
@@ -183,12 +192,31 @@ function statusOf(followed: Followed[]): PolicyStatus {
 
 /** What keeps the newest of the store out of force. */
 function errorsOf({ point, store, nack, lastError }: FollowerStatus): Finding[] {
-  const at = { severity: 'error' as const, file: store, line: 1, column: 1 };
+  const errors: Finding[] = [];
   if (nack !== null) {
     const message = `${point}: revision ${nack.revision} was not taken over (${nack.stage}): ${nack.message}`;
-    return [{ ...at, code: nack.code, message, mend: 'What is in force stays. Look at the store, and at who signed.' }];
+    const mend = lastError?.code === nack.code ? lastError.mend : NACK_MEND;
+    errors.push(findingOf(store, nack.code, message, mend));
   }
-  return lastError === null ? [] : [{ ...at, ...lastError, message: `${point}: ${lastError.message}` }];
+  if (lastError !== null && lastError.code !== nack?.code)
+    errors.push(findingOf(store, lastError.code, `${point}: ${lastError.message}`, lastError.mend));
+  return errors;
+}
+
+const NACK_MEND = 'What is in force stays. Look at the store, and at who signed.';
+
+/** Nothing older is written over it. */
+function newerAt({ point, now, foundRevision, follower }: Followed): Finding[] {
+  if (now === null || foundRevision <= now.policy.revision) return [];
+  const message = `${point}: it holds revision ${foundRevision}, and the store gives it revision ${now.policy.revision}`;
+  return [findingOf(follower.status().store, 'EDW_ERR_REVISION_OLDER', message, NEWER_MEND)];
+}
+
+const NEWER_MEND =
+  'A store that hears of it numbers above it within seconds. Through a mirror it does not hear: follow the store itself once.';
+
+function findingOf(store: string, code: string, message: string, mend: string): Finding {
+  return { severity: 'error', code, file: store, line: 1, column: 1, message, mend };
 }
 
 function notHeldHere(revision: number): EdgewardError {

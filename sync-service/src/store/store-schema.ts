@@ -48,6 +48,7 @@ export const storeSchema: z.ZodType<StoreInput> = z
     const refuse = (path: string, message: string): void => context.addIssue({ code: 'custom', path: [path], message });
     if (kinds.size > 1) refuse('urls', 'they are of several kinds');
     if (urls.length > 1 && (kinds.has('https:') || kinds.has('file:'))) refuse('urls', 'of this kind there is one');
+    if ((certFile === undefined) !== (keyFile === undefined)) refuse('keyFile', 'certFile and keyFile belong together');
     if (kinds.has('https:') && (certFile === undefined || keyFile === undefined || caFile === undefined))
       refuse('certFile', 'https needs certFile, keyFile and caFile');
   });
