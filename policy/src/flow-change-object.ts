@@ -5,38 +5,18 @@ import { classText, compareStandings } from './flow-change-effect.ts';
 import type { Said } from './flow-stretch.ts';
 import { addSpan, eachStretch } from './flow-stretch.ts';
 import type { Group } from './groups.ts';
-import { intersect, union } from './interval.ts';
+import { intersect } from './interval.ts';
 import { unpack } from './interval-table.ts';
 import type { SourceTerm } from './model.ts';
 import { formatPortRange } from './ports.ts';
-import type { Request } from './request-pattern.ts';
 import type { ResolvedRule } from './resolve.ts';
+import type { TermChange } from './term-change.ts';
+import { joinedChanges } from './term-change.ts';
 
 /**
  * What one object gains and loses, by the terms of its rules. It is decided on intervals of addresses and their classes,
  * so what another rule allows to the same source all the same is no loss; it is told by the terms that name them.
  */
-export interface TermChange {
-  direction: FlowUnit['direction'];
-  /** The side whose rules say so. */
-  side: FlowUnit['side'];
-  /**
-   * `rule`: it came, went or reads otherwise. `members`: the rule stands as it was, and who its term stands for moved.
-   * `object`: neither, but the object's own ports or protocol. `failsafe`: the management of the point.
-   */
-  cause: 'rule' | 'members' | 'object' | 'failsafe';
-  /** Null: the failsafe of the point. */
-  term: SourceTerm | null;
-  group: Group | null;
-  /** Ids of the rules with this term. */
-  rules: string[];
-  ports: string[];
-  /** All of one `by`. */
-  requests: Request[];
-  /** Sorted, disjoint: the addresses of the term that it happens to. */
-  spans: Interval[];
-}
-
 /** One side: what was compiled, and the rules that it was compiled from. */
 export interface CompiledSide {
   object: CompiledObject | null;
@@ -58,26 +38,15 @@ interface Pair {
 
 export function compareObject(before: CompiledSide, after: CompiledSide): ObjectComparison {
   const changed = changedRules(before.object, after.object);
-  const found: Record<string, TermChange> = Object.create(null);
-  const keys: string[] = [];
+  const parts: TermChange[] = [];
   pairsOf(before.object, after.object).forEach((pair) => {
     pair.units.forEach((unit) => {
       partsOf(unit, pair, before, after, changed.isSame).forEach((part) => {
-        const key = keyOf(part);
-        const known = found[key];
-        if (known === undefined) {
-          found[key] = part;
-          keys.push(key);
-        } else known.spans = known.spans.concat(part.spans);
+        parts.push(part);
       });
     });
   });
-  const changes = keys.map((key) => {
-    const change = found[key] as TermChange;
-    change.spans = union(change.spans);
-    return change;
-  });
-  return { changes: merge(merge(changes, joinRequests), joinPorts), rules: changed.rules };
+  return { changes: joinedChanges(parts), rules: changed.rules };
 }
 
 /** Classes that stand for the same addresses, where anything is gained or lost between them. */
@@ -242,57 +211,4 @@ function causeOf(
   const there = isSame(id) ? other.rule(id) : undefined;
   if (there === undefined || !there.groups.some((it) => it.term === group.term)) return 'rule';
   return namedThere[id] === true ? 'object' : 'members';
-}
-
-function keyOf(it: TermChange): string {
-  return JSON.stringify([headOf(it), it.ports, it.requests]);
-}
-
-function headOf(it: TermChange): unknown[] {
-  const by = (it.requests[0] as Request).by;
-  return [it.direction, it.side, by, it.cause, it.group === null ? null : it.group.term, it.rules];
-}
-
-/** Changes that differ in nothing but what `join` puts together become one. */
-function merge(changes: TermChange[], join: Join): TermChange[] {
-  const byKey: Record<string, TermChange[]> = Object.create(null);
-  const out: TermChange[] = [];
-  changes.forEach((it) => {
-    const key = JSON.stringify([headOf(it), join.key(it), it.spans.length, it.spans[0]]);
-    const alike = byKey[key];
-    const same = alike?.filter((other) => sameSpans(other.spans, it.spans))[0];
-    if (same !== undefined) join.add(same, it);
-    else {
-      if (alike === undefined) byKey[key] = [it];
-      else alike.push(it);
-      out.push(it);
-    }
-  });
-  return out;
-}
-
-interface Join {
-  key(it: TermChange): unknown;
-  add(into: TermChange, more: TermChange): void;
-}
-
-const joinRequests: Join = {
-  key: (it) => it.ports,
-  add: (into, more) => {
-    into.requests = into.requests.concat(more.requests);
-  },
-};
-
-const joinPorts: Join = {
-  key: (it) => it.requests,
-  add: (into, more) => {
-    into.ports = into.ports.concat(more.ports);
-  },
-};
-
-export function sameSpans(one: Interval[], other: Interval[]): boolean {
-  return (
-    one.length === other.length &&
-    one.every((it, i) => it.lo === (other[i] as Interval).lo && it.hi === (other[i] as Interval).hi)
-  );
 }

@@ -1,14 +1,14 @@
 import type { Interval } from './address.ts';
 import { formatAddress } from './address.ts';
 import { cidrsOf } from './cidr-list.ts';
-import type { TermChange } from './flow-change-object.ts';
-import { sameSpans } from './flow-change-object.ts';
 import type { Group } from './groups.ts';
 import { compareKeys, sizeOf, subtract } from './interval.ts';
 import type { SourceTerm, Workload } from './model.ts';
 import type { Resolution } from './resolve.ts';
 import type { Selector } from './selector.ts';
 import { formatSelector } from './selector.ts';
+import type { TermChange } from './term-change.ts';
+import { sameSpans } from './term-change.ts';
 
 /** Who gains or loses, as people wrote it, and who of them: names and addresses of the first few, and how many. */
 export interface ChangedSource {

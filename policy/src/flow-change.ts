@@ -1,6 +1,6 @@
 import type { CompiledObject, CompiledPolicy, IntervalTable } from './compiled.ts';
 import type { Mode } from './flow.ts';
-import type { TermChange } from './flow-change-object.ts';
+import type { CompiledSide } from './flow-change-object.ts';
 import { compareObject } from './flow-change-object.ts';
 import type { ChangedSource, SourceReader } from './flow-change-source.ts';
 import { rangeText, sourceReader } from './flow-change-source.ts';
@@ -13,6 +13,7 @@ import { sizeOfPoint } from './plan-size.ts';
 import { formatPortRange } from './ports.ts';
 import type { Request } from './request-pattern.ts';
 import type { Resolution, ResolvedRule } from './resolve.ts';
+import type { TermChange } from './term-change.ts';
 import { compareText } from './text-order.ts';
 
 /**
@@ -127,21 +128,30 @@ export function flowChanges(before: FlowSide | null, after: FlowSide, bounds: Ch
 interface Side {
   resolution: Resolution | null;
   policies: Record<string, CompiledPolicy>;
-  rule(id: string): ResolvedRule | undefined;
+  /** Rules of one object by id: points may be at different versions of one rule. */
+  rulesAt(point: string, bind: string): (id: string) => ResolvedRule | undefined;
   reader: SourceReader | null;
 }
 
 function sideOf(side: FlowSide | null): Side {
-  const rules: Record<string, ResolvedRule> = Object.create(null);
   const policies: Record<string, CompiledPolicy> = Object.create(null);
-  side?.resolution.rules.forEach((it) => {
-    rules[it.rule.id] = it;
-  });
+  const places: Record<string, number> = Object.create(null);
   side?.policies.forEach((policy) => {
     policies[policy.point] = policy;
   });
+  side?.resolution.objects.forEach((object, i) => {
+    places[`${object.point} ${object.bind}`] = i;
+  });
   const reader = side === null ? null : sourceReader(side.resolution);
-  return { resolution: side?.resolution ?? null, policies, rule: (id) => rules[id], reader };
+  const rulesAt: Side['rulesAt'] = (point, bind) => {
+    const rules: Record<string, ResolvedRule> = Object.create(null);
+    const place = places[`${point} ${bind}`];
+    (place === undefined ? [] : (side?.resolution.naming[place] ?? [])).forEach((it) => {
+      rules[it.rule.id] = it;
+    });
+    return (id) => rules[id];
+  };
+  return { resolution: side?.resolution ?? null, policies, rulesAt, reader };
 }
 
 function comparePoint(point: string, was: Side, is: Side, bounds: ChangeBounds): PointChanges {
@@ -156,7 +166,10 @@ function comparePoint(point: string, was: Side, is: Side, bounds: ChangeBounds):
   binds.sort((a, b) => compareText(nameOf(a), nameOf(b)));
   binds.forEach((bind) => {
     totals.objects += 1;
-    const compared = compareOne(before[bind] ?? null, after[bind] ?? null, was, is);
+    const compared = compareOne(
+      { object: before[bind] ?? null, rule: was.rulesAt(point, bind) },
+      { object: after[bind] ?? null, rule: is.rulesAt(point, bind) },
+    );
     totals.gained += compared.gained.length;
     totals.lost += compared.lost.length;
     if (objects.length >= bounds.objects) return;
@@ -201,9 +214,11 @@ interface ComparedObject {
   rules: ObjectFlowChanges['rules'];
 }
 
-function compareOne(before: CompiledObject | null, after: CompiledObject | null, was: Side, is: Side): ComparedObject {
+function compareOne(was: CompiledSide, is: CompiledSide): ComparedObject {
+  const before = was.object;
+  const after = is.object;
   const either = after ?? (before as CompiledObject);
-  const compared = compareObject({ object: before, rule: was.rule }, { object: after, rule: is.rule });
+  const compared = compareObject(was, is);
   const inOrder = (direction: TermChange['direction']): TermChange[] =>
     compared.changes.filter((it) => it.direction === direction).sort(byReach);
   return {

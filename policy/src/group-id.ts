@@ -18,7 +18,10 @@ export function groupIdOf(term: SourceTerm, digest: Digest): string {
   return `g.${digest(formatTerm(term)).slice(0, 16)}`;
 }
 
-/** The term that a written group stands for; null when it is not written in the normal form. */
+/**
+ * The term that a written group stands for; null when a selector or CIDR of it is not written in the normal form, or a fence
+ * is none. Whether the list of a fence is the shortest is for who reads whole documents to say.
+ */
 export function termOfGroup(group: RuleGroup): SourceTerm | null {
   if (group.kind === 'any') return { kind: 'any' };
   if (group.kind === 'network') return { kind: 'network', name: group.name };

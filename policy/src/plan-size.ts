@@ -6,7 +6,7 @@ export interface PointSize {
   objects: number;
   rules: number;
   groups: number;
-  /** Memberships: a workload in two groups counts twice. */
+  /** Memberships: a workload in two groups counts twice. Where nobody is known by name, each address counts. */
   members: number;
   /** Of the compiled policy as JSON in UTF-8. */
   bytes: number;

@@ -84,9 +84,11 @@ function addressesOf(it: LinkedGroup, nowMs: number): Interval[] {
 }
 
 function sortedObjects(slices: LinkedSlice[]): ProtectedObject[] {
-  let out: ProtectedObject[] = [];
+  const out: ProtectedObject[] = [];
   slices.forEach((slice) => {
-    out = out.concat(slice.objects);
+    slice.objects.forEach((object) => {
+      out.push(object);
+    });
   });
   return out.sort((a, b) => compareText(a.name, b.name));
 }

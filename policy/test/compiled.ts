@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
 import {
+  type CompileMemo,
+  compilePoint,
   decide,
   type Finding,
   type Flow,
   linkModel,
   lint,
+  type Model,
+  pointsOf,
   pointViews,
   type Resolution,
   resolve,
@@ -20,6 +24,21 @@ export const asSource = (value: unknown, index: number): SourceDocument => ({
   value,
   locate: () => ({ line: index + 1, column: 1 }),
 });
+
+/** Null where the documents have errors. */
+export function soundModel(documents: unknown[]): Model | null {
+  const findings: Finding[] = [];
+  const model = linkModel(documents.map(asSource), findings);
+  return findings.some(({ severity }) => severity === 'error') ? null : model;
+}
+
+/** What all points receive, byte by byte. */
+export const received = (resolution: Resolution, memo?: CompileMemo): string =>
+  JSON.stringify(
+    pointsOf(resolution).map((point) =>
+      compilePoint(resolution, point, { revision: 7, digest, ...(memo === undefined ? {} : { memo }) }),
+    ),
+  );
 
 export interface Compiled {
   resolution: Resolution;

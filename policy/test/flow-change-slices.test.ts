@@ -2,11 +2,9 @@
 import assert from 'node:assert/strict';
 import {
   compilePoint,
-  type Finding,
   type FlowSide,
   flowChanges,
   linkInventory,
-  linkModel,
   type Model,
   type PolicyChanges,
   pointsOf,
@@ -20,7 +18,7 @@ import {
 import fc from 'fast-check';
 import t from 'tap';
 import { host, NOW, network, policy, rule, server, workload } from './cases/case.ts';
-import { asSource, digest } from './compiled.ts';
+import { asSource, digest, soundModel } from './compiled.ts';
 import { arbitraryEdits, edited } from './edits.ts';
 import { arbitraryDirectory } from './generators/documents.ts';
 import { arbitraryInventory } from './generators/inventory.ts';
@@ -40,12 +38,6 @@ function bothSides(model: Model): { named: FlowSide; sliced: FlowSide } {
   const resolution = resolve(model, nowMs);
   const slices = slicePolicy(model, digest);
   return { named: sideOf(resolution), sliced: sideOf(resolveSlice(slices, membersOf(resolution), nowMs)) };
-}
-
-function modelOf(documents: unknown[]): Model | null {
-  const findings: Finding[] = [];
-  const model = linkModel(documents.map(asSource), findings);
-  return findings.some(({ severity }) => severity === 'error') ? null : model;
 }
 
 /** Without what needs names. */
@@ -71,10 +63,10 @@ t.test('rules documents and members say what the directories say, but for names'
       arbitraryEdits,
       (first, inventory, stock, edits) => {
         let directory = { documents: first.concat(inventory), stock, nowMs };
-        const before = modelOf(directory.documents);
+        const before = soundModel(directory.documents);
         assert.ok(before);
         for (const edit of edits) directory = edited(directory, edit);
-        const after = modelOf(directory.documents);
+        const after = soundModel(directory.documents);
         if (after === null) return;
         const [was, is] = [bothSides(before), bothSides(after)];
         for (const from of [was, null]) {
@@ -133,7 +125,7 @@ t.test('two bundles and one inventory are compared with names, and without them 
   // A host whose labels the inventory knows otherwise is a member by those, and an object by what people signed.
   const documents = [crm(4), crm(5), host({ labels: { app: 'crm' } }), crm(9, { labels: { app: 'db' } })];
   const inventory = linkInventory(documents.map(asSource), []);
-  const [was, is] = [before, after].map((it) => bothSides(withInventory(modelOf(it) as Model, inventory)));
+  const [was, is] = [before, after].map((it) => bothSides(withInventory(soundModel(it) as Model, inventory)));
   assert.ok(was !== undefined && is !== undefined);
   const expected = (everybody: string, db: string): unknown => [
     {
@@ -154,9 +146,9 @@ t.test('two bundles and one inventory are compared with names, and without them 
 });
 
 t.test('with nobody known to be anywhere, terms that name addresses are all that is told', async (t) => {
-  const before = slicePolicy(modelOf(bundle(rule({ from: [app('crm')] }))) as Model, digest);
+  const before = slicePolicy(soundModel(bundle(rule({ from: [app('crm')] }))) as Model, digest);
   const after = slicePolicy(
-    modelOf(bundle(rule({ from: [app('crm'), { network: 'branches' }], http: READ }))) as Model,
+    soundModel(bundle(rule({ from: [app('crm'), { network: 'branches' }], http: READ }))) as Model,
     digest,
   );
   const side = (slices: typeof before): FlowSide => sideOf(resolveSlice(slices, () => [], nowMs));
@@ -165,4 +157,27 @@ t.test('with nobody known to be anywhere, terms that name addresses are all that
     { object: 'front', gained: ['rule: network branches (192.0.2.0/24) GET /v1/*'], lost: [] },
   ]);
   t.match(changes.points[0]?.objects[0]?.rules, { added: [], removed: [], changed: ['r'] }, 'that the rule changed is');
+});
+
+t.test('points at different versions of a rule are each told by their own', async (t) => {
+  const at = (point: string, from: object): ReturnType<typeof slicePolicy> =>
+    slicePolicy(
+      soundModel([server({ name: point, bind: 'front', point }), policy(rule({ from: [from] }))]) as Model,
+      digest,
+    );
+  const side = (...terms: [object, object]): FlowSide =>
+    sideOf(resolveSlice([...at('edge-1', terms[0]), ...at('edge-2', terms[1])], () => [], nowMs));
+  const [one, two, three] = [{ cidr: '10.1.0.0/16' }, { cidr: '10.2.0.0/16' }, { cidr: '10.3.0.0/16' }];
+  t.strictSame(toldChanges(flowChanges(side(one, one), side(two, three), EVERYTHING)), [
+    {
+      object: 'edge-1',
+      gained: ['rule: 10.2.0.0/16 (10.2.0.0/16) every request'],
+      lost: ['rule: 10.1.0.0/16 (10.1.0.0/16) every request'],
+    },
+    {
+      object: 'edge-2',
+      gained: ['rule: 10.3.0.0/16 (10.3.0.0/16) every request'],
+      lost: ['rule: 10.1.0.0/16 (10.1.0.0/16) every request'],
+    },
+  ]);
 });

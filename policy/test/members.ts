@@ -1,5 +1,5 @@
 /** What a store hands to points beside the rules, made from a resolution of everything. */
-import { formatAddress, type GroupMembers, type Resolution, successor } from '@edgeward/policy';
+import { formatAddress, type GroupMembers, type PointRules, type Resolution, successor } from '@edgeward/policy';
 import { digest } from './compiled.ts';
 
 /** Single addresses, ascending as text. */
@@ -24,4 +24,9 @@ export function canonical(value: unknown): string {
       ? Object.fromEntries(Object.entries(it).toSorted(([a], [b]) => (a < b ? -1 : 1)))
       : it,
   );
+}
+
+/** As they arrive at a point: written as canonical JSON and read again, which loses the order of keys. */
+export function travelled(slices: PointRules[]): PointRules[] {
+  return slices.map((slice) => JSON.parse(canonical(slice)));
 }
