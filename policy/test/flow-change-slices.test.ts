@@ -1,14 +1,11 @@
 /** A change between rules documents, as a point or its store knows them: what it says is what the directories say. */
 import assert from 'node:assert/strict';
 import {
-  compilePoint,
   type FlowSide,
   flowChanges,
   linkInventory,
   type Model,
   type PolicyChanges,
-  pointsOf,
-  type Resolution,
   requestText,
   resolve,
   resolveSlice,
@@ -20,24 +17,19 @@ import t from 'tap';
 import { host, NOW, network, policy, rule, server, workload } from './cases/case.ts';
 import { asSource, digest, soundModel } from './compiled.ts';
 import { arbitraryEdits, edited } from './edits.ts';
+import { compiledSide, EVERYTHING } from './flow-sides.ts';
 import { arbitraryDirectory } from './generators/documents.ts';
 import { arbitraryInventory } from './generators/inventory.ts';
 import { membersOf } from './members.ts';
 import { search } from './runs.ts';
 
-const EVERYTHING = { objects: Infinity, changes: Infinity, examples: Infinity };
 const nowMs = Date.parse(NOW);
-
-const sideOf = (resolution: Resolution): FlowSide => ({
-  resolution,
-  policies: pointsOf(resolution).map((point) => compilePoint(resolution, point, { revision: 0, digest })),
-});
 
 /** With names, and as rules documents and members alone say it. */
 function bothSides(model: Model): { named: FlowSide; sliced: FlowSide } {
   const resolution = resolve(model, nowMs);
   const slices = slicePolicy(model, digest);
-  return { named: sideOf(resolution), sliced: sideOf(resolveSlice(slices, membersOf(resolution), nowMs)) };
+  return { named: compiledSide(resolution), sliced: compiledSide(resolveSlice(slices, membersOf(resolution), nowMs)) };
 }
 
 /** Without what needs names. */
@@ -151,7 +143,7 @@ t.test('with nobody known to be anywhere, terms that name addresses are all that
     soundModel(bundle(rule({ from: [app('crm'), { network: 'branches' }], http: READ }))) as Model,
     digest,
   );
-  const side = (slices: typeof before): FlowSide => sideOf(resolveSlice(slices, () => [], nowMs));
+  const side = (slices: typeof before): FlowSide => compiledSide(resolveSlice(slices, () => [], nowMs));
   const changes = flowChanges(side(before), side(after), EVERYTHING);
   t.strictSame(toldChanges(changes), [
     { object: 'front', gained: ['rule: network branches (192.0.2.0/24) GET /v1/*'], lost: [] },
@@ -166,7 +158,7 @@ t.test('points at different versions of a rule are each told by their own', asyn
       digest,
     );
   const side = (...terms: [object, object]): FlowSide =>
-    sideOf(resolveSlice([...at('edge-1', terms[0]), ...at('edge-2', terms[1])], () => [], nowMs));
+    compiledSide(resolveSlice([...at('edge-1', terms[0]), ...at('edge-2', terms[1])], () => [], nowMs));
   const [one, two, three] = [{ cidr: '10.1.0.0/16' }, { cidr: '10.2.0.0/16' }, { cidr: '10.3.0.0/16' }];
   t.strictSame(toldChanges(flowChanges(side(one, one), side(two, three), EVERYTHING)), [
     {
