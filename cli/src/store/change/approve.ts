@@ -8,7 +8,7 @@ import { distrust } from '../trust/distrust.ts';
 import { type Opened, openProposal } from '../trust/opened-proposal.ts';
 import { ownKey } from '../trust/signer.ts';
 import { openTrusted } from '../trust/trusted-store.ts';
-import { allOption, dryRunOption, inventoryOption, proposalIdArgument, reasonOption } from './change-options.ts';
+import { allOption, dryRunOption, inventoryOption, proposalArgument, reasonOption } from './change-options.ts';
 import { proposalOf, proposalText, rootText, viewProposal } from './review.ts';
 import { rootChanges } from './root-view.ts';
 
@@ -17,13 +17,13 @@ export const approve: Command = {
   summary: 'Sign a proposal, as this machine computes it.',
   help: {
     examples: [
-      { line: 'edgeward store review 3f6c0a94d2e1b857', says: 'Look first.' },
+      { line: 'edgeward store review 3f6c0a94d2e1b857', says: 'Look first; it prints the payload.' },
       { line: 'edgeward store approve 3f6c0a94d2e1b857 --reason "as agreed in CHG-4411"', says: 'Then sign.' },
     ],
     usage: [`ID --reason TEXT [--dry-run] [--inventory DIR] [--all] ${storeUsage} [--json]`],
     about: [
       'The same is found out as by `store review`, and shown. What is signed is what this machine computed from the documents, never what the store sent; where the two differ, nothing is signed. Nobody approves their own proposal: two people, or break-glass.',
-      'The reason goes on the record and to who looks at the proposal.',
+      'ID may be all 64 digits of the payload that a review printed: then it is that one, and none that was made to look like it. The reason goes on the record and to who looks at the proposal.',
       'JSON: {approved: {id, person, dryRun, state}, proposal} with what `store review ID` prints.',
     ],
     exits: { ...storeExits, 3: 'it is not yours to approve, or not what was signed; nothing was signed' },
@@ -40,12 +40,12 @@ export const approve: Command = {
 };
 
 async function runApprove(context: Context): Promise<ExitCode> {
-  const id = proposalIdArgument(context.args[0] ?? '', 'store approve');
+  const { id, digest } = proposalArgument(context.args[0] ?? '', 'store approve');
   const reason = context.required('reason');
   const session = await openSession(context, 'store approve');
   const { client, person, profile } = session;
   const trusted = await openTrusted(client, profile.rootFile, context.now());
-  const opened = await openProposal(client, trusted, id);
+  const opened = await openProposal(client, trusted, id, digest);
   if (opened.proposedBy === person)
     throw distrust('EDW_ERR_PROPOSAL_OWN', `approving the proposal ${id}: ${person} proposed it`);
   const roots = opened.kind === 'root' ? [opened.before, opened.payload] : [trusted.roots.newest];

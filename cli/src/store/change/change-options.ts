@@ -1,4 +1,5 @@
 /** Options that several commands about a change share, and what they read as. */
+import { isDigest } from '@edgeward/policy-format';
 import type { Context, Option } from '../../frame/command.ts';
 import { parseDurationMs } from '../../frame/duration.ts';
 import { usageError } from '../../frame/usage-error.ts';
@@ -45,9 +46,18 @@ export function timeOption(context: Context, name: string, command: string, leas
   throw usageError(`--${name}: '${text}' is no time`, command, 'Write 30m, 2h or 1d.');
 }
 
-export function proposalIdArgument(text: string, command: string): string {
-  if (/^[0-9a-f]{16}$/.test(text)) return text;
-  throw usageError(`'${text}' is no proposal`, command, '`edgeward store review` lists them: 16 hex digits.');
+/** A proposal by its id, or exactly one by the digest of what is signed. */
+export interface ProposalArgument {
+  id: string;
+  digest: string | null;
+}
+
+/** Throws EDW_ERR_USAGE. */
+export function proposalArgument(text: string, command: string): ProposalArgument {
+  if (/^[0-9a-f]{16}$/.test(text)) return { id: text, digest: null };
+  if (isDigest(text)) return { id: text.slice(0, 16), digest: text };
+  const hint = '`edgeward store review` lists them: 16 hex digits, or all 64 of the payload.';
+  throw usageError(`'${text}' is no proposal`, command, hint);
 }
 
 /** 1, 2, 3 … */

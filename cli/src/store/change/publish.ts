@@ -3,7 +3,7 @@ import type { Command, Context } from '../../frame/command.ts';
 import type { ExitCode } from '../../frame/exit-codes.ts';
 import { printable } from '../../frame/terminal-text.ts';
 import { openSession, storeExits, storeOptions, storeUsage } from '../store-session.ts';
-import { dryRunOption, proposalIdArgument } from './change-options.ts';
+import { dryRunOption, proposalArgument } from './change-options.ts';
 
 export const publish: Command = {
   name: 'store publish',
@@ -23,7 +23,7 @@ export const publish: Command = {
 };
 
 async function runPublish(context: Context): Promise<ExitCode> {
-  const id = proposalIdArgument(context.args[0] ?? '', 'store publish');
+  const { id } = proposalArgument(context.args[0] ?? '', 'store publish');
   const { client } = await openSession(context, 'store publish');
   const dryRun = context.flag('dry-run');
   const { kind, version } = await client.publish(id, { dryRun });

@@ -3,7 +3,7 @@ import type { Command, Context } from '../../frame/command.ts';
 import type { ExitCode } from '../../frame/exit-codes.ts';
 import { printable } from '../../frame/terminal-text.ts';
 import { openSession, storeExits, storeOptions, storeUsage } from '../store-session.ts';
-import { dryRunOption, proposalIdArgument, reasonOption } from './change-options.ts';
+import { dryRunOption, proposalArgument, reasonOption } from './change-options.ts';
 
 export const reject: Command = {
   name: 'store reject',
@@ -28,7 +28,7 @@ export const reject: Command = {
 };
 
 async function runReject(context: Context): Promise<ExitCode> {
-  const id = proposalIdArgument(context.args[0] ?? '', 'store reject');
+  const { id } = proposalArgument(context.args[0] ?? '', 'store reject');
   const reason = context.required('reason');
   const { client } = await openSession(context, 'store reject');
   const dryRun = context.flag('dry-run');

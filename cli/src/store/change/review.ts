@@ -8,7 +8,7 @@ import { openSession, type StoreSession, storeExits, storeOptions, storeUsage } 
 import { readInventory } from '../trust/flow-sides.ts';
 import { type OpenedPolicy, type OpenedRoot, openProposal } from '../trust/opened-proposal.ts';
 import { openTrusted, type TrustedStore } from '../trust/trusted-store.ts';
-import { allOption, inventoryOption, proposalIdArgument } from './change-options.ts';
+import { allOption, inventoryOption, proposalArgument } from './change-options.ts';
 import { approvalsText, type ChangeView, changeText, viewChange } from './change-view.ts';
 import { rootChanges, rootHead } from './root-view.ts';
 
@@ -44,9 +44,9 @@ async function runReview(context: Context): Promise<ExitCode> {
   const [given] = context.args;
   const session = await openSession(context, 'store review');
   if (given === undefined) return await list(context, session);
-  const id = proposalIdArgument(given, 'store review');
+  const { id, digest } = proposalArgument(given, 'store review');
   const trusted = await openTrusted(session.client, session.profile.rootFile, context.now());
-  const opened = await openProposal(session.client, trusted, id);
+  const opened = await openProposal(session.client, trusted, id, digest);
   return opened.kind === 'root'
     ? await reviewRoot(context, opened)
     : await reviewPolicy(context, session, trusted, opened);

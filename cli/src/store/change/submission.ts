@@ -2,12 +2,19 @@
  * A change on its way to the store: computed here on top of what was verified here, shown, signed, sent. What comes back is
  * compared with what was sent.
  */
-import { type Bundle, computeApprovalPayload, type PayloadInputs } from '@edgeward/central-store';
-import { canonicalJson, digestOf, type SignedDocument, sign } from '@edgeward/policy-format';
+import { type Bundle, type ComputedPayload, computeApprovalPayload } from '@edgeward/central-store';
+import {
+  type Approval,
+  canonicalJson,
+  digestOf,
+  type SignedDocument,
+  type SigningKey,
+  sign,
+} from '@edgeward/policy-format';
+import { EdgewardError } from '@edgeward/runtime';
 import type { Context } from '../../frame/command.ts';
 import type { ExitCode } from '../../frame/exit-codes.ts';
 import { printable } from '../../frame/terminal-text.ts';
-import { usageError } from '../../frame/usage-error.ts';
 import type { StoreSession } from '../store-session.ts';
 import { distrust } from '../trust/distrust.ts';
 import type { Inventory } from '../trust/flow-sides.ts';
@@ -15,8 +22,8 @@ import { proposalIdOf } from '../trust/opened-proposal.ts';
 import { namesWithRole } from '../trust/signatures.ts';
 import { ownKey } from '../trust/signer.ts';
 import type { TrustedStore } from '../trust/trusted-store.ts';
-import { timeOption } from './change-options.ts';
-import { approvalsText, changeText, viewChange } from './change-view.ts';
+import { approvalsText, type ChangeView, changeText, viewChange } from './change-view.ts';
+import { payloadInputs } from './payload-inputs.ts';
 
 export interface Submission {
   command: string;
@@ -31,38 +38,75 @@ export interface Submission {
 
 /** Throws EDW_ERR_PROPOSAL_…, EDW_ERR_STORE_…, EDW_ERR_USAGE. */
 export async function submit(context: Context, submission: Submission): Promise<ExitCode> {
-  const { session, trusted, bundle, inventory, command, notes = [] } = submission;
-  const { client, person } = session;
-  const key = await ownKey(session, [trusted.roots.newest], command);
+  const { session, trusted, notes = [] } = submission;
+  const key = await ownKey(session, [trusted.roots.newest], submission.command);
   for (const note of notes) await context.err.write(`${printable(note)}\n`);
-  const computed = computeApprovalPayload(payloadInputs(context, submission));
-  const { payload } = computed;
-  const digest = digestOf(canonicalJson(payload));
+  const sent = await sendSaying(context, submission, key);
+  const approvals = approvalsOf(submission, sent.computed.payload);
   const dryRun = context.flag('dry-run');
-  const approval = await sign(payload, [key]);
-  const documents = Buffer.from(bundle.bytes).toString('utf8');
-  const answer = await client.propose({ approval, documents, dryRun });
-  requireSame(answer.document, approval);
-  const from = trusted.inFull;
-  const before = trusted.previous?.approved ?? null;
-  const view = await viewChange(context, computed, digest, { before, from, after: bundle, inventory });
-  const id = proposalIdOf(digest);
-  const counts = namesWithRole(trusted.roots.newest, 'approver');
-  const isGlass = payload.breakGlass !== null;
-  const approvers = isGlass && counts.includes(person) ? [person] : [];
-  const missing = counts.filter((name) => name !== person);
-  const approvals = { needed: payload.approvals, approvers, missing, proposedBy: person };
-  if (context.json) {
-    await context.printJson({ proposal: { id, dryRun, ...approvals }, ...view });
-    return 0;
-  }
-  const head = dryRun ? `would propose version ${payload.version}` : `proposed ${id}: version ${payload.version}`;
-  await context.out.write(
-    `${head}, ${approvalsText(approvals, isGlass)}\n` +
-      changeText(view, context.flag('all'), context.paint, context.now()) +
-      (dryRun ? '' : nextText(id, approvals)),
-  );
+  const id = proposalIdOf(sent.view.digest);
+  if (context.json) await context.printJson({ proposal: { id, dryRun, ...approvals }, ...sent.view });
+  else await context.out.write(submittedText(context, id, sent, approvals));
   return 0;
+}
+
+interface Sent {
+  computed: ComputedPayload;
+  view: ChangeView;
+}
+
+/**
+ * Documents that some older version had bring back what was closed since. The store knows them all, and takes them only from
+ * who says so: then it is said, and costs the approvals that a risk does.
+ */
+async function sendSaying(context: Context, submission: Submission, key: SigningKey): Promise<Sent> {
+  try {
+    return await send(context, submission, key);
+  } catch (thrown) {
+    const isOld = thrown instanceof EdgewardError && thrown.code === 'EDW_ERR_PROPOSAL_DIFFERS';
+    if (!isOld || submission.restored === true || submission.trusted.previous === null) throw thrown;
+    await context.err.write('note: an older version had these documents: that counts as a risk\n');
+    return await send(context, { ...submission, restored: true }, key);
+  }
+}
+
+/** Looked at before it is sent: what can not be shown is not proposed. */
+async function send(context: Context, submission: Submission, key: SigningKey): Promise<Sent> {
+  const { session, trusted, bundle, inventory } = submission;
+  const computed = computeApprovalPayload(payloadInputs(context, submission));
+  const digest = digestOf(canonicalJson(computed.payload));
+  const before = trusted.previous?.approved ?? null;
+  const sides = { before, from: trusted.inFull, after: bundle, inventory };
+  const view = await viewChange(context, computed, digest, sides);
+  const approval = await sign(computed.payload, [key]);
+  const documents = Buffer.from(bundle.bytes).toString('utf8');
+  const answer = await session.client.propose({ approval, documents, dryRun: context.flag('dry-run') });
+  requireSame(answer.document, approval);
+  return { computed, view };
+}
+
+interface Approvals {
+  needed: number;
+  approvers: string[];
+  missing: string[];
+  proposedBy: string;
+}
+
+function approvalsOf({ session: { person }, trusted }: Submission, { approvals, breakGlass }: Approval): Approvals {
+  const counts = namesWithRole(trusted.roots.newest, 'approver');
+  const approvers = breakGlass !== null && counts.includes(person) ? [person] : [];
+  return { needed: approvals, approvers, missing: counts.filter((name) => name !== person), proposedBy: person };
+}
+
+function submittedText(context: Context, id: string, { computed, view }: Sent, approvals: Approvals): string {
+  const { version, breakGlass } = computed.payload;
+  const dryRun = context.flag('dry-run');
+  const head = dryRun ? `would propose version ${version}` : `proposed ${id}: version ${version}`;
+  return (
+    `${head}, ${approvalsText(approvals, breakGlass !== null)}\n` +
+    changeText(view, context.flag('all'), context.paint, context.now()) +
+    (dryRun ? '' : nextText(id, approvals))
+  );
 }
 
 function nextText(id: string, { needed, approvers }: { needed: number; approvers: string[] }): string {
@@ -71,44 +115,6 @@ function nextText(id: string, { needed, approvers }: { needed: number; approvers
       ? `edgeward store publish ${id}`
       : `edgeward store review ${id}   (an approver, on their own machine; then approve, then publish)`;
   return `\nNext: ${next}\n`;
-}
-
-const EXPIRES_MS = 86_400_000;
-const RETURN_MS = 86_400_000;
-
-function payloadInputs(context: Context, submission: Submission): PayloadInputs {
-  const { session, trusted, bundle, inventory, restored, command } = submission;
-  const nowMs = context.now();
-  const expiresInMs = timeOption(context, 'expires', command) ?? EXPIRES_MS;
-  const glassMs = glassDuration(context, command);
-  const returnMs = glassMs === null ? returnDuration(context, submission) : null;
-  return {
-    bundle,
-    previous: trusted.previous,
-    root: trusted.roots.newest,
-    proposedBy: session.person,
-    reason: context.required('reason'),
-    nowMs,
-    inventory: inventory.documents,
-    expiresInMs,
-    ...(restored === undefined ? {} : { restored }),
-    ...(glassMs === null ? {} : { breakGlass: { endsAtMs: nowMs + glassMs } }),
-    ...(returnMs === null ? {} : { returnUntilMs: nowMs + expiresInMs + returnMs }),
-  };
-}
-
-/** Counted from when it would expire: how long it waits for signatures should not eat up the way back. */
-function returnDuration(context: Context, { trusted, command }: Submission): number | null {
-  const ms = timeOption(context, 'return-for', command, 0) ?? RETURN_MS;
-  const before = trusted.previous?.approval ?? null;
-  return before === null || before.breakGlass !== null || ms === 0 ? null : ms;
-}
-
-function glassDuration(context: Context, command: string): number | null {
-  if (!context.flag('break-glass')) return null;
-  const ms = timeOption(context, 'for', command);
-  if (ms !== undefined) return ms;
-  throw usageError('break-glass ends by itself: --for TIME is missing', command, 'Write --break-glass --for 2h.');
 }
 
 /** The store keeps what was signed, or says no; anything else is no answer. */

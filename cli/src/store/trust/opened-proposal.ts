@@ -56,10 +56,16 @@ export function proposalIdOf(digest: Digest): string {
 }
 
 /** Throws EDW_ERR_STORE_TAMPERED, EDW_ERR_STORE_OUTDATED, EDW_ERR_PROPOSAL_…, EDW_ERR_BUNDLE, EDW_ERR_FORMAT_…. */
-export async function openProposal(client: StoreClient, trusted: TrustedStore, id: string): Promise<Opened> {
+export async function openProposal(
+  client: StoreClient,
+  trusted: TrustedStore,
+  id: string,
+  exactly: Digest | null,
+): Promise<Opened> {
   const shown = await client.proposal(id);
   const digest = digestOfPayload(shown.document);
-  if (proposalIdOf(digest) !== id || shown.id !== id)
+  // An id is short: who proposes could search for two payloads that share one. Nobody can for the whole digest.
+  if (proposalIdOf(digest) !== id || shown.id !== id || (exactly !== null && digest !== exactly))
     throw distrust('EDW_ERR_STORE_TAMPERED', `looking at the proposal ${id}: what is shown is another one`);
   const opened = { id, digest, shown };
   return shown.kind === 'root'
