@@ -30,6 +30,8 @@ import type { Waiters } from './waiters.ts';
 export interface Draft {
   state: PointState;
   operations: readonly DeltaOperation[] | null;
+  /** Under a new number in any case. */
+  anew?: boolean;
 }
 
 export interface HeadShelf {
@@ -125,9 +127,9 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
     return put(await renewedPoint(issue(), was));
   }
 
-  function isNews({ state }: Draft): boolean {
+  function isNews({ state, anew }: Draft): boolean {
     const was = heads.get(state.point);
-    return was?.cursor.stateRoot !== state.stateRoot || was.cursor.epoch !== options.root().epoch;
+    return anew === true || was?.cursor.stateRoot !== state.stateRoot || was.cursor.epoch !== options.root().epoch;
   }
 
   /** A state that is what an earlier process left: its blobs may have been lost with the machine. */

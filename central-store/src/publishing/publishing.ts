@@ -71,6 +71,11 @@ export interface Publishing {
   accept(revision: number): Promise<void>;
   /** Whether `accept` would. Throws the same. */
   requireHeld(revision: number): void;
+  /**
+   * A point is said to hold a revision that it was not given here, from before this store. Where that is newer, the point
+   * gets its state anew under a number above it.
+   */
+  foundRevision(point: string, revision: number): Promise<void>;
   points(): Iterable<PublishedPoint>;
   point(name: string): PublishedPoint | null;
   /** What leads from `from` to the newest, now. */
@@ -105,6 +110,11 @@ export interface PublishingStatus {
 const RENEW_EVERY_MS = 60_000;
 const RETRY_MS = 5_000;
 const SWEEP_EVERY = 5;
+/**
+ * Whoever reports for one point could otherwise drive up the numbers of all: a point that was away meanwhile would find a
+ * head too far from what it holds, for ever (`LIMITS.revisionsAtOnce`).
+ */
+const MOST_FOUND = 2 ** 31;
 /** Points worked out before others get their turn. */
 const AT_ONCE = 64;
 
@@ -233,6 +243,20 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     return begin(true);
   }
 
+  async function numberAbove(point: string, revision: number): Promise<void> {
+    const was = heads.get(point);
+    // Before the beginning nothing is known of it; whoever reports says it again within a minute.
+    if (was === null || was.state === null || start.state() !== 'begun' || revision <= was.head.revision) return;
+    const isTaken = revision < MOST_FOUND;
+    logger.warn(
+      { event: 'newer_revision_found', point, revision, given: was.head.revision, taken: isTaken },
+      isTaken ? 'numbering above what a point holds' : 'no store numbers so far: the point keeps what it holds',
+    );
+    if (!isTaken) return;
+    revisions.above(revision);
+    await publish([{ state: was.state, operations: null, anew: true }]);
+  }
+
   const stopTurns = repeatedly(clock, RENEW_EVERY_MS, (turns) => {
     if (trust === null) return;
     const done = inTurn(async () => {
@@ -275,6 +299,7 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     submitInventory: (edits) => inTurn(() => submit(edits)),
     accept: (revision) => inTurn(() => acceptHeld(revision)),
     requireHeld: (revision) => (start.state() === 'begun' ? desk : start).requireHeld(revision),
+    foundRevision: (point, revision) => inTurn(() => numberAbove(point, revision)),
     points: heads.all,
     point: heads.get,
     news: (point, from) => newsSince(heads.get(point), from),

@@ -12,6 +12,8 @@ export interface Revisions {
   last(): number;
   /** Throws EDW_ERR_STATE_WRITE when none is left and none can be taken. */
   next(): Promise<number>;
+  /** The next is greater than this. */
+  above(revision: number): void;
   /** Gives back what is left of the block. */
   close(): Promise<void>;
 }
@@ -35,6 +37,9 @@ export async function openRevisions(dir: string, least: number): Promise<Revisio
       if (last >= taken) await take(last + BLOCK);
       last += 1;
       return last;
+    },
+    above(revision) {
+      last = Math.max(last, revision);
     },
     async close() {
       if (taken > last) await take(last);

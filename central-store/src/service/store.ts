@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import type { PointReport } from '@edgeward/policy-format';
 import {
   type Clock,
   createMetrics,
@@ -12,6 +14,7 @@ import { openStoreFolder, type StoreFolder } from '../folder/store-folder.ts';
 import { createMembership } from '../membership/index.ts';
 import { createPublishing, type Publishing } from '../publishing/index.ts';
 import { type InventoryDirectory, openInventoryDirectory } from '../publishing/inventory-directory.ts';
+import { mirrorInventory } from '../publishing/inventory-mirror.ts';
 import { createRollout, type Rollout } from '../rollout/index.ts';
 import {
   openReportShelf,
@@ -71,7 +74,13 @@ export async function startStore(options: StoreOptions): Promise<Store> {
     root: () => roots.newest(),
   });
   lifecycle.onClose('rollout', () => rollout.close());
-  const reports = await openReportShelf({ dir: folder.dir, clock, logger, onTaken: rollout.heard });
+  const reports = await openReportShelf({
+    ...{ dir: folder.dir, clock, logger },
+    onTaken(report) {
+      rollout.heard(report);
+      numberAbove(publishing, report, logger);
+    },
+  });
   lifecycle.onClose('reports', () => reports.close());
   const status = (): StoreStatus =>
     storeStatus({
@@ -95,6 +104,13 @@ export async function startStore(options: StoreOptions): Promise<Store> {
   inventory = await openInventoryDirectory({ dir: config.inventory, onEdits: publishing.submitInventory, logger });
   const watched = inventory;
   lifecycle.onClose('inventory', () => watched.close());
+  lifecycle.onClose(
+    'inventory in the mirror',
+    mirrorInventory({
+      ...{ dir: join(folder.dir, 'mirror'), workloads: publishing.workloads, clock, logger },
+      changes: () => publishing.status().inventory.changes,
+    }),
+  );
   await rollout.start();
   serving = await openServing({
     ...{ ...config.listen, tls: config.tls, limits: config.rateLimits },
@@ -128,6 +144,15 @@ async function trust({ roots, storeKey }: StoreFolder, publishing: Publishing): 
     return document === null ? [] : [{ version, document }];
   });
   await publishing.setTrust({ root: newest, document: roots.newestSigned(), storeKey: await storeKey() }, older);
+}
+
+/** A point that was served by a directory, or by another store, holds numbers of its own. */
+function numberAbove(publishing: Publishing, { point, applied }: PointReport, logger: Logger): void {
+  const given = publishing.point(point)?.head.revision;
+  if (applied === null || given === undefined || applied <= given) return;
+  publishing
+    .foundRevision(point, applied)
+    .catch((thrown: unknown) => logger.error({ event: 'not_numbered', point, err: thrown }, messageOf(thrown)));
 }
 
 /** A trust root that people published comes into force. The answer ends it, when what was begun is done. */

@@ -3,18 +3,12 @@
  * packed: a thousand services that ask after every change must not have it made a thousand times.
  */
 import { randomBytes } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
-import { formatAddress } from '@edgeward/policy';
 import type { HttpAnswer, TlsRequest } from '@edgeward/runtime';
-import type { Membership } from '../membership/index.ts';
-
-type Workloads = Pick<Membership, 'workload' | 'names'>;
+import { inventoryText, type Workloads } from '../publishing/inventory-text.ts';
 
 const KEEP_MS = 30_000;
-/** Workloads between two turns of others. */
-const AT_ONCE = 2_000;
 const TYPE = 'application/x-ndjson; charset=utf-8';
 
 interface Listing {
@@ -59,16 +53,6 @@ export function listInventory(
 
 async function linesOf(workloads: Workloads): Promise<Buffer> {
   const pieces: Buffer[] = [];
-  let lines: string[] = [];
-  for (const name of [...workloads.names()]) {
-    const is = workloads.workload(name);
-    if (is === null) continue;
-    const addresses = is.addresses.map(formatAddress);
-    lines.push(`${JSON.stringify({ kind: 'Workload', name, labels: is.labels, addresses })}\n`);
-    if (lines.length < AT_ONCE) continue;
-    pieces.push(Buffer.from(lines.join('')));
-    lines = [];
-    await setImmediate();
-  }
-  return Buffer.concat([...pieces, Buffer.from(lines.join(''))]);
+  for await (const piece of inventoryText(workloads)) pieces.push(piece);
+  return Buffer.concat(pieces);
 }
