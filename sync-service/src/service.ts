@@ -122,7 +122,8 @@ function observed(point: string, served: readonly ServedPoint[], counts: DenialC
   const denials = counts.of(point);
   if (it === undefined) return { applied: null, state: 'no-policy', nack: null, denials };
   const { state, appliedRevision, desiredRevision, lastError } = it.reconciler.status();
-  const isRefused = state === 'behind' && lastError !== null;
+  // Of a point that holds a newer revision `applied` says so: the store numbers above it, and nothing is wrong with the policy.
+  const isRefused = state === 'behind' && lastError !== null && lastError.code !== 'EDW_ERR_REVISION_OLDER';
   const nack: Nack | null = isRefused
     ? {
         revision: desiredRevision ?? 0,
