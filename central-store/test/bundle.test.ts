@@ -204,6 +204,17 @@ t.test('what is wrong with the policy keeps anybody from signing it', async (t) 
   }
 });
 
+t.test('a host is a member by the labels of the inventory, as it is in the store', async (t) => {
+  const root = await rootOf();
+  const host = { ...HOST, addresses: ['10.30.1.7'] };
+  const test = { from: '10.30.1.7', to: 'order-front', port: 'tcp/443', expect: 'allow' };
+  const it = bundle(FRONT, HOST, GUARD, { ...policy(CRM), tests: [test] });
+  const judged = (is: object) => () => computeApprovalPayload({ ...inputs(root, it), inventory: documents(is) });
+  t.doesNotThrow(judged({ ...host, labels: WORKLOAD.labels }));
+  t.throws(judged(host), { code: 'EDW_ERR_PROPOSAL_POLICY', message: /EDW_ERR_TEST_FAILED/ });
+  t.throws(judged({ ...host, labels: 7 }), { code: 'EDW_ERR_PROPOSAL_POLICY' }, 'one that can not be read is nobody');
+});
+
 t.test('an inventory gives no object its labels, mode or point', async (t) => {
   const root = await rootOf();
   const sneaky = { ...WORKLOAD, point: 'edge-1', mode: 'off', labels: { app: 'shop' } };

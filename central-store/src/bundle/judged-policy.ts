@@ -2,6 +2,7 @@ import {
   compileFault,
   compilePoint,
   type Finding,
+  linkInventory,
   linkModel,
   lint,
   type Model,
@@ -11,6 +12,7 @@ import {
   resolve,
   runPolicyTests,
   type SourceDocument,
+  withInventory,
 } from '@edgeward/policy';
 import { EdgewardError, sha256Hex } from '@edgeward/runtime';
 import { type Bundle, sourceDocumentsOf } from './bundle.ts';
@@ -28,9 +30,8 @@ export interface JudgedPolicy {
 
 /** Throws EDW_ERR_PROPOSAL_POLICY; `findings` on its cause lists them all. */
 export function judgePolicy(bundle: Bundle, nowMs: number, inventory?: readonly SourceDocument[]): JudgedPolicy {
-  const documents = sourceDocumentsOf(bundle);
   const findings: Finding[] = [];
-  const model = linkModel(documents, findings);
+  const model = linkModel(sourceDocumentsOf(bundle), findings);
   refuseErrors(findings);
   if (inventory === undefined) {
     findings.push(
@@ -40,8 +41,7 @@ export function judgePolicy(bundle: Bundle, nowMs: number, inventory?: readonly 
     return { model, findings };
   }
   // A fault of the inventory is its own: it is told where it is read, and keeps nobody from an edit.
-  const full = linkModel([...withAddresses(documents, inventory)], []);
-  const resolution = resolve(full, nowMs);
+  const resolution = resolve(withInventory(model, linkInventory(inventory, [])), nowMs);
   findings.push(...lint(resolution, { inventoryOnly: false }), ...compileFindings(resolution));
   refuseErrors(findings);
   findings.push(...runPolicyTests(resolution, pointViews(resolution, sha256Hex), false).findings);
@@ -51,42 +51,6 @@ export function judgePolicy(bundle: Bundle, nowMs: number, inventory?: readonly 
 
 /** Said of every rule where nobody is known to be anywhere. */
 const NEEDS_INVENTORY = new Set(['EDW_WARN_FROM_NOTHING', 'EDW_WARN_FENCED_OUT', 'EDW_WARN_ADDRESS_SHARED']);
-
-/**
- * Labels of a protected workload are those that people signed; its addresses are those of the inventory. What else the
- * inventory says of points is nobody's signature.
- */
-function* withAddresses(
-  documents: readonly SourceDocument[],
-  inventory: readonly SourceDocument[],
-): Generator<SourceDocument> {
-  const addresses = new Map(inventory.map(({ value }) => [fieldOf(value, 'name'), fieldOf(value, 'addresses')]));
-  const names = new Set<unknown>();
-  for (const document of documents) {
-    if (fieldOf(document.value, 'kind') !== 'Workload') {
-      yield document;
-      continue;
-    }
-    const name = fieldOf(document.value, 'name');
-    names.add(name);
-    yield { ...document, value: { ...(document.value as object), addresses: addresses.get(name) ?? [] } };
-  }
-  for (const document of inventory) {
-    const name = fieldOf(document.value, 'name');
-    const labels = fieldOf(document.value, 'labels');
-    if (names.has(name) || labels === undefined) continue;
-    names.add(name);
-    yield {
-      ...document,
-      value: { kind: 'Workload', name, labels, addresses: fieldOf(document.value, 'addresses') ?? [] },
-    };
-  }
-}
-
-function fieldOf(value: unknown, key: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;
-  return (value as { [key: string]: unknown })[key];
-}
 
 function compileFindings(resolution: Resolution): Finding[] {
   return pointsOf(resolution).flatMap((point) => {
