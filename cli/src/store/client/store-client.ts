@@ -47,7 +47,7 @@ export interface StoreClient {
   inventory(): Promise<unknown[]>;
 }
 
-export type NewProposal =
+type NewProposal =
   | { approval: SignedDocument; documents: string; dryRun: boolean }
   | { root: SignedDocument; reason: string; dryRun: boolean };
 

@@ -21,7 +21,7 @@ export interface Wanted {
   nowMs: number;
 }
 
-export function authorityFolder(dir: string): string {
+function authorityFolder(dir: string): string {
   return join(dir, 'authority');
 }
 

@@ -103,8 +103,8 @@ function waitingText({ inventory, refused, unwritten, behind, followUps, nowMs }
   const { waiting, error } = inventory;
   if (waiting !== null) lines.push([waiting.fault.state, heldText(waiting, nowMs)]);
   if (error !== null) lines.push(['error', `${error.code}  ${error.message}\n    ${error.mend}`]);
-  for (const { point, group, members, max } of refused)
-    lines.push(['refused', `${point} keeps an older version: ${group} has ${members} members, and ${max} are allowed`]);
+  for (const { point, group, members, max, counted: what } of refused)
+    lines.push(['refused', `${point} keeps an older version: ${group} has ${members} ${what}, and ${max} are allowed`]);
   if (behind > 0) lines.push(['behind', `${counted(behind, 'point')} could not be given what they are to have`]);
   if (unwritten > 0)
     lines.push(['mirror', `${counted(unwritten, 'head')} could not be written; look at the disk of the store`]);
@@ -119,8 +119,11 @@ function waitingText({ inventory, refused, unwritten, behind, followUps, nowMs }
 export function heldText({ revision, sinceMs, fault }: ShownWaiting, nowMs: number): string {
   const since = `revision ${revision} of the inventory since ${formatDuration(nowMs - sinceMs)}`;
   if (fault.state === 'refused') {
-    const too = fault.excesses.map(({ point, group, members, max }) => `${group} at ${point}: ${members} of ${max}`);
-    return `${since}: too many members: ${too.slice(0, 5).join(', ')}`;
+    const too = fault.excesses.map(
+      ({ point, group, members, max, counted: what }) =>
+        `${group} at ${point}: ${members} ${what}, and ${max} are allowed`,
+    );
+    return `${since}: too many: ${too.slice(0, 5).join(', ')}`;
   }
   const losses = fault.losses.map(
     ({ point, object, before, lost, workloads }) =>

@@ -60,6 +60,8 @@ interface Excess {
   group: string;
   members: number;
   max: number;
+  /** `workloads`, or addresses of a family: `ipv4`, `ipv6`. */
+  counted: string;
 }
 
 export interface ShownRollout {
@@ -74,7 +76,7 @@ export interface ShownRollout {
   wayBack: { state: 'open'; until: string } | { state: 'closed'; why: string } | null;
 }
 
-export interface ShownWave {
+interface ShownWave {
   title: string;
   points: number;
   counts: Record<string, number>;
@@ -88,6 +90,7 @@ const excess: z.ZodType<Excess> = z.object({
   group: z.string(),
   members: z.number(),
   max: z.number(),
+  counted: z.string(),
 });
 
 const report: z.ZodType<ShownReport> = z.object({

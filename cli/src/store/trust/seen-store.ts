@@ -18,7 +18,7 @@ export interface Seen {
 const marked = z.strictObject({ version: z.int().min(1), digest: z.string() });
 const schema: z.ZodType<Seen> = z.strictObject({ store: z.string(), root: marked, version: marked.nullable() });
 
-export function seenFile(rootFile: string): string {
+function seenFile(rootFile: string): string {
   return `${rootFile}.seen`;
 }
 

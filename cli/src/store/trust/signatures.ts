@@ -11,7 +11,7 @@ export async function peopleWhoSigned(document: SignedDocument, typ: string, roo
   return root.people.filter(({ keys }) => keys.some(({ kid }) => kids.has(kid))).map(({ name }) => name);
 }
 
-export function withRole(root: TrustRoot, role: Role): Person[] {
+function withRole(root: TrustRoot, role: Role): Person[] {
   return root.people.filter(({ roles, keys }) => roles.includes(role) && keys.length > 0);
 }
 

@@ -1,0 +1,257 @@
+/** A store, or something in its place, that lies: nothing of it is shown as true, nothing is signed, nothing hangs. */
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  generateSigningKey,
+  LIMITS,
+  payloadOf,
+  type SignedDocument,
+  sign,
+  signedDocumentOf,
+} from '@edgeward/policy-format';
+import t, { type Test } from 'tap';
+import { openExchange } from '../src/store/client/exchange.ts';
+import { type Lies, openLyingStore } from './fixtures/lying-store.ts';
+import { makeStore, ok, type RealStore, serveStore } from './fixtures/real-store.ts';
+import { examplePolicies, run } from './fixtures/run.ts';
+
+/** With version 1 in force and a proposal for version 2. */
+async function openStore(t: Test): Promise<RealStore & { id: string }> {
+  const folders = await makeStore(t);
+  cpSync(join(examplePolicies, 'inventory.yaml'), join(folders.inventory, 'inventory.yaml'));
+  cpSync(examplePolicies, folders.policies, { recursive: true });
+  const store = await serveStore(t, folders);
+  await store.workloads(3);
+  const propose = async (): Promise<string> => {
+    const made = await store.json<{ proposal: { id: string } }>('ada', [
+      'propose',
+      store.policies,
+      '--reason',
+      'CHG-1',
+    ]);
+    return made.proposal.id;
+  };
+  const first = await propose();
+  for (const name of ['ben', 'cyn'] as const) await store.json(name, ['approve', first, '--reason', 'ok']);
+  await store.json('ben', ['publish', first]);
+  const file = join(store.policies, 'shop.yaml');
+  writeFileSync(file, readFileSync(file, 'utf8').replace('path: /v1/catalogue/*', 'path: /v1/*'));
+  return { ...store, id: await propose() };
+}
+
+type Json = Record<string, unknown>;
+const changed = (text: string, change: (value: Json) => Json): string =>
+  JSON.stringify(change(JSON.parse(text) as Json));
+
+t.test('whatever a store shows beside what was signed is refused, before anything is signed', async (t) => {
+  const store = await openStore(t);
+  const { id } = store;
+  const proposal = `GET /v1/proposals/${id}`;
+  const version = 'GET /v1/versions/newest';
+  const stranger = await generateSigningKey();
+  const root = signedDocumentOf(JSON.parse(readFileSync(store.pinned('ben'), 'utf8')));
+  const payload = payloadOf(root, 'root', LIMITS.rootBytes) as Json & { typ: string };
+  const forged = await sign(followed(payload, 'ab'.repeat(32)), [stranger]);
+  const chained = await sign(followed(payload, await fingerprint(store)), [stranger]);
+  const signatures = (keep: number) => (text: string) =>
+    changed(text, (value) => {
+      const key = 'document' in value ? 'document' : 'approval';
+      const document = value[key] as SignedDocument;
+      return { ...value, [key]: { ...document, signatures: document.signatures.slice(0, keep) } };
+    });
+  const other = (text: string): string =>
+    changed(text, (value) => ({
+      ...value,
+      document: { ...(value.document as SignedDocument), payload: root.payload },
+    }));
+  const cases: { name: string; lies: Lies; code: string }[] = [
+    {
+      name: 'other documents',
+      lies: { [`${proposal}/documents`]: (it) => it.replace('/v1/*', '/*') },
+      code: 'EDW_ERR_STORE_TAMPERED',
+    },
+    { name: 'no documents', lies: { [`${proposal}/documents`]: () => '' }, code: 'EDW_ERR_STORE_TAMPERED' },
+    { name: 'another payload', lies: { [proposal]: other }, code: 'EDW_ERR_STORE_TAMPERED' },
+    { name: 'no signature of the proposer', lies: { [proposal]: signatures(0) }, code: 'EDW_ERR_STORE_TAMPERED' },
+    {
+      name: 'policy called a root',
+      lies: { [proposal]: (it) => it.replace('"kind":"policy"', '"kind":"root"') },
+      code: 'EDW_ERR_FORMAT_ROOT',
+    },
+    { name: 'a version without an approver', lies: { [version]: signatures(2) }, code: 'EDW_ERR_APPROVAL_TOO_FEW' },
+    {
+      name: 'no version at all',
+      lies: { [version]: () => refused(404, 'EDW_ERR_VERSION_UNKNOWN') },
+      code: 'EDW_ERR_STORE_ROLLED_BACK',
+    },
+    {
+      name: 'another number',
+      lies: { [version]: (it) => it.replace('"version":1', '"version":7') },
+      code: 'EDW_ERR_STORE_TAMPERED',
+    },
+    {
+      name: 'other documents of the version',
+      lies: { 'GET /v1/versions/1/documents': () => '' },
+      code: 'EDW_ERR_PROPOSAL_DIFFERS',
+    },
+    {
+      name: 'a root that follows nothing',
+      lies: { 'GET /v1/roots/2': () => JSON.stringify(forged) },
+      code: 'EDW_ERR_ROOT_PREVIOUS',
+    },
+    {
+      name: 'a root of a stranger',
+      lies: { 'GET /v1/roots/2': () => JSON.stringify(chained) },
+      code: 'EDW_ERR_ROOT_OLD_APPROVERS',
+    },
+  ];
+  t.equal((await store.as('ben', ['review', id])).code, 3, 'as it is, it can be reviewed');
+  for (const { name, lies, code } of cases) {
+    const lying = await openLyingStore(t, store, lies);
+    for (const args of [
+      ['review', id],
+      ['approve', id, '--reason', 'ok'],
+    ])
+      t.match(await lying.ben(args), { code: 3, out: '', err: new RegExp(`^error ${code}: `) }, `${name}: ${args[0]}`);
+    t.strictSame(
+      lying.asked.filter((it) => it.startsWith('POST')),
+      [],
+      `${name}: nothing is sent`,
+    );
+  }
+});
+
+t.test('what takes another payload than was sent did not take it', async (t) => {
+  const store = await openStore(t);
+  const before = await run(['store', 'review', '--profile', store.profile('ada'), '--json']);
+  const [first] = (JSON.parse(before.out) as { proposals: { id: string }[] }).proposals.slice(-1);
+  const wrong = await fetchProposal(store, first?.id ?? '');
+  const lying = await openLyingStore(t, store, { 'POST /v1/proposals': () => ({ status: 201, body: wrong }) });
+  const said = await run([
+    'store',
+    'propose',
+    store.policies,
+    '--reason',
+    'x',
+    '--profile',
+    store.profile('ada'),
+    '--url',
+    lying.url,
+  ]);
+  t.match(said, { code: 3, out: '', err: /EDW_ERR_STORE_TAMPERED: .*took something else for what was sent/ });
+});
+
+t.test('every way to get no good answer has a code, an end, and nothing that a terminal obeys', async (t) => {
+  const store = await openStore(t);
+  const path = 'GET /v1/proposals';
+  const said = (error: Json): string => JSON.stringify({ error });
+  const hostile = { code: 'EDW_ERR_PROPOSAL_CLOSED', message: 'a\x1b[2Jb', mend: 'c\u202ed' };
+  const cases: { name: string; lies: Lies; code: number; says: RegExp }[] = [
+    { name: 'no JSON', lies: { [path]: () => '<html>' }, code: 69, says: /EDW_ERR_STORE_ANSWER: .*it is no JSON/ },
+    {
+      name: 'another form',
+      lies: { [path]: () => '{}' },
+      code: 69,
+      says: /EDW_ERR_STORE_ANSWER: .*not understood: proposals/,
+    },
+    {
+      name: 'a redirect',
+      lies: { [path]: () => ({ status: 302, body: '', headers: { location: 'https://127.0.0.1:1/' } }) },
+      code: 69,
+      says: /it answered 302/,
+    },
+    {
+      name: 'too much',
+      lies: { [path]: () => Buffer.alloc(0x4100000, ' ').toString() },
+      code: 69,
+      says: /more than 67108864 bytes/,
+    },
+    {
+      name: 'a failure inside',
+      lies: { [path]: () => ({ status: 500, body: said({ code: 'EDW_ERR_INTERNAL', message: 'm', mend: 'n' }) }) },
+      code: 69,
+      says: /it failed inside/,
+    },
+    {
+      name: 'somebody else fails',
+      lies: { [path]: () => ({ status: 502, body: 'bad gateway' }) },
+      code: 69,
+      says: /EDW_ERR_STORE_UNREACHABLE: .*it answered 502/,
+    },
+    {
+      name: 'too often',
+      lies: { [path]: () => ({ status: 429, body: said({ code: 'EDW_ERR_STORE_RATE', message: 'm', mend: 'n' }) }) },
+      code: 75,
+      says: /EDW_ERR_STORE_RATE: m\n {2}n\n/,
+    },
+    {
+      name: 'a refusal in words',
+      lies: { [path]: () => ({ status: 403, body: said(hostile) }) },
+      code: 3,
+      says: /EDW_ERR_PROPOSAL_CLOSED: a\\x1b\[2Jb\n {2}c\\u\{202e\}d\n/,
+    },
+    {
+      name: 'a code of nobody',
+      lies: { [path]: () => ({ status: 403, body: said({ ...hostile, code: 'x' }) }) },
+      code: 3,
+      says: /EDW_ERR_STORE_REFUSED: .*it answered 403/,
+    },
+    { name: 'silence', lies: { [path]: null }, code: 4, says: /EDW_ERR_TIMEOUT: .*within 300 ms/ },
+  ];
+  for (const { name, lies, code, says } of cases) {
+    const lying = await openLyingStore(t, store, lies);
+    t.match(
+      await lying.ben(['review', '--timeout', name === 'silence' ? '300ms' : '20s']),
+      { code, out: '', err: says },
+      name,
+    );
+  }
+  const lying = await openLyingStore(t, store, {
+    [path]: (it) =>
+      changed(it, (value) => ({
+        proposals: (value.proposals as Json[]).map((one) => ({ ...one, reason: '\x1b]0;x\x07', state: 'op\u200ben' })),
+      })),
+  });
+  const shown = await lying.ben(['review']);
+  t.match(shown.out, /op\\u\{200b\}en .*: \\x1b\]0;x\\x07\n/);
+  const root = join(store.root, 'other');
+  await ok(['store', 'key', '--out', join(store.root, 'x.key')]);
+  const people = [
+    '--person',
+    `x:author,approver=${join(store.root, 'x.key.pub')}`,
+    '--person',
+    `ben:approver=${join(store.root, 'ben.key.pub')}`,
+  ];
+  await ok(['store', 'init', root, ...people, '--approvals-with-risk', '1']);
+  const stranger = await store.as('ben', ['review', '--ca', join(root, 'tls', 'store-ca.pem')]);
+  t.match(stranger, { code: 78, err: /EDW_ERR_STORE_CERTIFICATE/ }, 'the certificate of another authority');
+  t.match(
+    await store.as('ben', ['review', '--pinned-root', join(root, 'root.json')]),
+    { code: 0 },
+    'a list is only a list',
+  );
+  const pinned = await store.as('ben', ['review', store.id, '--pinned-root', join(root, 'root.json')]);
+  t.match(pinned, { code: 3, err: /EDW_ERR_APPROVAL_STORE|EDW_ERR_PROPOSAL_DIFFERS/ }, 'the root of another store');
+});
+
+/** Version 2 after that one, whoever signs it. */
+function followed(root: Json & { typ: string }, previous: string): { typ: string } {
+  return Object.assign({}, root, { version: 2, previous });
+}
+
+function refused(status: number, code: string): { status: number; body: string } {
+  return { status, body: JSON.stringify({ error: { code, message: 'm', mend: 'n' } }) };
+}
+
+async function fingerprint(store: RealStore): Promise<string> {
+  const { roots } = await store.json<{ roots: { fingerprint: string } }>('eve', ['verify']);
+  return roots.fingerprint;
+}
+
+async function fetchProposal(store: RealStore, id: string): Promise<string> {
+  const at = (file: string): string => join(store.root, 'ada', file);
+  const files = { certFile: at('ada.pem'), keyFile: at('ada-key.pem'), caFile: at('store-ca.pem') };
+  const exchange = await openExchange({ url: store.url, ...files }, 10_000);
+  const { bytes } = await exchange.ask({ path: `/v1/proposals/${id}`, maxBytes: 1 << 20 });
+  return bytes.toString('utf8');
+}
