@@ -97,6 +97,12 @@ t.test('a wave is over when every point that can be reached has applied it and s
     t.strictSame(moved(step(begun(), sights(said, more), NOW + after, settings()).state), expect, name);
 });
 
+t.test('who is away is named on the record', async (t) => {
+  const said = sights({ 'edge-1': sight(NOW - 10 * MINUTE), 'edge-2': sight(NOW + 9 * SECOND) });
+  const { actions } = step(begun(), said, NOW + 10 * SECOND, settings());
+  t.match(actions, [{ action: 'rollout.wave', reason: /get version 2; away: edge-1$/ }]);
+});
+
 t.test('points that it changes nothing at go with their wave, and nobody waits for them', async (t) => {
   const same = { changed: false };
   const points = { 'edge-1': point(same), 'edge-2': point({ wave: 1, ...same }), 'edge-3': point({ wave: 2 }) };

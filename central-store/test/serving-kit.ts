@@ -58,7 +58,9 @@ export interface ServedStore {
   as(name: PersonName | `edge-${string}`, path: string, options?: Ask): Promise<Answer>;
   /** Signed by the author; what an HTTP body carries. */
   draft(bundle: Bundle, more?: Partial<PayloadInputs>): Promise<{ approval: unknown; documents: string }>;
-  /** From documents to a version, everywhere in force when it settles. */
+  /** From documents to a version, with everybody's signature; the answer is its number. */
+  decide(bundle: Bundle, more?: Partial<PayloadInputs>): Promise<number>;
+  /** The same, everywhere in force when it settles. */
   publish(bundle: Bundle, more?: Partial<PayloadInputs>): Promise<void>;
   /** Replaces the inventory, and waits until it is in force or waits for a person. */
   inventory(...workloads: object[]): Promise<void>;
@@ -128,7 +130,7 @@ export async function openServedStore(t: Test, options: ServedOptions = {}): Pro
       });
       return { approval: await sign(payload, [keys.ada]), documents: Buffer.from(bundle.bytes).toString() };
     },
-    async publish(bundle, more) {
+    async decide(bundle, more) {
       const { proposals } = self.store.folder;
       const { approval } = (await self.draft(bundle, more)) as { approval: Awaited<ReturnType<typeof sign>> };
       const by = (name: string) => ({ name, by: 'local' });
@@ -136,7 +138,10 @@ export async function openServedStore(t: Test, options: ServedOptions = {}): Pro
       const document = await addSignature({ ...approval, signatures: [] }, 'edgeward-approval/1', keys.cleo);
       await proposals.approve(by('cleo'), id, { document, reason: 'looked at it' });
       await proposals.publish(by('eve'), id);
-      const { version } = proposals.view(id);
+      return proposals.view(id).version ?? 0;
+    },
+    async publish(bundle, more) {
+      const version = await self.decide(bundle, more);
       await until(`version ${version} is in force`, () => {
         const points = [...self.store.publishing.points()];
         return points.length > 0 && points.every(({ state }) => state?.version === version);

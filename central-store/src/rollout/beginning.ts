@@ -2,7 +2,7 @@
 import type { Proposals, PublishedVersion } from '../proposals/proposals.ts';
 import type { WaveConfig } from './config.ts';
 import { type PlanInputs, type PlanSlice, plannedRollout } from './plan.ts';
-import { assigned, type RolloutState } from './state.ts';
+import { assigned, type RolloutState, WAY_BACK_IN_WORDS, wayBack } from './state.ts';
 import type { VersionsInUse } from './versions-in-use.ts';
 
 export interface Beginning {
@@ -26,10 +26,13 @@ export async function begunRollout(inputs: Beginning): Promise<RolloutState> {
 }
 
 /** For the record. */
-export function beginningOf({ version, waves, atOnce, points }: RolloutState): string {
+export function beginningOf(state: RolloutState, nowMs: number): string {
+  const { version, waves, atOnce, points } = state;
   const changed = Object.values(points).filter((plan) => plan.changed).length;
   const how = atOnce === null ? `waves: ${waves.join(', ')}` : `to all at once: ${atOnce}`;
-  return `version ${version}, ${how}; it changes ${changed} of ${Object.keys(points).length} points`;
+  const way = wayBack(state, nowMs);
+  const back = way.state === 'open' ? '' : `; there is no way back: ${WAY_BACK_IN_WORDS[way.why]}`;
+  return `version ${version}, ${how}; it changes ${changed} of ${Object.keys(points).length} points${back}`;
 }
 
 async function heldNow(before: RolloutState | null, versions: VersionsInUse): Promise<PlanInputs['before']> {

@@ -100,8 +100,9 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
   }
 
   /** Not before the inventory is known and nothing of it is held: until then points can not have what is assigned. */
-  function isServing(): boolean {
-    return state !== null && Object.keys(state.points).some((point) => publishing.point(point)?.state != null);
+  function isServing({ points }: RolloutState): boolean {
+    for (const point in points) if (publishing.point(point)?.state != null) return true;
+    return false;
   }
 
   /** Every point, as the state says. What fails is tried again. */
@@ -165,7 +166,7 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
     if (clock.now() < retryAtMs) return;
     await beginNewest();
     if (isBehind) await assignOrRetry();
-    if (state === null || !isServing()) return;
+    if (state === null || state.phase.is !== 'rolling' || !isServing(state)) return;
     for (const [point, { movedMs }] of Object.entries(state.points)) if (movedMs !== null) noteServed(point);
     const next = step(state, look(), clock.now(), config);
     if (next.state !== state) await enterRecorded(next.state, next.actions);
@@ -192,7 +193,10 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
     sightings.forgetExcept(new Set(Object.keys(begun.points)));
     const sights = sightings.look(Object.keys(begun.points), begun.version, clock.now());
     const next = step(begun, sights, clock.now(), config);
-    await enterRecorded(next.state, [{ action: 'rollout.start', reason: beginningOf(begun) }, ...next.actions]);
+    await enterRecorded(next.state, [
+      { action: 'rollout.start', reason: beginningOf(begun, clock.now()) },
+      ...next.actions,
+    ]);
   }
 
   const stopFollowing = proposals.onPublished(({ kind }) => {

@@ -31,17 +31,20 @@ export const STORE = 'store';
 
 /** So that points hear of it in time. */
 const RETURN_MARGIN_MS = 60_000;
+/** In one sentence. */
+const MAX_NAMED = 5;
 
 export function step(state: RolloutState, sights: Sights, nowMs: number, settings: RolloutConfig): Step {
   if (state.phase.is !== 'rolling') return { state, actions: [] };
-  const actions: Action[] = [];
-  let next = state.phase.wave < 0 ? entered(state, 0, nowMs, sights, actions) : state;
+  const look: Look = { sights, nowMs, settings, actions: [] };
+  const { actions } = look;
+  let next = state.phase.wave < 0 ? entered(state, 0, look) : state;
   // At most once a wave: some have nobody in them that there is anything to wait for.
   for (let turns = 0; turns <= state.waves.length; turns += 1) {
     const progress = progressOf(next, sights, nowMs, settings);
-    if (progress.trouble.length > 0) return halted(next, progress.trouble, nowMs, settings, actions);
-    if (isMissed(next, nowMs)) return halted(next, [unconfirmed(next)], nowMs, settings, actions);
-    const after = advanced(next, progress, sights, nowMs, settings, actions);
+    if (progress.trouble.length > 0) return { state: halted(next, progress.trouble, look), actions };
+    if (isMissed(next, nowMs)) return { state: halted(next, [unconfirmed(next)], look), actions };
+    const after = advanced(next, progress, look);
     if (after === next) break;
     next = after;
     if (next.phase.is !== 'rolling') break;
@@ -49,30 +52,31 @@ export function step(state: RolloutState, sights: Sights, nowMs: number, setting
   return { state: next, actions };
 }
 
-function advanced(
-  state: RolloutState,
-  progress: Progress,
-  sights: Sights,
-  nowMs: number,
-  settings: RolloutConfig,
-  actions: Action[],
-): RolloutState {
-  if (state.phase.is !== 'rolling') return state;
+interface Look {
+  sights: Sights;
+  nowMs: number;
+  settings: RolloutConfig;
+  /** Taken so far. */
+  actions: Action[];
+}
+
+function advanced(state: RolloutState, { applying, settling, away }: Progress, look: Look): RolloutState {
+  if (state.phase.is !== 'rolling' || applying.length > 0) return state;
+  // Nobody is heard: that says something about the store, and nothing about the version.
+  if (away.length > 0 && !isHearing(look.sights, look.nowMs)) return state;
   const { wave } = state.phase;
   const isLast = wave >= state.waves.length - 1;
-  if (progress.applying.length > 0) return state;
-  const isAlone = progress.away.length > 0 && !isHearing(sights, nowMs);
-  if (isAlone) return state;
-  if (isLast && state.confirm !== null && state.confirm.dueMs === null) return timed(state, nowMs, settings);
-  if (progress.settling.length > 0) return state;
-  if (!isLast) return entered(state, wave + 1, nowMs, sights, actions);
+  if (isLast && state.confirm !== null && state.confirm.dueMs === null) return timed(state, look);
+  if (settling.length > 0) return state;
+  if (!isLast) return entered(state, wave + 1, look, away);
   if (state.confirm !== null && state.confirm.by === null) return state;
-  actions.push({ action: 'rollout.done', reason: `every point has version ${state.version}` });
-  return { ...state, phase: { is: 'done', atMs: nowMs } };
+  look.actions.push({ action: 'rollout.done', reason: `version ${state.version} is everywhere${awayInWords(away)}` });
+  return { ...state, phase: { is: 'done', atMs: look.nowMs } };
 }
 
 /** Points up to this wave get the version. */
-function entered(state: RolloutState, wave: number, nowMs: number, sights: Sights, actions: Action[]): RolloutState {
+function entered(state: RolloutState, wave: number, look: Look, away: readonly string[] = []): RolloutState {
+  const { sights, nowMs } = look;
   const points: { [point: string]: PointPlan } = Object.create(null);
   let given = 0;
   for (const [point, plan] of Object.entries(state.points)) {
@@ -82,14 +86,20 @@ function entered(state: RolloutState, wave: number, nowMs: number, sights: Sight
       ? { ...plan, movedMs: nowMs, deniedPerHour: sights.points.get(point)?.deniedPerHour ?? 0 }
       : plan;
   }
-  const title = state.waves[wave] ?? 'all';
-  const reason = `wave ${wave + 1} of ${state.waves.length}, ${title}: ${given} points get version ${state.version}`;
-  actions.push({ action: 'rollout.wave', reason });
+  const place = `wave ${wave + 1} of ${state.waves.length}, ${state.waves[wave] ?? 'all'}`;
+  const reason = `${place}: ${given} points get version ${state.version}${awayInWords(away)}`;
+  look.actions.push({ action: 'rollout.wave', reason });
   return { ...state, points, phase: { is: 'rolling', wave, sinceMs: nowMs } };
 }
 
+function awayInWords(away: readonly string[]): string {
+  if (away.length === 0) return '';
+  const more = away.length > MAX_NAMED ? ` and ${away.length - MAX_NAMED} more` : '';
+  return `; away: ${away.slice(0, MAX_NAMED).join(', ')}${more}`;
+}
+
 /** From now on a person has so long; never longer than there is a way back. */
-function timed(state: RolloutState, nowMs: number, { confirmMinutes }: RolloutConfig): RolloutState {
+function timed(state: RolloutState, { nowMs, settings: { confirmMinutes } }: Look): RolloutState {
   if (state.confirm === null) return state;
   const latestMs = (state.returnUntilMs ?? Number.POSITIVE_INFINITY) - RETURN_MARGIN_MS;
   const dueMs = Math.max(nowMs, Math.min(nowMs + confirmMinutes * 60_000, latestMs));
@@ -101,29 +111,21 @@ function isMissed({ confirm }: RolloutState, nowMs: number): boolean {
 }
 
 function unconfirmed({ confirm }: RolloutState): Trouble {
-  const objects = (confirm?.objects ?? []).slice(0, 5).join(', ');
+  const objects = (confirm?.objects ?? []).slice(0, MAX_NAMED).join(', ');
   return { point: null, kind: 'unconfirmed', message: `nobody confirmed that ${objects} may be enforced` };
 }
 
 /** What nobody confirmed goes back whatever `onHalt` says. */
-function halted(
-  state: RolloutState,
-  all: readonly Trouble[],
-  nowMs: number,
-  settings: RolloutConfig,
-  actions: Action[],
-): Step {
-  if (state.phase.is !== 'rolling') return { state, actions };
-  const trouble = all.slice(0, MAX_TROUBLE);
-  const why = inWords(all);
+function halted(state: RolloutState, all: readonly Trouble[], { nowMs, settings, actions }: Look): RolloutState {
   const goesBack = settings.onHalt === 'return' || all.some(({ kind }) => kind === 'unconfirmed');
   const way = wayBack(state, nowMs);
   const stays = goesBack && way.state === 'closed' ? `; points stay, because ${WAY_BACK_IN_WORDS[way.why]}` : '';
-  const halt = stopped(state, { by: STORE, why: `${why}${stays}`, trouble, nowMs });
-  actions.push({ action: 'rollout.halt', reason: `${why}${stays}` });
-  if (!goesBack || way.state === 'closed') return { state: halt, actions };
+  const why = `${inWords(all)}${stays}`;
+  const halt = stopped(state, { by: STORE, why, trouble: all.slice(0, MAX_TROUBLE), nowMs });
+  actions.push({ action: 'rollout.halt', reason: why });
+  if (!goesBack || way.state === 'closed') return halt;
   actions.push({ action: 'rollout.return', reason: why });
-  return { state: returned(halt, { by: STORE, why, nowMs }), actions };
+  return returned(halt, { by: STORE, why, nowMs });
 }
 
 function inWords([first, ...others]: readonly Trouble[]): string {
