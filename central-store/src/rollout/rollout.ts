@@ -55,7 +55,7 @@ export interface Rollout {
   close(): Promise<void>;
 }
 
-export interface DecisionAbout {
+interface DecisionAbout {
   reason: string;
   /** The one that was looked at. */
   version?: number;

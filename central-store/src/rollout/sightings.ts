@@ -16,7 +16,7 @@ export interface Sightings {
   forgetExcept(points: ReadonlySet<string>): void;
 }
 
-export interface ServedHead {
+interface ServedHead {
   version: number;
   epoch: number;
   revision: number;

@@ -23,7 +23,7 @@ export interface RolloutState {
   points: { [point: string]: PointPlan };
 }
 
-export type Phase =
+type Phase =
   /** Points of the waves up to this one have the version, or are about to. */
   | { is: 'rolling'; wave: number; sinceMs: number }
   | { is: 'halted'; wave: number; atMs: number; by: string; why: string; trouble: Trouble[] }
@@ -64,7 +64,7 @@ export interface Trouble {
 export const MAX_TROUBLE = 20;
 
 /** Whether a point is to have the new version. */
-export function isMoved(plan: PointPlan): boolean {
+function isMoved(plan: PointPlan): boolean {
   return plan.movedMs !== null;
 }
 

@@ -21,7 +21,7 @@ export interface Step {
 }
 
 /** What goes on the record, in this order. */
-export interface Action {
+interface Action {
   action: 'rollout.start' | 'rollout.wave' | 'rollout.halt' | 'rollout.return' | 'rollout.done';
   reason: string;
 }
