@@ -169,6 +169,11 @@ t.test('certificates name whom they are asked for, and a profile comes along for
   const before = readFileSync(profile, 'utf8');
   await ok(['store', 'certificate', store, '--person', 'ada', '--out', join(root, 'ada')]);
   t.equal(readFileSync(profile, 'utf8'), before, 'a renewal leaves the profile');
+  const key = ['--signing-key', 'dan.key', '--url', 'https://store.example:9443'];
+  await ok(['store', 'certificate', store, '--person', 'dan', '--out', join(root, 'd'), ...key]);
+  const text = readFileSync(join(root, 'd', 'store.yaml'), 'utf8');
+  t.match(text, 'url: https://store.example:9443\ncertFile: dan.pem\nkeyFile: dan-key.pem\n');
+  t.match(text, `signingKeyFile: ${join(process.cwd(), 'dan.key')}\n`, 'from anywhere');
   const dry = await ok(['store', 'certificate', store, '--person', 'dan', '--out', join(root, 'dan'), '--dry-run']);
   t.match(dry.out, /^would write .*dan\.pem/);
   t.notOk(existsSync(join(root, 'dan')));

@@ -100,6 +100,7 @@ t.test('from a policy directory to the head of a point, through two other people
     '    gained  app=crm,env=prod within 127.0.10.0/24 (1 workload: crm-1 127.0.10.4)  tcp/80  GET /v1/orders/*; POST /v1/orders/*  by crm-orders\n',
     '3 objects would change at 1 of 1 point: 6 gained, 0 lost.\n',
     'Computed here from 5 documents: rules, risks and approvals are what ada signed.\n',
+    `\nTo sign exactly this: edgeward store approve ${made.digest} --reason TEXT\n`,
   ])
     t.ok(review.out.includes(line), line.trim());
 

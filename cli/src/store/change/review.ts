@@ -92,8 +92,13 @@ async function reviewPolicy(
 ): Promise<ExitCode> {
   const view = await viewProposal(context, session, trusted, opened);
   if (context.json) await context.printJson({ proposal: proposalOf(opened), ...view });
-  else await context.out.write(proposalText(context, opened, view));
+  else await context.out.write(`${proposalText(context, opened, view)}${nextText(opened, session.person)}`);
   return view.changes ? 3 : 0;
+}
+
+/** By the whole digest: an id is short, and who proposes could have made two payloads that share it. */
+function nextText({ digest, missing }: OpenedPolicy, person: string): string {
+  return missing.includes(person) ? `\nTo sign exactly this: edgeward store approve ${digest} --reason TEXT\n` : '';
 }
 
 async function reviewRoot(context: Context, opened: OpenedRoot): Promise<ExitCode> {

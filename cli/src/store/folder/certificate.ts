@@ -27,7 +27,7 @@ export const certificate: Command = {
       },
     ],
     usage: [
-      'DIR --person NAME --out FOLDER [--url URL] [--days N] [--dry-run] [--json]',
+      'DIR --person NAME --out FOLDER [--url URL] [--signing-key FILE] [--days N] [--dry-run] [--json]',
       'DIR --point NAME... --out FOLDER [--days N] [--dry-run] [--json]',
       'DIR --server --host NAME... --out FOLDER [--days N] [--dry-run] [--json]',
     ],
@@ -46,6 +46,11 @@ export const certificate: Command = {
     host: { type: 'string', value: 'NAME', says: 'Name or address that it is reached under.', multiple: true },
     out: { type: 'string', value: 'FOLDER', says: 'Where the files go.' },
     url: { type: 'string', value: 'URL', says: 'For the profile: where this person reaches the store.' },
+    'signing-key': {
+      type: 'string',
+      value: 'FILE',
+      says: 'For the profile: where this person keeps their private key.',
+    },
     days: daysOption,
     'dry-run': { type: 'boolean', says: 'Say what would be issued, and write nothing.' },
   },
@@ -61,7 +66,7 @@ async function runCertificate(context: Context): Promise<ExitCode> {
   const wanted: Wanted = { ...holder, days, nowMs: context.now() };
   const dry = context.flag('dry-run');
   const files = dry ? null : await writeCertificate(authority, wanted, folder, name);
-  const person = context.flag('person') ? { url: context.text('url') } : null;
+  const person = context.flag('person') ? { url: context.text('url'), signingKey: context.text('signing-key') } : null;
   const beside = files === null || holder.server ? null : await handOver(dir, folder, files, person);
   const { certFile, keyFile, caFile } = filesIn(folder, name);
   if (context.json) {

@@ -4,7 +4,7 @@
  */
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { loadStoreConfig } from '@edgeward/central-store';
 import { EdgewardError, messageOf, systemCodeOf, writeDurably } from '@edgeward/runtime';
 import { stringify } from 'yaml';
@@ -22,13 +22,13 @@ export async function handOver(
   dir: string,
   folder: string,
   files: CertificateFiles,
-  person: { url: string | undefined } | null,
+  person: { url: string | undefined; signingKey: string | undefined } | null,
 ): Promise<HandedOver> {
   const rootFile = join(folder, 'root.json');
   await writeDurably(rootFile, await firstRoot(dir), { mode: 0o644 });
   if (person === null) return { rootFile, profile: null };
   const profile = join(folder, 'store.yaml');
-  const text = profileText(person.url ?? (await likelyUrl(dir)), files);
+  const text = profileText(person.url ?? (await likelyUrl(dir)), files, person.signingKey);
   await writeNew(profile, text, 0o644).catch((thrown: unknown) => {
     if (!(thrown instanceof EdgewardError) || systemCodeOf(thrown.cause) !== 'EEXIST') throw thrown;
   });
@@ -45,15 +45,20 @@ export async function firstRoot(dir: string): Promise<string> {
   });
 }
 
-function profileText(url: string, { certFile, keyFile, caFile }: CertificateFiles): string {
+function profileText(
+  url: string,
+  { certFile, keyFile, caFile }: CertificateFiles,
+  signingKey: string | undefined,
+): string {
   const keys = {
     url,
     certFile: basename(certFile),
     keyFile: basename(keyFile),
     caFile: basename(caFile),
     rootFile: 'root.json',
+    ...(signingKey === undefined ? {} : { signingKeyFile: resolve(signingKey) }),
   };
-  return `# For --profile, or as ~/.config/edgeward/store.yaml; paths are relative to this file.\n${stringify(keys)}# To sign: signingKeyFile, and passphraseFile where it is sealed.\n`;
+  return `# For --profile, or as ~/.config/edgeward/store.yaml; paths are relative to this file.\n${stringify(keys)}${signingKey === undefined ? '# To sign: signingKeyFile, and passphraseFile where it is sealed.\n' : ''}`;
 }
 
 /** By the certificate that the server shows and the port of its configuration; a guess that is there to be corrected. */

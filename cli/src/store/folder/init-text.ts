@@ -29,7 +29,7 @@ function nextLines({ people, root, config }: InitAnswer, dir: string, digest: st
     '',
     'Next:',
     ...[
-      `edgeward store certificate ${dir} --person ${somebody} --out ${somebody}-tls   (for each person)`,
+      `edgeward store certificate ${dir} --person ${somebody} --signing-key ${somebody}.key --out ${somebody}-tls   (for each person)`,
       `edgeward store certificate ${dir} --point POINT --out POINT-tls   (for each sync service)`,
       `edgeward store serve --config ${config ?? join(dir, 'edgeward-store.yaml')}`,
       'edgeward store propose POLICIES --reason TEXT   (as an author, with a profile: `edgeward store --help`)',
