@@ -66,7 +66,7 @@ async function verifiedDocuments(
   const shown = await client.version(version);
   if (shown === null)
     throw new EdgewardError('EDW_ERR_VERSION_UNKNOWN', `restoring version ${version}: the store has none`, {
-      mend: 'Name a version that was published; `edgeward store status` lists them.',
+      mend: 'Name a version from 1 on; `edgeward store status` tells the newest.',
     });
   const said = approvalOf(payloadOf(shown.approval, 'the approval', LIMITS.approvalBytes));
   if (said.version !== version)

@@ -3,6 +3,7 @@
  * A refusal keeps the code and the mend of the store; whatever else comes back has a code of its own.
  */
 
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type StoreFailureCode, storeFailure } from '@edgeward/policy-feed';
 import { type SignedDocument, signedDocumentOf } from '@edgeward/policy-format';
 import { EdgewardError, messageOf } from '@edgeward/runtime';
@@ -51,13 +52,21 @@ type NewProposal =
   | { approval: SignedDocument; documents: string; dryRun: boolean }
   | { root: SignedDocument; reason: string; dryRun: boolean };
 
+const RATE_TRIES = 3;
+const RATE_WAIT_MS = 1_000;
 const SMALL_BYTES = 2 << 20;
 const DOCUMENTS_BYTES = 64 << 20;
 const INVENTORY_BYTES = 256 << 20;
 
 export function createStoreClient({ url, ask: exchange }: Exchange): StoreClient {
   async function ask(asking: Omit<Asking, 'maxBytes'> & { maxBytes?: number }): Promise<Answer> {
-    const answer = await exchange({ maxBytes: SMALL_BYTES, ...asking });
+    const wanted = { maxBytes: SMALL_BYTES, ...asking };
+    let answer = await exchange(wanted);
+    // Who verifies a long history asks more often than one may; a second later there is room for some more.
+    for (let tries = 0; answer.status === 429 && asking.method !== 'POST' && tries < RATE_TRIES; tries += 1) {
+      await sleep(RATE_WAIT_MS);
+      answer = await exchange(wanted);
+    }
     if (answer.status < 200 || answer.status > 299) throw refusalOf(url, asking.path, answer);
     return answer;
   }
