@@ -2,7 +2,6 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Collector, createCollector, type SyslogListener } from '@edgeward/audit-collector';
 import type { Observed } from '@edgeward/policy-feed';
-import type { Nack } from '@edgeward/policy-format';
 import {
   createMetrics,
   ensureSecret,
@@ -20,6 +19,7 @@ import { type ServedPoint, serveBigip, serveNginx, setDesired } from './served-p
 import { serviceMetrics } from './service-metrics.ts';
 import { type ServiceStatus, statusOf, statusRoutes } from './status-api.ts';
 import { reportStatus } from './status-report.ts';
+import { refusalOf } from './store/refusal.ts';
 
 /** The sync service: a directory of policy in, every point kept equal to it, denials out. Composition only. */
 export interface Service {
@@ -39,8 +39,6 @@ export interface ServiceOptions {
 
 /** Points say what they hold before the first revision is numbered; one that does not answer by then is asked later. */
 const FIRST_LOOK_MS = 2000;
-/** Characters of an error that the store is told; what a box answers can be longer than a report may be. */
-const MAX_TOLD = 1000;
 
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, logger, lifecycle } = options;
@@ -121,18 +119,8 @@ function observed(point: string, served: readonly ServedPoint[], counts: DenialC
   const it = served.find(({ name }) => name === point);
   const denials = counts.of(point);
   if (it === undefined) return { applied: null, state: 'no-policy', nack: null, denials };
-  const { state, appliedRevision, desiredRevision, lastError } = it.reconciler.status();
-  // Of a point that holds a newer revision `applied` says so: the store numbers above it, and nothing is wrong with the policy.
-  const isRefused = state === 'behind' && lastError !== null && lastError.code !== 'EDW_ERR_REVISION_OLDER';
-  const nack: Nack | null = isRefused
-    ? {
-        revision: desiredRevision ?? 0,
-        stage: 'apply',
-        code: lastError.code,
-        message: lastError.message.slice(0, MAX_TOLD),
-      }
-    : null;
-  return { applied: appliedRevision, state, nack, denials };
+  const status = it.reconciler.status();
+  return { applied: status.appliedRevision, state: status.state, nack: refusalOf(status), denials };
 }
 
 function listenerOf({ name, denials }: BigipConfig): SyslogListener[] {
