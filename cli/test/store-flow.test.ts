@@ -248,27 +248,22 @@ t.test('grants, break-glass, follow-ups and restores are versions like any other
 t.test('a new trust root is shown by what it changes, and signed by approvers', async (t) => {
   const store = await openStore(t);
   await ok(['store', 'key', '--name', 'dan', '--out', join(store.root, 'dan.key')]);
-  const first = payloadOf(
-    signedDocumentOf(JSON.parse(readFileSync(store.pinned('ada'), 'utf8'))),
-    'root',
-    LIMITS.rootBytes,
-  );
-  const root = first as { people: object[]; version: number };
   const { kid, x } = JSON.parse(readFileSync(join(store.root, 'dan.key.pub'), 'utf8')) as { kid: string; x: string };
-  const [verified] = documentsIn((await store.as('eve', ['verify', '--json'])).out) as [
-    { roots: { fingerprint: string } },
-  ];
+  const shown = await store.as('ben', ['root']);
+  t.match(shown.out, /^trust root 1, epoch 1, fingerprint [0-9a-f]{64}; 1 is pinned\n {2}ada {2}author {2}[\w-]{16}\n/);
   const file = join(store.root, 'root-2.json');
-  const next = { ...root, version: 2, previous: verified.roots.fingerprint };
-  writeFileSync(
-    file,
-    JSON.stringify({ ...next, people: [...root.people, { name: 'dan', roles: ['approver'], keys: [{ kid, x }] }] }),
-  );
+  t.match(await store.as('ben', ['root', '--out', file]), { code: 0, out: /a draft of version 2\n$/ });
+  t.match(await store.as('ben', ['root', '--out', file]), { code: 2, err: /EDW_ERR_OUT_FILE/ }, 'what is there stays');
+  const keyMade = await ok(['store', 'server-key', store.store, '--use', 'store', '--json']);
+  const [added] = documentsIn(keyMade.out) as [{ key: { kid: string } }];
+  const draft = JSON.parse(readFileSync(file, 'utf8')) as { people: object[]; storeKeys: object[] };
+  const people = [...draft.people, { name: 'dan', roles: ['approver'], keys: [{ kid, x }] }];
+  writeFileSync(file, JSON.stringify({ ...draft, people, storeKeys: [...draft.storeKeys, added.key] }));
   const made = await store.json<Proposed>('ben', ['propose', '--root', file, '--reason', 'Dan joins']);
   const { id } = made.proposal;
   const review = await store.as('cyn', ['review', id]);
   t.match(review, { code: 3, out: new RegExp(`^proposal ${id} {2}open {2}trust root 2, fingerprint [0-9a-f]{64}\n`) });
-  t.match(review.out, `  dan comes: approver, key ${kid}\n`);
+  t.match(review.out, `  dan comes: approver, key ${kid}\n  store key ${added.key.kid} comes\n`);
   t.match(review.out, 'needs 2 approvals: signed by ben; can sign: cyn, dan\n');
   await store.json('cyn', ['approve', id, '--reason', 'welcome']);
   t.match(await store.as('ben', ['publish', id]), { code: 0, out: `published trust root 2, proposal ${id}\n` });

@@ -9,9 +9,11 @@ import { publish } from './change/publish.ts';
 import { reject } from './change/reject.ts';
 import { restore } from './change/restore.ts';
 import { review } from './change/review.ts';
+import { root } from './change/root.ts';
 import { certificate } from './folder/certificate.ts';
 import { init } from './folder/init.ts';
 import { serve } from './folder/serve.ts';
+import { serverKeyCommand } from './folder/server-key.ts';
 import { key } from './keys/key.ts';
 import { log } from './record/log.ts';
 import { verify } from './record/verify.ts';
@@ -22,7 +24,7 @@ export const store: Family = {
   name: 'store',
   summary: 'A central store: keys, proposals, approvals, roll-outs, its record.',
   about: [
-    'Policy of many points is decided by people: one proposes, others approve, each on their own machine and with their own key; a store serves what was approved, and every point verifies the signatures. init, key, certificate, serve and `verify DIR` work on files; the others ask a store that runs.',
+    'Policy of many points is decided by people: one proposes, others approve, each on their own machine and with their own key; a store serves what was approved, and every point verifies the signatures. init, key, certificate, server-key, serve and `verify DIR` work on files; the others ask a store that runs.',
     'Who you are to a store stands in a profile, ~/.config/edgeward/store.yaml or --profile FILE: url (https://HOST:PORT), certFile, keyFile, caFile (from `store certificate`), rootFile (the trust root that you pinned) and, to sign, signingKeyFile (from `store key`). Paths are relative to it. Every key can be given as an option instead.',
   ],
   commands: [
@@ -43,5 +45,7 @@ export const store: Family = {
     followUp,
     log,
     verify,
+    root,
+    serverKeyCommand,
   ],
 };

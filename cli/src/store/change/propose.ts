@@ -41,7 +41,7 @@ export const propose: Command = {
     about: [
       'What is signed is computed on this machine: the documents of DIR without addresses of workloads, on top of the newest version, which is verified down to the pinned trust root. The store computes it once more. Grants that are running and that DIR does not have are carried over.',
       'Policy tests run with the inventory of the store, here and there; workloads of DIR belong to its inventory, and are no part of a proposal.',
-      'FILE is the JSON of a trust root without a signature: start from `payload` of roots/N.json, raise `version`, set `previous` to the fingerprint of the one before.',
+      'FILE is the JSON of a trust root without a signature, such as a draft of `store root --out FILE`.',
       'JSON: {proposal: {id, dryRun, needed, approvers, missing, proposedBy}, version, digest, reason, breakGlass, returnUntil, documents, slices, risks: [{risk, where, message}], approvals, findings, failures, inventory, from, plan, changes}; `plan` is that of `edgeward plan`. Of a root: {proposal, root: {version, digest}, changes}.',
     ],
     exits: { ...storeExits, 3: 'the policy has errors, its tests fail, or the store refuses' },
