@@ -174,11 +174,15 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
 function statusOf(followed: Followed[]): PolicyStatus {
   const errors = followed.flatMap((it) => [...errorsOf(it.follower.status()), ...newerAt(it)]);
   const held = followed.flatMap((it) => (it.now === null ? [] : [it.now]));
-  const isStale = followed.some((it) => it.follower.status().stale);
+  // From disk, and the store has not answered yet: nobody knows whether it is the newest.
+  const isOld = followed.some((it) => {
+    const { stale, lastCheckedAtMs } = it.follower.status();
+    return stale || (it.now !== null && lastCheckedAtMs === null);
+  });
   const changes = followed.map((it) => it.changedAtMs ?? 0);
   const ends = held.flatMap(({ nextChangeAtMs }) => nextChangeAtMs ?? []);
   return {
-    state: held.length === 0 ? 'none' : errors.length > 0 || isStale ? 'last-known-good' : 'current',
+    state: held.length === 0 ? 'none' : errors.length > 0 || isOld ? 'last-known-good' : 'current',
     revision: Math.max(0, ...held.map(({ policy }) => policy.revision)),
     hash: sha256Hex(held.map(({ policy }) => `${policy.point} ${policy.hash}\n`).join('')),
     changedAtMs: Math.max(0, ...changes) || null,
