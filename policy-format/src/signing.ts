@@ -1,5 +1,5 @@
-import { createHash, createPrivateKey, createPublicKey } from 'node:crypto';
-import { exportJWK, FlattenedSign, flattenedVerify, generateKeyPair, importJWK, type JWK } from 'jose';
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign as signBytes, verify } from 'node:crypto';
+import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { canonicalJson, parseCanonical } from './canonical-json.ts';
 import { type Digest, digestOf } from './digest.ts';
 import { LIMITS } from './limits.ts';
@@ -60,29 +60,52 @@ export function keyIdOf(x: string): string {
 
 /** Adds a signature to a document, or begins one. `value.typ` names what it is. */
 export async function sign(value: { typ: string }, keys: readonly SigningKey[]): Promise<SignedDocument> {
-  const bytes = Buffer.from(canonicalJson(value));
-  const signatures = await Promise.all(keys.map((key) => signatureBy(key, bytes, value.typ)));
-  return { payload: bytes.toString('base64url'), signatures };
+  const payload = Buffer.from(canonicalJson(value)).toString('base64url');
+  return { payload, signatures: keys.map((key) => signatureBy(key, payload, value.typ)) };
 }
 
 /** The document with one more signature; the same document if this key has signed already. */
 export async function addSignature(document: SignedDocument, typ: string, key: SigningKey): Promise<SignedDocument> {
-  const bytes = Buffer.from(document.payload, 'base64url');
-  const added = await signatureBy(key, bytes, typ);
+  const added = signatureBy(key, document.payload, typ);
   // Compared whole: a bad signature that somebody put there under this key's id must not keep the good one out.
   if (document.signatures.some((it) => it.protected === added.protected && it.signature === added.signature))
     return document;
   return { payload: document.payload, signatures: [...document.signatures, added] };
 }
 
-async function signatureBy(
-  key: SigningKey,
-  bytes: Uint8Array,
-  typ: string,
-): Promise<{ protected: string; signature: string }> {
-  const header = { alg: ALGORITHM, kid: key.kid, typ };
-  const signed = await new FlattenedSign(bytes).setProtectedHeader(header).sign(await importJWK(key.jwk, ALGORITHM));
-  return { protected: signed.protected ?? '', signature: signed.signature };
+/**
+ * Signed and verified with keys that are read once: a store signs a head for each of its points, and reading a key costs
+ * as much as signing with it.
+ */
+const privateKeys = new WeakMap<JWK, KeyObject>();
+const publicKeys = new Map<string, KeyObject>();
+/** Of people and stores there are few; what a hostile document names is never read. */
+const MAX_PUBLIC_KEYS = 1_024;
+
+function privateKeyOf({ jwk }: SigningKey): KeyObject {
+  const known = privateKeys.get(jwk) ?? createPrivateKey({ key: { ...jwk }, format: 'jwk' });
+  privateKeys.set(jwk, known);
+  return known;
+}
+
+function publicKeyOf({ x }: PublicKey): KeyObject {
+  const known = publicKeys.get(x);
+  if (known !== undefined) return known;
+  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
+  if (publicKeys.size >= MAX_PUBLIC_KEYS) publicKeys.clear();
+  publicKeys.set(x, key);
+  return key;
+}
+
+/** What JWS signs (RFC 7515, section 5.1). */
+function signingInput(header: string, payload: string): Buffer {
+  return Buffer.from(`${header}.${payload}`, 'latin1');
+}
+
+function signatureBy(key: SigningKey, payload: string, typ: string): { protected: string; signature: string } {
+  const header = Buffer.from(canonicalJson({ alg: ALGORITHM, kid: key.kid, typ })).toString('base64url');
+  const signature = signBytes(null, signingInput(header, payload), privateKeyOf(key));
+  return { protected: header, signature: signature.toString('base64url') };
 }
 
 /** The payload's canonical bytes; nothing of it is verified. Throws EDW_ERR_FORMAT_… */
@@ -117,20 +140,15 @@ export async function signersOf(
     const kid = kidIn(signature.protected, typ);
     const key = kid === null ? undefined : known.get(kid);
     if (key === undefined || good.has(key.kid)) continue;
-    if (await holds(document.payload, signature, key)) good.add(key.kid);
+    if (holds(document.payload, signature, key)) good.add(key.kid);
   }
   return good;
 }
 
-async function holds(
-  payload: string,
-  signature: { protected: string; signature: string },
-  key: PublicKey,
-): Promise<boolean> {
+function holds(payload: string, signature: { protected: string; signature: string }, key: PublicKey): boolean {
   try {
-    const publicKey = await importJWK({ kty: 'OKP', crv: 'Ed25519', x: key.x }, ALGORITHM);
-    await flattenedVerify({ payload, ...signature }, publicKey, { algorithms: [ALGORITHM] });
-    return true;
+    const bytes = Buffer.from(signature.signature, 'base64url');
+    return verify(null, signingInput(signature.protected, payload), publicKeyOf(key), bytes);
   } catch {
     return false;
   }
