@@ -8,6 +8,9 @@ import type { Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { EdgewardError, messageOf } from './errors.ts';
 
+/** Why a request is over: one reason for all of them, as making one with its stack costs more than many a request. */
+const OVER = new DOMException('the client is gone, or the server closes', 'AbortError');
+
 export interface Listening {
   readonly host: string;
   readonly port: number;
@@ -38,10 +41,10 @@ export async function listen(
     signalFor(response) {
       const gone = new AbortController();
       open.add(gone);
-      if (closing) gone.abort();
+      if (closing) gone.abort(OVER);
       response.once('close', () => {
         open.delete(gone);
-        gone.abort();
+        gone.abort(OVER);
         // A kept-alive connection whose answer ended during the close would hold it up for the whole grace.
         if (closing) setImmediate(() => server.closeIdleConnections());
       });
@@ -49,7 +52,7 @@ export async function listen(
     },
     async close() {
       closing = true;
-      for (const gone of [...open]) gone.abort();
+      for (const gone of [...open]) gone.abort(OVER);
       const timer = setTimeout(() => server.closeAllConnections(), graceMs);
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
