@@ -3,7 +3,7 @@
  * when it is unpacked.
  */
 import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { gunzip, gunzipSync } from 'node:zlib';
 import { systemCodeOf } from '@edgeward/runtime';
 import { storeFailure } from '../failures.ts';
 
@@ -21,6 +21,7 @@ export interface Body {
 const unpack = promisify(gunzip);
 /** Packed, nothing is larger than this beside its content: a header, a trailer, and 5 bytes for each stored block. */
 const GZIP_EXCESS = 1024;
+const SMALL_BYTES = 4 * 1024;
 
 /** Throws EDW_ERR_STORE_ANSWER for more bytes than `maxBytes`, and for what can't be unpacked. */
 export async function boundedBody(answer: Encoded, maxBytes: number, doing: string): Promise<Body> {
@@ -47,7 +48,9 @@ async function collect(answer: Encoded, maxBytes: number, doing: string): Promis
 
 async function unpacked(wire: Buffer, maxBytes: number, doing: string): Promise<Uint8Array> {
   try {
-    return await unpack(wire, { maxOutputLength: Math.max(1, maxBytes) });
+    const limit = { maxOutputLength: Math.max(1, maxBytes) };
+    // A stream for each small answer costs more than unpacking it; at worst a small one becomes 4 MB at once.
+    return wire.length <= SMALL_BYTES ? gunzipSync(wire, limit) : await unpack(wire, limit);
   } catch (thrown) {
     if (systemCodeOf(thrown) === 'ERR_BUFFER_TOO_LARGE') throw tooLarge(doing, maxBytes);
     throw storeFailure('EDW_ERR_STORE_ANSWER', `${doing}: the answer can't be unpacked`, thrown);
