@@ -2,9 +2,11 @@ import * as z from 'zod';
 import { parseCanonical } from './canonical-json.ts';
 import type { Digest } from './digest.ts';
 import {
+  ascends,
   countField,
   digestField,
   instantField,
+  NOT_ASCENDING,
   nameField,
   ordinalField,
   readAs,
@@ -46,17 +48,20 @@ export interface Approval {
   returnUntil: string | null;
 }
 
-/** Sorted, each once. */
-export type Risk =
-  | 'any-source'
-  | 'deny-removed'
-  | 'fence-widened'
-  | 'many-rules'
-  | 'mode-lowered'
-  | 'proxies-widened'
-  | 'restored'
-  | 'tests-removed'
-  | 'unfenced';
+/** An approval lists those it has in this order, each once. */
+const RISKS = [
+  'any-source',
+  'deny-removed',
+  'fence-widened',
+  'many-rules',
+  'mode-lowered',
+  'proxies-widened',
+  'restored',
+  'tests-removed',
+  'unfenced',
+] as const;
+
+export type Risk = (typeof RISKS)[number];
 
 /** What a point is shown of an approval: a blob, named by the digest of its canonical JSON. */
 export interface SliceApproval {
@@ -67,18 +72,6 @@ export interface SliceApproval {
 }
 
 const MAX_PATH = 64;
-
-const risk = z.enum([
-  'any-source',
-  'deny-removed',
-  'fence-widened',
-  'many-rules',
-  'mode-lowered',
-  'proxies-widened',
-  'restored',
-  'tests-removed',
-  'unfenced',
-]);
 
 export const approvalSchema: z.ZodType<Approval> = z.strictObject({
   typ: z.literal('edgeward-approval/1'),
@@ -92,9 +85,7 @@ export const approvalSchema: z.ZodType<Approval> = z.strictObject({
   proposedAt: instantField,
   expiresAt: instantField,
   reason: sentenceField,
-  risks: z
-    .array(risk)
-    .refine((them) => them.every((it, at) => at === 0 || String(them[at - 1]) < it), 'is not sorted, each once'),
+  risks: z.array(z.enum(RISKS)).refine(ascends, NOT_ASCENDING),
   approvals: z.int().min(0).max(LIMITS.signatures),
   breakGlass: z.strictObject({ endsAt: instantField }).nullable(),
   returnUntil: instantField.nullable(),

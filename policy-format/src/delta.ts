@@ -2,11 +2,10 @@ import { compareText } from '@edgeward/policy';
 import * as z from 'zod';
 import { canonicalJson, parseCanonical } from './canonical-json.ts';
 import type { Digest } from './digest.ts';
-import { countField, digestField, ordinalField, readAs } from './fields.ts';
+import { ascends, countField, digestField, groupField, ordinalField, readAs } from './fields.ts';
 import { LIMITS } from './limits.ts';
 import type { MemberBook } from './member-book.ts';
 import { refused } from './refusal.ts';
-import { groupField } from './rules-schema.ts';
 import { type SignedDocument, signedDocumentOf } from './signing.ts';
 
 /**
@@ -62,8 +61,8 @@ export function deltaOf(value: unknown): Delta {
   const idle = operations.find(({ add, remove }) => add.length + remove.length === 0);
   if (idle !== undefined)
     throw refused('EDW_ERR_FORMAT_DELTA', `the delta: it names ${idle.group}, and changes nothing of it`);
-  const inOrder = operations.every(({ group }, at) => at === 0 || (operations[at - 1]?.group ?? '') < group);
-  if (!inOrder) throw refused('EDW_ERR_FORMAT_DELTA', 'the delta: its groups are not in order, each once');
+  if (!ascends(operations.map(({ group }) => group)))
+    throw refused('EDW_ERR_FORMAT_DELTA', 'the delta: its groups are not in order, each once');
   return { ...rest, head: signedDocumentOf(head) };
 }
 

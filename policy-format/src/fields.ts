@@ -1,10 +1,11 @@
 import * as z from 'zod';
 import { DIGEST } from './digest.ts';
-import { NAME } from './name.ts';
+import { GROUP, NAME } from './name.ts';
 import { refused } from './refusal.ts';
 
 /** The kinds of field that documents here are made of, each with one spelling. Schemas are strict: no key more or less. */
 export const nameField: z.ZodType<string> = z.string().regex(NAME, 'is no name');
+export const groupField: z.ZodType<string> = z.string().regex(GROUP, 'is no id of a group');
 export const digestField: z.ZodType<string> = z.string().regex(DIGEST, 'is no sha256 in lower-case hex');
 export const storeField: z.ZodType<string> = z.string().regex(/^[0-9a-f]{32}$/, 'is no id of a store: 32 hex digits');
 /** As `Date.toISOString` writes it, for the years that have four digits. */
@@ -20,6 +21,13 @@ export const sentenceField: z.ZodType<string> = z
   .min(1)
   .max(1000)
   .refine((text) => !UNSHOWABLE.test(text), 'holds characters that control a terminal or the direction of text');
+
+/** Texts in ascending order of their code units, each once. */
+export function ascends(texts: readonly string[]): boolean {
+  return texts.every((it, at) => at === 0 || (texts[at - 1] as string) < it);
+}
+
+export const NOT_ASCENDING = 'is not sorted, each once';
 
 /** `value` as the schema has it, or `code` with the first few places that differ. */
 export function readAs<Value>(schema: z.ZodType<Value>, value: unknown, code: string, what: string): Value {

@@ -1,6 +1,16 @@
 import * as z from 'zod';
 import { type Digest, digestOf } from './digest.ts';
-import { countField, digestField, instantField, nameField, ordinalField, readAs, storeField } from './fields.ts';
+import {
+  ascends,
+  countField,
+  digestField,
+  instantField,
+  NOT_ASCENDING,
+  nameField,
+  ordinalField,
+  readAs,
+  storeField,
+} from './fields.ts';
 import { LIMITS } from './limits.ts';
 import { refused } from './refusal.ts';
 import { type SignedDocument, type SigningKey, sign } from './signing.ts';
@@ -75,7 +85,7 @@ export const headSchema: z.ZodType<Head> = z.strictObject({
   requires: z
     .array(z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'is no name of a feature'))
     .max(MAX_FEATURES)
-    .refine((them) => them.every((it, at) => at === 0 || String(them[at - 1]) < it), 'is not sorted, each once'),
+    .refine(ascends, NOT_ASCENDING),
   approval,
   rules,
   base: z.strictObject({ approval, rules }).nullable(),

@@ -26,19 +26,17 @@ export {
   type Head,
   headOf,
   isStale,
-  type StateParts,
   signHead,
   stateRootOf,
 } from './head.ts';
 export { LIMITS } from './limits.ts';
-export { bookFromPages, createMemberBook, type MemberBook, type Page } from './member-book.ts';
-export { isGroupId, isPlainAddress, type MemberIndex, memberIndexOf, pageCountOf } from './member-pages.ts';
+export { bookFromPages, createMemberBook, type MemberBook } from './member-book.ts';
+export { memberIndexOf } from './member-pages.ts';
 export { Nacked, nackOf } from './nack.ts';
 export { isName } from './name.ts';
-export { type Nack, type NackStage, type PointReport, pointReportOf, pointReportSchema } from './point-report.ts';
+export { type Nack, POINT_REPORT_STATES, type PointReport, pointReportOf, pointReportSchema } from './point-report.ts';
 export {
   cursorOf,
-  type EffectiveRules,
   effectiveRules,
   type Floor,
   type HeldApproval,
@@ -47,13 +45,12 @@ export {
 } from './point-state.ts';
 export { refused } from './refusal.ts';
 export { verifyFirstRoot, verifyNextRoot } from './root-chain.ts';
-export { FEATURES, type Feature, requiredFeatures, rulesBytes, rulesOf } from './rules-document.ts';
+export { FEATURES, requiredFeatures, rulesBytes, rulesOf } from './rules-document.ts';
 export {
   addSignature,
   digestOfPayload,
   generateSigningKey,
   keyIdOf,
-  payloadBytes,
   payloadOf,
   type SignedDocument,
   type SigningKey,
@@ -67,10 +64,11 @@ export {
   digestOfRoot,
   type Person,
   type PublicKey,
+  ROLES,
   type Role,
   type Thresholds,
   type TrustRoot,
   trustRootOf,
   trustRootSchema,
 } from './trust-root.ts';
-export { type ApprovalCheck, type VerifiedApproval, verifyApproval } from './verified-approval.ts';
+export { type VerifiedApproval, verifyApproval } from './verified-approval.ts';

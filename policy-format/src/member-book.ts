@@ -6,7 +6,6 @@ import {
   checkPage,
   formatIndex,
   formatPage,
-  isGroupId,
   isPlainAddress,
   linesOf,
   type MemberIndex,
@@ -16,6 +15,7 @@ import {
   pageOf,
   verifiedLines,
 } from './member-pages.ts';
+import { isGroupId } from './name.ts';
 import { refused } from './refusal.ts';
 
 /**

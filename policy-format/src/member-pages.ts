@@ -6,6 +6,7 @@ import { digestOf } from './digest.ts';
 import { readAs } from './fields.ts';
 import { type Blob, blobSchema } from './head.ts';
 import { LIMITS } from './limits.ts';
+import { isGroupId } from './name.ts';
 import { refused } from './refusal.ts';
 
 /**
@@ -22,13 +23,8 @@ export interface MemberIndex {
 export type PageLines = [group: string, addresses: string[]][];
 
 const INDEX_TYPE = 'edgeward-members/1';
-const GROUP: RegExp = /^g\.[0-9a-f]{16}$/;
 /** A line with one member: the group, a tab, an address in at most 39 characters, the end of the line. */
 const MAX_MEMBERSHIP_BYTES = 18 + 1 + 39 + 1;
-
-export function isGroupId(value: unknown): value is string {
-  return typeof value === 'string' && GROUP.test(value);
-}
 
 /** A single address as every document here writes it: dotted IPv4, or IPv6 as in RFC 5952. */
 export function isPlainAddress(text: string): boolean {
@@ -73,7 +69,7 @@ export function verifiedLines(bytes: Buffer, page: number, pages: number): PageL
   const lines = linesOf(bytes);
   let before = '';
   for (const [group, addresses] of lines) {
-    if (!GROUP.test(group)) throw refuse('a line begins with no group');
+    if (!isGroupId(group)) throw refuse('a line begins with no group');
     if (group <= before) throw refuse(`${group} is not in its place`);
     if (addresses.length === 0) throw refuse(`${group} stands there without a member`);
     before = group;

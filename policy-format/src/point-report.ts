@@ -14,7 +14,7 @@ export interface PointReport {
   revision: number;
   /** That the point itself holds; null before the first, and where it can not be reached. */
   applied: number | null;
-  state: 'current' | 'applying' | 'behind' | 'unreachable' | 'no-policy';
+  state: PointReportState;
   /** Why the newest head was not taken over, or not applied. */
   nack: Nack | null;
   /** The checkpoint of the greatest size that a head ever carried here, and whether another one contradicted it. */
@@ -24,6 +24,10 @@ export interface PointReport {
   denials: { total: number; sinceMs: number };
 }
 
+export const POINT_REPORT_STATES = ['current', 'applying', 'behind', 'unreachable', 'no-policy'] as const;
+
+type PointReportState = (typeof POINT_REPORT_STATES)[number];
+
 export interface Nack {
   revision: number;
   stage: NackStage;
@@ -32,23 +36,15 @@ export interface Nack {
 }
 
 /** In this order. */
-export type NackStage =
-  | 'fetch'
-  | 'head'
-  | 'root'
-  | 'approval'
-  | 'rules'
-  | 'members'
-  | 'fence'
-  | 'state'
-  | 'compile'
-  | 'apply';
+const STAGES = ['fetch', 'head', 'root', 'approval', 'rules', 'members', 'fence', 'state', 'compile', 'apply'] as const;
+
+export type NackStage = (typeof STAGES)[number];
 
 const MAX_TEXT = 2000;
 
 const nack: z.ZodType<Nack> = z.strictObject({
   revision: countField,
-  stage: z.enum(['fetch', 'head', 'root', 'approval', 'rules', 'members', 'fence', 'state', 'compile', 'apply']),
+  stage: z.enum(STAGES),
   code: z.string().regex(/^EDW_[A-Z0-9_]{1,64}$/, 'is no code'),
   message: z.string().max(MAX_TEXT),
 });
@@ -61,7 +57,7 @@ export const pointReportSchema: z.ZodType<PointReport> = z.strictObject({
   epoch: countField,
   revision: countField,
   applied: countField.nullable(),
-  state: z.enum(['current', 'applying', 'behind', 'unreachable', 'no-policy']),
+  state: z.enum(POINT_REPORT_STATES),
   nack: nack.nullable(),
   witnessed: checkpointSchema.nullable(),
   contradicted: z.boolean(),

@@ -12,7 +12,7 @@ import {
 } from '@edgeward/policy';
 import { canonicalJson, parseCanonical } from './canonical-json.ts';
 import { digestOf } from './digest.ts';
-import { readAs } from './fields.ts';
+import { ascends, readAs } from './fields.ts';
 import { LIMITS } from './limits.ts';
 import { refused } from './refusal.ts';
 import { languageFault } from './rules-language.ts';
@@ -151,10 +151,6 @@ function isCidrList(cidrs: readonly string[]): boolean {
 
 function isSame(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((it, at) => it === b[at]);
-}
-
-function ascends(texts: readonly string[]): boolean {
-  return texts.every((it, at) => at === 0 || (texts[at - 1] as string) < it);
 }
 
 function first<T>(list: readonly T[], fault: (it: T) => string | null): string | null {

@@ -1,6 +1,6 @@
 import type { HttpCondition, PointRule, PointRules, RuleGroup, RuleObject } from '@edgeward/policy';
 import * as z from 'zod';
-import { countField, instantField, nameField } from './fields.ts';
+import { countField, groupField, instantField, nameField } from './fields.ts';
 
 /**
  * The shape of a rules document, every field and no other. Grammars of the policy language (labels, binds, ports, paths,
@@ -14,7 +14,6 @@ const MAX_SELECTOR = 1024 * 1024;
 
 const text: z.ZodType<string> = z.string().max(MAX_TEXT);
 const texts: z.ZodArray<z.ZodType<string>> = z.array(text);
-export const groupField: z.ZodType<string> = z.string().regex(/^g\.[0-9a-f]{16}$/, 'is no id of a group');
 
 const object: z.ZodType<RuleObject> = z.strictObject({
   name: nameField,

@@ -36,7 +36,9 @@ export interface Person {
   keys: PublicKey[];
 }
 
-export type Role = 'viewer' | 'author' | 'approver' | 'publisher' | 'auditor';
+export const ROLES = ['viewer', 'author', 'approver', 'publisher', 'auditor'] as const;
+
+export type Role = (typeof ROLES)[number];
 
 export interface PublicKey {
   /** The first 16 characters of the JWK thumbprint (RFC 7638). */
@@ -72,9 +74,7 @@ const MAX_PEOPLE = 500;
 /** Their signatures, and the proposer's, stand on one document. */
 const MAX_APPROVERS = 32;
 
-const roles = z
-  .array(z.enum(['viewer', 'author', 'approver', 'publisher', 'auditor']))
-  .refine((them) => new Set(them).size === them.length, 'names a role twice');
+const roles = z.array(z.enum(ROLES)).refine((them) => new Set(them).size === them.length, 'names a role twice');
 const threshold = z.int().min(1).max(MAX_APPROVERS);
 
 export const trustRootSchema: z.ZodType<TrustRoot> = z.strictObject({

@@ -1,3 +1,4 @@
+import { POINT_REPORT_STATES } from '@edgeward/policy-format';
 import { Counter, Gauge, Histogram, type Registry } from '@edgeward/runtime';
 import type { Publishing } from '../publishing/index.ts';
 import type { ReportShelf, ServingCounts, StoreStatus } from '../serving/index.ts';
@@ -17,7 +18,6 @@ export interface MetricsSources {
   nowMs: () => number;
 }
 
-const STATES = ['current', 'applying', 'behind', 'unreachable', 'no-policy'] as const;
 /** Three reports were missed. */
 const SILENT_MS = 180_000;
 
@@ -77,7 +77,7 @@ export function storeMetrics(registry: Registry, sources: MetricsSources): Store
     'Points by what their services said last; silent: nothing for three minutes.',
     ['state'],
     (it) => {
-      for (const state of [...STATES, 'silent']) it.set({ state }, 0);
+      for (const state of [...POINT_REPORT_STATES, 'silent']) it.set({ state }, 0);
       for (const { point } of publishing.points()) {
         const newest = reports.of(point)[0];
         const silent = newest === undefined || sources.nowMs() - newest.heardAtMs > SILENT_MS;

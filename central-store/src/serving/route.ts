@@ -2,7 +2,7 @@
  * What a route of the store says of itself: who may ask it, what it asks for and answers. The server, the OpenAPI document
  * and the tests read the same table.
  */
-import type { Role } from '@edgeward/policy-format';
+import { ROLES, type Role } from '@edgeward/policy-format';
 import type { HttpRoute, TlsRequest } from '@edgeward/runtime';
 
 export interface StoreRoute extends HttpRoute<TlsRequest> {
@@ -27,4 +27,4 @@ interface RouteDoc {
   answers: Record<number, string>;
 }
 
-export const EVERYBODY: readonly Role[] = ['viewer', 'author', 'approver', 'publisher', 'auditor'];
+export const EVERYBODY: readonly Role[] = ROLES;
