@@ -167,12 +167,12 @@ t.test('where no number can be had, nothing is published, and everything once th
   const file = join(bench.dir, 'revision');
   rmSync(file);
   mkdirSync(join(file, 'in-the-way'), { recursive: true });
-  let refused = 0;
-  for (let i = 1; i <= 70; i += 1)
-    await bench.publishing.submitInventory([gone(i)]).catch(({ code }) => {
-      refused += code === 'EDW_ERR_STATE_WRITE' ? 1 : 0;
-    });
-  t.ok(refused > 0 && refused < 20, 'a block of numbers was at hand');
+  let late = 0;
+  for (let i = 1; i <= 70; i += 1) {
+    await bench.publishing.submitInventory([gone(i)]);
+    late += bench.publishing.status().behind === 0 ? 0 : 1;
+  }
+  t.ok(late > 0 && late < 20, 'a block of numbers was at hand');
   t.equal(bench.publishing.status().behind, 2);
   rmSync(file, { recursive: true });
   bench.clock.pass(5_000);

@@ -168,7 +168,11 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     const members = start.memberLists();
     for (const point of points) {
       const slices = assignment.get(point);
-      if (slices === undefined) continue;
+      if (slices === undefined) {
+        // No version has it any more.
+        behind.delete(point);
+        continue;
+      }
       drafts.push(stateOf(point, slices, members, await start.bookOf(point)));
       if (drafts.length % AT_ONCE === 0) await setImmediate();
     }
@@ -205,6 +209,23 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     if (whole.size > 0) await publishWhole(whole);
   }
 
+  /**
+   * What came into force is given out to these points, or they are behind and tried again. Nobody has to say it twice: whoever
+   * says what machines are like tells changes, and a change that was taken for lost would be told no more.
+   */
+  async function orBehind(points: Iterable<string>, giveOut: () => Promise<void>): Promise<void> {
+    const concerned = [...points].filter((point) => assignment.get(point) !== undefined);
+    try {
+      await giveOut();
+    } catch (thrown) {
+      for (const point of concerned) behind.add(point);
+      logger.error({ event: 'points_behind', err: thrown }, messageOf(thrown));
+    }
+  }
+
+  const giveOut = (changes: Changes): Promise<void> =>
+    orBehind(assignment.naming(changes.keys()), () => publishChanges(changes));
+
   function move(): string[] {
     if (assignment.wanted().size === 0) return [];
     const moved = assignment.move();
@@ -218,12 +239,12 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     if (!accepted && (await start.hold(logger))) return;
     start.begin();
     move();
-    await publishWhole(assignment.points());
+    await orBehind(assignment.points(), () => publishWhole(assignment.points()));
     heads.dropExcept(assignment.points());
   }
 
   async function submit(edits: readonly WorkloadEdit[]): Promise<InventoryStatus> {
-    if (start.state() === 'begun') await publishChanges(desk.submit(edits, clock.now()));
+    if (start.state() === 'begun') await giveOut(desk.submit(edits, clock.now()));
     else {
       desk.load(edits);
       start.loaded();
@@ -238,7 +259,7 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
   };
 
   async function acceptHeld(revision: number): Promise<void> {
-    if (start.state() === 'begun') return publishChanges(desk.accept(revision));
+    if (start.state() === 'begun') return giveOut(desk.accept(revision));
     start.requireHeld(revision);
     return begin(true);
   }
