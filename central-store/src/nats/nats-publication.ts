@@ -3,18 +3,16 @@
  * compared and brought up to date. It holds no queue of changes, so that an outage of a week costs no memory. One process
  * publishes one store.
  */
-
 import { type NatsCredentials, type NatsLink, natsLayout, openNatsLink } from '@edgeward/policy-feed';
-import type { Cursor } from '@edgeward/policy-format';
-import { canonicalJson } from '@edgeward/policy-format';
+import { type Cursor, canonicalJson } from '@edgeward/policy-format';
 import { backoff, type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { inParallel } from './in-parallel.ts';
-import { createLyingState } from './lying-state.ts';
 import { carryPoint } from './point-carrier.ts';
 import type { Publication, PublishedState } from './published-state.ts';
 import { takeReports } from './report-intake.ts';
 import { keepBeating } from './store-beat.ts';
+import { createStoredState } from './stored-state.ts';
 import { openStreams, type Streams } from './streams.ts';
 
 export interface NatsPublicationOptions {
@@ -66,7 +64,7 @@ export function createNatsPublication(options: NatsPublicationOptions): NatsPubl
     clock,
     logger,
   });
-  const lying = createLyingState();
+  const stored = createStoredState();
   const ending = new AbortController();
   const pauses = backoff({ baseMs: 250, maxMs: 1_000 });
   const changed = new Set<string>();
@@ -94,7 +92,7 @@ export function createNatsPublication(options: NatsPublicationOptions): NatsPubl
       await inParallel(batch, POINTS_AT_ONCE, async (point) => {
         const hint = (cursor: Cursor): void =>
           connection.publish(natsLayout.hintSubject(point), `${cursor.epoch}.${cursor.revision}`);
-        await carryPoint(point, { state, streams, blobs: lying.blobs, heads: lying.heads, hint });
+        await carryPoint(point, { state, streams, blobs: stored.blobs, heads: stored.heads, hint });
         left.delete(point);
       });
     } finally {
@@ -103,23 +101,23 @@ export function createNatsPublication(options: NatsPublicationOptions): NatsPubl
     if (clock.now() - sweptAtMs < idleMs) return;
     sweptAtMs = clock.now();
     const named = (point: string): readonly string[] => state.head(point)?.blobs ?? [];
-    await lying.sweep(streams, named, clock.now(), blobGraceMs);
+    await stored.sweep(streams, named, clock.now(), blobGraceMs);
   }
 
   async function list(connection: NatsConnection, streams: Streams): Promise<void> {
     await streams.provision();
-    const found = await lying.list(streams);
+    const found = await stored.list(streams);
     const own = new Set(state.points());
     if (clock.now() - comparedAtMs >= compareMs) {
-      await lying.compare(connection, own, PUT_MS);
+      await stored.compare(connection, own, PUT_MS);
       comparedAtMs = clock.now();
     }
     const there = new Set(found.points);
     for (const point of there) if (!own.has(point)) changed.add(point);
     // Somebody took it away, or the whole stream.
-    for (const point of own) if (!there.has(point)) lying.heads.delete(point);
+    for (const point of own) if (!there.has(point)) stored.heads.delete(point);
     for (const point of own)
-      if (lying.heads.get(point)?.payload !== state.head(point)?.signed.payload) changed.add(point);
+      if (stored.heads.get(point)?.payload !== state.head(point)?.signed.payload) changed.add(point);
     roots = found.roots;
     listed = true;
   }

@@ -14,6 +14,7 @@ const {
   DELTA_BYTES,
   PART_BYTES,
   PARTS_HEADER,
+  STREAMS,
   deltaSubject,
   headSubject,
   objectSubject,
@@ -21,24 +22,30 @@ const {
   partSubject,
 } = natsLayout;
 
-/** Blobs known to lie there whole, by point and digest. */
-export interface LyingBlobs {
+/** Blobs that NATS is known to hold whole, by point and digest. */
+export interface StoredBlobs {
   has(point: string, digest: Digest): boolean;
   add(point: string, digest: Digest, parts: number): void;
 }
 
 /** The head that NATS holds of each point, as far as is known here. */
-export type LyingHeads = Map<string, { cursor: Cursor; payload: string }>;
+export type StoredHeads = Map<string, { cursor: Cursor; payload: string }>;
 
 export async function carryPoint(
   point: string,
-  to: { state: PublishedState; streams: Streams; blobs: LyingBlobs; heads: LyingHeads; hint: (cursor: Cursor) => void },
+  to: {
+    state: PublishedState;
+    streams: Streams;
+    blobs: StoredBlobs;
+    heads: StoredHeads;
+    hint: (cursor: Cursor) => void;
+  },
 ): Promise<void> {
   const { state, streams, blobs, heads } = to;
   const newest = state.head(point);
   if (newest === null) {
-    await streams.purge('KV_edgeward_heads', headSubject(point));
-    await streams.purge('KV_edgeward_deltas', deltaSubject(point));
+    await streams.purge(STREAMS.heads, headSubject(point));
+    await streams.purge(STREAMS.deltas, deltaSubject(point));
     heads.delete(point);
     return;
   }
@@ -80,7 +87,7 @@ function objectText(point: string, digest: Digest, part: number, bytes: Uint8Arr
     name,
     description: '',
     options: { max_chunk_size: PART_BYTES },
-    bucket: natsLayout.NATS_BUCKETS.blobs,
+    bucket: natsLayout.BLOBS_BUCKET,
     nuid: partSubject(point, digest, part).split('.').slice(3).join('.'),
     size: bytes.length,
     chunks: bytes.length === 0 ? 0 : 1,
@@ -93,7 +100,7 @@ function objectText(point: string, digest: Digest, part: number, bytes: Uint8Arr
 async function putDelta(
   point: string,
   newest: PublishedHead,
-  { state, streams, heads }: { state: PublishedState; streams: Streams; heads: LyingHeads },
+  { state, streams, heads }: { state: PublishedState; streams: Streams; heads: StoredHeads },
 ): Promise<void> {
   const from = heads.get(point)?.cursor ?? null;
   if (from === null || from.stateRoot === newest.cursor.stateRoot) return;

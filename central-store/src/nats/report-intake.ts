@@ -28,7 +28,7 @@ export interface ReportIntakeOptions {
 }
 
 const REPORT_BYTES = 16 * 1024;
-const STREAM = 'edgeward_reports';
+const STREAM = natsLayout.STREAMS.reports;
 const BATCH = 256;
 const WAIT_MS = 5_000;
 const REPORT_TYPE = 'edgeward-report/1';

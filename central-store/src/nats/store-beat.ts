@@ -17,7 +17,7 @@ export function keepBeating(link: NatsLink, clock: Clock): () => void {
       if (connection === null || connection.isClosed()) return;
       const manager = await jetstreamManager(connection, { checkAPI: false, timeout: natsLayout.BEAT_MS });
       // Only the leader of the stream answers this, and only where it has a majority.
-      await manager.streams.info('KV_edgeward_heads');
+      await manager.streams.info(natsLayout.STREAMS.heads);
       if (!connection.isClosed()) connection.publish(natsLayout.BEAT_SUBJECT);
     } catch {
       link.hop('nobody leads the stream of heads');

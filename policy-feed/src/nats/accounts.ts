@@ -9,15 +9,17 @@
 import {
   BEAT_SUBJECT,
   deltaSubject,
+  EVERY_ROOT,
   headSubject,
   hintSubject,
   inboxPrefix,
   NATS_STREAMS,
-  pointToken,
+  partsOfPoint,
   REPORT_CONSUMER,
   readSubject,
   reportSubject,
   STORE_INBOX_PREFIX,
+  STREAMS,
 } from './layout.ts';
 
 export interface NatsPermissions {
@@ -28,17 +30,18 @@ export interface NatsPermissions {
 /** `password` is as the server keeps it: plain, or better the bcrypt hash of it. */
 export type NatsUser = { user: string; password: string } | { nkey: string };
 
-const { store: storeAccount, points: pointsAccount } = { store: 'EDGEWARD_STORE', points: 'EDGEWARD_POINTS' };
+const STORE_ACCOUNT = 'EDGEWARD_STORE';
+const POINTS_ACCOUNT = 'EDGEWARD_POINTS';
 
 /** Read its own and nothing else; say how it is; be told. For a service with several points: the rights of each. */
 export function pointPermissions(points: readonly string[]): NatsPermissions {
   const reads = points.flatMap((point) => [
-    readSubject('KV_edgeward_heads', headSubject(point)),
-    readSubject('KV_edgeward_deltas', deltaSubject(point)),
-    readSubject('OBJ_edgeward_blobs', `$O.edgeward_blobs.C.${pointToken(point)}.*.*`),
+    readSubject(STREAMS.heads, headSubject(point)),
+    readSubject(STREAMS.deltas, deltaSubject(point)),
+    readSubject(STREAMS.blobs, partsOfPoint(point)),
   ]);
   return {
-    publish: [...reads, readSubject('KV_edgeward_roots', '$KV.edgeward_roots.root.*'), ...points.map(reportSubject)],
+    publish: [...reads, readSubject(STREAMS.roots, EVERY_ROOT), ...points.map(reportSubject)],
     subscribe: [...points.map((point) => `${inboxPrefix(point)}.>`), ...points.map(hintSubject), BEAT_SUBJECT],
   };
 }
@@ -52,12 +55,12 @@ export function storePermissions(): NatsPermissions {
       ...written.map((it) => `$JS.API.DIRECT.GET.${it.name}.>`),
       ...['INFO', 'CREATE', 'UPDATE'].flatMap((verb) => NATS_STREAMS.map((it) => `$JS.API.STREAM.${verb}.${it.name}`)),
       ...written.map((it) => `$JS.API.STREAM.PURGE.${it.name}`),
-      `$JS.API.CONSUMER.INFO.edgeward_reports.${REPORT_CONSUMER}`,
-      `$JS.API.CONSUMER.CREATE.edgeward_reports.${REPORT_CONSUMER}`,
-      `$JS.API.CONSUMER.CREATE.edgeward_reports.${REPORT_CONSUMER}.>`,
-      `$JS.API.CONSUMER.DURABLE.CREATE.edgeward_reports.${REPORT_CONSUMER}`,
-      `$JS.API.CONSUMER.MSG.NEXT.edgeward_reports.${REPORT_CONSUMER}`,
-      `$JS.ACK.edgeward_reports.>`,
+      `$JS.API.CONSUMER.INFO.${STREAMS.reports}.${REPORT_CONSUMER}`,
+      `$JS.API.CONSUMER.CREATE.${STREAMS.reports}.${REPORT_CONSUMER}`,
+      `$JS.API.CONSUMER.CREATE.${STREAMS.reports}.${REPORT_CONSUMER}.>`,
+      `$JS.API.CONSUMER.DURABLE.CREATE.${STREAMS.reports}.${REPORT_CONSUMER}`,
+      `$JS.API.CONSUMER.MSG.NEXT.${STREAMS.reports}.${REPORT_CONSUMER}`,
+      `$JS.ACK.${STREAMS.reports}.>`,
       'edgeward.hint.*',
       BEAT_SUBJECT,
     ],
@@ -92,24 +95,24 @@ export function natsAccounts(of: {
   const from = (account: string, subject: string): string => `{ account: ${account}, subject: ${quoted(subject)} }`;
   return [
     'accounts {',
-    `  ${storeAccount} {`,
+    `  ${STORE_ACCOUNT} {`,
     '    jetstream: enabled',
     `    users: [\n      ${userText(of.store, storePermissions())}\n    ]`,
     list('exports', [...services.map((it) => `{ service: ${quoted(it)} }`), ...toPoints.map(streamText)]),
     list(
       'imports',
-      toStore.map((it) => `{ stream: ${from(pointsAccount, it)} }`),
+      toStore.map((it) => `{ stream: ${from(POINTS_ACCOUNT, it)} }`),
     ),
     '  }',
-    `  ${pointsAccount} {`,
+    `  ${POINTS_ACCOUNT} {`,
     list(
       'users',
       of.points.map(({ login, points }) => userText(login, pointPermissions(points))),
     ),
     list('exports', toStore.map(streamText)),
     list('imports', [
-      ...services.map((it) => `{ service: ${from(storeAccount, it)} }`),
-      ...toPoints.map((it) => `{ stream: ${from(storeAccount, it)} }`),
+      ...services.map((it) => `{ service: ${from(STORE_ACCOUNT, it)} }`),
+      ...toPoints.map((it) => `{ stream: ${from(STORE_ACCOUNT, it)} }`),
     ]),
     '  }',
     '}',

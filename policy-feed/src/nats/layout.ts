@@ -4,22 +4,16 @@
  */
 import type { Digest } from '@edgeward/policy-format';
 
-/** Buckets as other clients call them: KV, KV, KV, object store; and the stream of reports. */
-export const NATS_BUCKETS: NatsBuckets = {
-  heads: 'edgeward_heads',
-  deltas: 'edgeward_deltas',
-  roots: 'edgeward_roots',
-  blobs: 'edgeward_blobs',
+/** Streams by what is in them. To other clients those with a prefix are the KV buckets and the object store `edgeward_…`. */
+export const STREAMS = {
+  heads: 'KV_edgeward_heads',
+  deltas: 'KV_edgeward_deltas',
+  roots: 'KV_edgeward_roots',
+  blobs: 'OBJ_edgeward_blobs',
   reports: 'edgeward_reports',
-};
+} as const;
 
-export interface NatsBuckets {
-  heads: string;
-  deltas: string;
-  roots: string;
-  blobs: string;
-  reports: string;
-}
+export const BLOBS_BUCKET = 'edgeward_blobs';
 
 /** A stream as the server is asked for it; sizes in bytes, the age in nanoseconds. */
 export interface NatsStream {
@@ -44,6 +38,11 @@ const REPORT_BYTES = 16 * 1024;
 const MEGABYTE = 1024 * 1024;
 const DAY_NANOS = 24 * 3600 * 1_000_000_000;
 
+/** What holds more than one subject, for whoever lists or asks for many. */
+export const EVERY_HEAD = '$KV.edgeward_heads.>';
+export const EVERY_ROOT = '$KV.edgeward_roots.root.*';
+export const EVERY_PART = '$O.edgeward_blobs.C.>';
+
 const bucketStream = (name: string, subjects: string[], maxMessageBytes: number, maxBytes: number): NatsStream => ({
   name,
   subjects,
@@ -56,17 +55,12 @@ const bucketStream = (name: string, subjects: string[], maxMessageBytes: number,
 
 /** One message is kept for each subject, in all of them. */
 export const NATS_STREAMS: readonly NatsStream[] = [
-  bucketStream('KV_edgeward_heads', ['$KV.edgeward_heads.>'], HEAD_BYTES, 256 * MEGABYTE),
-  bucketStream('KV_edgeward_deltas', ['$KV.edgeward_deltas.>'], DELTA_BYTES + 4096, 256 * MEGABYTE),
-  bucketStream('KV_edgeward_roots', ['$KV.edgeward_roots.>'], ROOT_BYTES, 64 * MEGABYTE),
-  bucketStream(
-    'OBJ_edgeward_blobs',
-    ['$O.edgeward_blobs.C.>', '$O.edgeward_blobs.M.>'],
-    PART_BYTES + 4096,
-    2048 * MEGABYTE,
-  ),
+  bucketStream(STREAMS.heads, [EVERY_HEAD], HEAD_BYTES, 256 * MEGABYTE),
+  bucketStream(STREAMS.deltas, ['$KV.edgeward_deltas.>'], DELTA_BYTES + 4096, 256 * MEGABYTE),
+  bucketStream(STREAMS.roots, ['$KV.edgeward_roots.>'], ROOT_BYTES, 64 * MEGABYTE),
+  bucketStream(STREAMS.blobs, [EVERY_PART, '$O.edgeward_blobs.M.>'], PART_BYTES + 4096, 2048 * MEGABYTE),
   {
-    name: 'edgeward_reports',
+    name: STREAMS.reports,
     subjects: ['edgeward.report.*'],
     maxMessageBytes: REPORT_BYTES,
     maxBytes: 128 * MEGABYTE,
@@ -92,6 +86,10 @@ export const rootSubject = (version: number): string => `$KV.edgeward_roots.root
 /** Part 0 says how many there are. */
 export const partSubject = (point: string, digest: Digest, part: number): string =>
   `$O.edgeward_blobs.C.${pointToken(point)}.${digest}.${part}`;
+/** All parts of all blobs of a point. */
+export const partsOfPoint = (point: string): string => `$O.edgeward_blobs.C.${pointToken(point)}.*.*`;
+export const partsOfBlob = (point: string, digest: Digest): string =>
+  `$O.edgeward_blobs.C.${pointToken(point)}.${digest}.*`;
 /** What an object store calls the object: `edge-1/DIGEST`, and `edge-1/DIGEST/1` for a further part. */
 export const partObject = (point: string, digest: Digest, part: number): string =>
   part === 0 ? `${pointToken(point)}/${digest}` : `${pointToken(point)}/${digest}/${part}`;

@@ -12,7 +12,7 @@ import type { News, Transport } from '../transport.ts';
 import type { NatsCredentials } from './credentials.ts';
 import { createDirectReader } from './direct-read.ts';
 import { type HintBoard, openHintBoard } from './hint-board.ts';
-import { inboxPrefix, reportSubject, rootSubject } from './layout.ts';
+import { inboxPrefix, reportSubject, rootSubject, STREAMS } from './layout.ts';
 import { type NatsLink, openNatsLink } from './link.ts';
 import { natsFailure, untilAborted } from './nats-failure.ts';
 import { createPointBlobs } from './point-blobs.ts';
@@ -82,7 +82,7 @@ export function createNatsTransport(options: NatsTransportOptions): Transport {
     async root(version, signal) {
       if (!Number.isSafeInteger(version) || version < 1) return null;
       const doing = `asking ${link.name} for trust root ${version}`;
-      const stream = 'KV_edgeward_roots';
+      const stream = STREAMS.roots;
       const message = await read({ stream, subject: rootSubject(version), doing, maxBytes: ROOT_WIRE_BYTES, signal });
       if (message === null || message.bytes.length === 0) return null;
       return readSigned(message.bytes, doing, ROOT_WIRE_BYTES);

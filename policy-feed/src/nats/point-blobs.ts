@@ -6,9 +6,8 @@
 import { type Digest, isDigest } from '@edgeward/policy-format';
 import { storeFailure } from '../failures.ts';
 import type { DirectMessage, DirectReader } from './direct-read.ts';
-import { BYTES_HEADER, PART_BYTES, PARTS_HEADER, partSubject } from './layout.ts';
+import { BYTES_HEADER, PART_BYTES, PARTS_HEADER, partSubject, STREAMS } from './layout.ts';
 
-const STREAM = 'OBJ_edgeward_blobs';
 const PARTS_AT_ONCE = 8;
 
 export function createPointBlobs(
@@ -19,7 +18,7 @@ export function createPointBlobs(
 
   const part = (point: string, digest: Digest, number: number, signal: AbortSignal): Promise<DirectMessage | null> =>
     read({
-      stream: STREAM,
+      stream: STREAMS.blobs,
       subject: partSubject(point, digest, number),
       doing: doingOf(options.name, digest),
       maxBytes: PART_BYTES,

@@ -8,7 +8,7 @@ import { storeFailure } from '../failures.ts';
 import { createSeenHeads } from '../seen-heads.ts';
 import type { News } from '../transport.ts';
 import type { DirectMessage, DirectReader } from './direct-read.ts';
-import { deltaSubject, headSubject } from './layout.ts';
+import { deltaSubject, headSubject, STREAMS } from './layout.ts';
 
 export interface PointHeads {
   /** `renewals`: a head of the state that the caller holds is news too, when it was not given here before. */
@@ -31,7 +31,7 @@ export function createPointHeads(read: DirectReader, name: string): PointHeads {
     const doing = `asking ${name} for what changed at ${point}`;
     const subject = deltaSubject(point);
     const message = await read({
-      stream: 'KV_edgeward_deltas',
+      stream: STREAMS.deltas,
       subject,
       doing,
       maxBytes: LIMITS.deltaBytes,
@@ -47,7 +47,7 @@ export function createPointHeads(read: DirectReader, name: string): PointHeads {
     async look(point, known, { renewals, signal }) {
       const doing = `asking ${name} for the head of ${point}`;
       const subject = headSubject(point);
-      const message = await read({ stream: 'KV_edgeward_heads', subject, doing, maxBytes: HEAD_WIRE_BYTES, signal });
+      const message = await read({ stream: STREAMS.heads, subject, doing, maxBytes: HEAD_WIRE_BYTES, signal });
       // A key that was deleted is a message without bytes.
       if (message === null || message.bytes.length === 0)
         throw storeFailure('EDW_ERR_STORE_NO_POINT', `${doing}: there is none`);

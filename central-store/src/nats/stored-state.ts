@@ -1,7 +1,6 @@
 /**
- * What lies in NATS, as far as this process knows: listed at the start and whenever something failed, followed in between.
+ * What NATS holds, as far as this process knows: listed at the start and whenever something failed, followed in between.
  */
-
 import { natsLayout } from '@edgeward/policy-feed';
 import {
   type Cursor,
@@ -14,14 +13,15 @@ import {
 } from '@edgeward/policy-format';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { inParallel } from './in-parallel.ts';
-import type { LyingBlobs, LyingHeads } from './point-carrier.ts';
+import type { StoredBlobs, StoredHeads } from './point-carrier.ts';
 import type { Streams } from './streams.ts';
 
-const { headSubject, partObject, objectSubject, pointOfToken, pointToken, readSubject } = natsLayout;
+const { headSubject, partObject, partsOfBlob, objectSubject, pointOfToken, pointToken, readSubject, STREAMS } =
+  natsLayout;
 
-export interface LyingState {
-  blobs: LyingBlobs;
-  heads: LyingHeads;
+export interface StoredState {
+  blobs: StoredBlobs;
+  heads: StoredHeads;
   /** Points with a head, also those that are no more; versions of roots. */
   list(streams: Streams): Promise<{ points: string[]; roots: Set<number> }>;
   /** Reads the heads themselves: somebody else may have written there. */
@@ -30,34 +30,33 @@ export interface LyingState {
   sweep(streams: Streams, named: (point: string) => Iterable<Digest>, nowMs: number, graceMs: number): Promise<number>;
 }
 
-const BLOBS = 'OBJ_edgeward_blobs';
 const AT_ONCE = 32;
 const keyOf = (point: string, digest: Digest): string => `${pointToken(point)}.${digest}`;
 
-export function createLyingState(): LyingState {
+export function createStoredState(): StoredState {
   /** `token.digest` to the number of parts; 0 where it is not known. */
-  let lying = new Map<string, number>();
+  let stored = new Map<string, number>();
   const unnamedSince = new Map<string, number>();
-  const heads: LyingHeads = new Map();
+  const heads: StoredHeads = new Map();
 
   return {
     heads,
     blobs: {
-      has: (point, digest) => lying.has(keyOf(point, digest)),
-      add: (point, digest, parts) => void lying.set(keyOf(point, digest), parts),
+      has: (point, digest) => stored.has(keyOf(point, digest)),
+      add: (point, digest, parts) => void stored.set(keyOf(point, digest), parts),
     },
     async list(streams) {
       const [parts, points, roots] = await Promise.all([
-        streams.subjects(BLOBS, '$O.edgeward_blobs.C.>'),
-        streams.subjects('KV_edgeward_heads', '$KV.edgeward_heads.>').then((it) => it.map(lastToken)),
-        streams.subjects('KV_edgeward_roots', '$KV.edgeward_roots.root.*').then((it) => it.map(lastToken)),
+        streams.subjects(STREAMS.blobs, natsLayout.EVERY_PART),
+        streams.subjects(STREAMS.heads, natsLayout.EVERY_HEAD).then((it) => it.map(lastToken)),
+        streams.subjects(STREAMS.roots, natsLayout.EVERY_ROOT).then((it) => it.map(lastToken)),
       ]);
-      lying = wholeBlobs(parts);
+      stored = wholeBlobs(parts);
       return { points: points.map(pointOfToken), roots: new Set(roots.map(Number)) };
     },
     async compare(connection, points, timeoutMs) {
       await inParallel(points, AT_ONCE, async (point) => {
-        const subject = readSubject('KV_edgeward_heads', headSubject(point));
+        const subject = readSubject(STREAMS.heads, headSubject(point));
         const answer = await connection.request(subject, '', { timeout: timeoutMs });
         const there = answer.headers?.code === 404 ? null : headIn(answer.data);
         if (there === null) heads.delete(point);
@@ -65,20 +64,20 @@ export function createLyingState(): LyingState {
       });
     },
     async sweep(streams, named, nowMs, graceMs) {
-      const points = new Set([...lying.keys()].map((key) => pointOfToken(key.slice(0, key.indexOf('.')))));
+      const points = new Set([...stored.keys()].map((key) => pointOfToken(key.slice(0, key.indexOf('.')))));
       const wanted = new Set([...points].flatMap((point) => [...named(point)].map((digest) => keyOf(point, digest))));
-      for (const key of unnamedSince.keys()) if (wanted.has(key) || !lying.has(key)) unnamedSince.delete(key);
+      for (const key of unnamedSince.keys()) if (wanted.has(key) || !stored.has(key)) unnamedSince.delete(key);
       const over: string[] = [];
-      for (const key of lying.keys()) {
+      for (const key of stored.keys()) {
         if (wanted.has(key)) continue;
         const sinceMs = unnamedSince.get(key) ?? nowMs;
         unnamedSince.set(key, sinceMs);
         if (nowMs - sinceMs >= graceMs) over.push(key);
       }
       await inParallel(over, 4, async (key) => {
-        const parts = lying.get(key) ?? 1;
-        // Not lying there any more from here on: a head that names it again has it written again.
-        lying.delete(key);
+        const parts = stored.get(key) ?? 1;
+        // Not there any more from here on: a head that names it again has it written again.
+        stored.delete(key);
         await removeBlob(streams, key, parts);
       });
       return over.length;
@@ -88,9 +87,10 @@ export function createLyingState(): LyingState {
 
 async function removeBlob(streams: Streams, key: string, parts: number): Promise<void> {
   const [token = '', digest = ''] = key.split('.');
-  await streams.purge(BLOBS, `$O.edgeward_blobs.C.${key}.*`);
+  const point = pointOfToken(token);
+  await streams.purge(STREAMS.blobs, partsOfBlob(point, digest));
   for (let part = 0; part < parts; part += 1)
-    await streams.purge(BLOBS, objectSubject(partObject(pointOfToken(token), digest, part)));
+    await streams.purge(STREAMS.blobs, objectSubject(partObject(point, digest, part)));
 }
 
 /** Part 0 was written last, so a blob with it is whole. */
