@@ -1,7 +1,7 @@
 /** What a follower can say of itself: for a status, for metrics, for a report. */
-import { isStale, type Nack, type PointReport } from '@edgeward/policy-format';
+import { isStale, type Nack, type PointReport, type PointState } from '@edgeward/policy-format';
 import type { Observed } from './reporter.ts';
-import type { Held } from './takeover.ts';
+import { type Held, openGlass } from './takeover.ts';
 
 export interface FollowerStatus {
   point: string;
@@ -11,6 +11,8 @@ export interface FollowerStatus {
   revision: number;
   /** Of the approval. */
   version: number;
+  /** One approver alone opened what is in force, until then. */
+  breakGlass: { version: number; endsAt: string; proposedBy: string; reason: string } | null;
   /** The store has signed nothing newer than what has expired. */
   stale: boolean;
   expiresAt: string | null;
@@ -59,12 +61,20 @@ export function statusOf(point: string, store: string, seen: Seen, held: Held | 
     epoch: state?.head.epoch ?? 0,
     revision: state?.head.revision ?? 0,
     version: state?.approval.approval.version ?? 0,
+    breakGlass: state === null ? null : glassOf(state, nowMs),
     stale: state !== null && isStale(state.head, nowMs),
     expiresAt: state?.head.expiresAt ?? null,
     contradicted: (held?.witness?.contradicted ?? null) !== null,
     kept: state !== null && held?.kept?.stateRoot === state.head.stateRoot,
     bytesReceived: seen.bytesReceived + (held?.bytesReceived ?? 0),
   };
+}
+
+function glassOf(state: PointState, nowMs: number): FollowerStatus['breakGlass'] {
+  const glass = openGlass(state, nowMs);
+  if (glass === null) return null;
+  const { version, endsAt, proposedBy, reason } = glass;
+  return { version, endsAt, proposedBy, reason };
 }
 
 interface Reporting {

@@ -3,12 +3,11 @@
  * is told, and tried again as a whole. Nothing here ends because of what a store does.
  */
 import { cursorOf, type Nack, Nacked, nackOf } from '@edgeward/policy-format';
-import { type Backoff, backoff, type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import { type Backoff, backoff, type Clock, EdgewardError, type Logger, messageOf, pauseFor, whilePausing } from '@edgeward/runtime';
 import { cursorIn } from '../documents.ts';
 import type { News, Transport } from '../transport.ts';
 import type { Seen } from './follower-status.ts';
 import type { NewsWatch } from './news-watch.ts';
-import { pauseFor, whilePausing } from './pause.ts';
 import { createRefusals } from './refusals.ts';
 import { watchStaleness } from './staleness.ts';
 import type { Takeover } from './takeover.ts';

@@ -3,10 +3,9 @@
  * seen to hang without a word. A hint brings the next poll forward, and is never more than that.
  */
 import type { Cursor } from '@edgeward/policy-format';
-import { backoff, type Clock } from '@edgeward/runtime';
+import { backoff, type Clock, type Pause, pauseFor, whilePausing } from '@edgeward/runtime';
 import type { News, Transport } from '../transport.ts';
 import { jittered } from './jitter.ts';
-import { type Pause, pauseFor, whilePausing } from './pause.ts';
 
 export interface NewsWatchOptions {
   point: string;

@@ -3,10 +3,9 @@
  * together do not report together. A report that is lost is told again with the next one; nothing waits for it.
  */
 import type { Nack, PointReport } from '@edgeward/policy-format';
-import { backoff, type Clock, type Logger, messageOf } from '@edgeward/runtime';
+import { backoff, type Clock, type Logger, messageOf, type Pause, pauseFor, whilePausing } from '@edgeward/runtime';
 import type { Transport } from '../transport.ts';
 import { jittered } from './jitter.ts';
-import { type Pause, pauseFor, whilePausing } from './pause.ts';
 
 /** What only the service knows that holds the point. */
 export interface Observed {

@@ -10,6 +10,7 @@ import {
   type Cursor,
   cursorOf,
   type Delta,
+  type Digest,
   type Fetch,
   type Floor,
   Nacked,
@@ -68,6 +69,7 @@ export function createTakeover(options: TakeoverOptions): Takeover {
     bytesReceived: 0,
   };
   let handedOver: Cursor | null = null;
+  let toldOfGlass: Digest | null = null;
 
   async function handOver(state: PointState, how: { restored: boolean }): Promise<void> {
     // A head that was signed anew changes nothing that anybody enforces.
@@ -78,6 +80,17 @@ export function createTakeover(options: TakeoverOptions): Takeover {
       throw new Nacked('compile', coded(thrown));
     }
     handedOver = cursorOf(state);
+    tellOfGlass(state);
+  }
+
+  /** One person alone opened something: told here, where whoever holds a stolen key of a store can't keep it quiet. */
+  function tellOfGlass(state: PointState): void {
+    const glass = openGlass(state, clock.now());
+    if (glass === null || glass.digest === toldOfGlass) return;
+    toldOfGlass = glass.digest;
+    const { version, endsAt, proposedBy, reason } = glass;
+    const fields = { event: 'break_glass_in_force', point, version, endsAt, proposedBy, reason };
+    logger.warn(fields, 'one approver alone opened this; it ends by itself');
   }
 
   async function keep(state: PointState, floor: Floor): Promise<void> {
@@ -159,6 +172,21 @@ export function createTakeover(options: TakeoverOptions): Takeover {
       if (!isSameState(held.kept, cursorOf(state))) await keep(state, floor);
     },
   };
+}
+
+/** A break-glass version that is in force at this instant. */
+export interface OpenGlass {
+  version: number;
+  digest: Digest;
+  endsAt: string;
+  proposedBy: string;
+  reason: string;
+}
+
+export function openGlass({ approval: held }: PointState, nowMs: number): OpenGlass | null {
+  const { version, breakGlass, proposedBy, reason } = held.approval;
+  if (breakGlass === null || nowMs >= Date.parse(breakGlass.endsAt)) return null;
+  return { version, digest: held.digest, endsAt: breakGlass.endsAt, proposedBy, reason };
 }
 
 function logged(state: PointState): Record<string, unknown> {
