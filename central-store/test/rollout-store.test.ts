@@ -1,4 +1,6 @@
 /** A store and points that follow it over TLS: what a wave meets, and where everybody ends. */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { PointState } from '@edgeward/policy-format';
 import t from 'tap';
 import { openFleet, returnable, THREE, tiers } from './rollout-points.ts';
@@ -173,6 +175,20 @@ t.test('what is published next takes the place of what is under way', async (t) 
       [1, 3],
     ],
   );
+});
+
+t.test('what can not be written down reaches nobody, and everybody soon after it can', async (t) => {
+  const fleet = await openFleet(t);
+  const file = join(fleet.served.dir, 'rollout.json');
+  await rm(file);
+  await mkdir(file);
+  await fleet.served.decide(tiers(THREE, { rule: 'crm-2' }), returnable());
+  const tried = async (): Promise<boolean> => (await fleet.record()).at(-1) === 'store rollout.start version/2 failed';
+  await until('it was tried', tried);
+  t.equal(fleet.rollout().version, 1);
+  await rm(file, { recursive: true });
+  await until('everybody has it', () => fleet.points.every(({ versions }) => versions.at(-1) === 2));
+  t.strictSame(await fleet.reaches('done').then(({ version }) => version), 2);
 });
 
 t.test('a break-glass version goes to all at once, and a restarted store knows where everybody was', async (t) => {

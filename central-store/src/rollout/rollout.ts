@@ -64,8 +64,8 @@ interface DecisionAbout {
 }
 
 const LOOK_EVERY_MS = 1_000;
-/** After something could not be written or published. */
-const RETRY_MS = 15_000;
+/** After something could not be written or published. Points are to be current 15 s after a disk has room again. */
+const RETRY_MS = 5_000;
 const STORE_ACTOR: Actor = { name: STORE, by: STORE };
 
 /** Throws EDW_ERR_STORE_FOLDER when what lies there can't be read. */
@@ -200,7 +200,10 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
   }
 
   const stopFollowing = proposals.onPublished(({ kind }) => {
-    if (kind === 'policy') advanceSoon();
+    if (kind !== 'policy') return;
+    // Somebody's version could be written: what could not a moment ago may be now.
+    retryAtMs = 0;
+    advanceSoon();
   });
   const stopNoting = publishing.onPublished(noteServed);
 
