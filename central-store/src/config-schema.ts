@@ -46,8 +46,8 @@ function budget(perSecond: number, burst: number, what: string) {
         .min(1)
         .max(1_000_000)
         .default(perSecond)
-        .describe(`How many ${what} a second, in the long run.`),
-      burst: z.int().min(1).max(1_000_000).default(burst).describe('How many at once.'),
+        .describe(`How many ${what} a second, in the long run, for each point that a certificate names.`),
+      burst: z.int().min(1).max(1_000_000).default(burst).describe('How many at once, for each such point.'),
     })
     .prefault({});
 }

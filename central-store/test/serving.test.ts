@@ -356,6 +356,26 @@ t.test('who asks too often is told when to come back, by name and for each name 
   t.equal(told.length, 1, 'one entry, not one for each');
 });
 
+t.test('a certificate that names many points may ask for all of them', async (t) => {
+  const limits = { requests: { perSecond: 1, burst: 5 }, blobs: { perSecond: 1, burst: 2 } };
+  const served = await published(t, { config: { rateLimits: limits } });
+  const site = await served.certificates.point('edge-1', ...Array.from({ length: 9 }, (_, at) => `edge-1${at}`));
+  const answers = await Promise.all(Array.from({ length: 50 }, () => served.ask(site, '/v1/roots/1')));
+  t.ok(answers.every(({ status }) => status === 200));
+});
+
+t.test('a service that reports ever another refusal does not fill the record', async (t) => {
+  const served = await published(t);
+  const before = (await entries(served)).length;
+  for (let revision = 1; revision <= 60; revision += 1) {
+    const nack = { revision, stage: 'apply' as const, code: 'EDW_ERR_X', message: 'again' };
+    const body = { ...report('edge-1'), nack, contradicted: revision % 2 === 0 };
+    t.equal((await served.as('edge-1', '/v1/points/edge-1/status', { body })).status, 204);
+  }
+  const told = (await entries(served)).length - before;
+  t.ok(told >= 20 && told < 45, `${told} entries`);
+});
+
 t.test('who waits is answered when the store ends, and finds it again', async (t) => {
   const served = await published(t);
   const { epoch, revision, stateRoot } = headOf((await served.as('edge-1', '/v1/points/edge-1/head')).text);

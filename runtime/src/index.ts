@@ -17,8 +17,11 @@ export { type HttpServer, type HttpServerOptions, openHttpServer } from './http-
 export * from './lifecycle.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
+export * from './pause.ts';
 export * from './rate-limit.ts';
+export * from './repetition.ts';
 export * from './secret-file.ts';
 export { takeStateLock } from './state-lock.ts';
 export type { TlsFiles } from './tls-material.ts';
 export * from './tls-server.ts';
+export * from './work-queue.ts';

@@ -3,8 +3,11 @@
  * forgotten, so that the memory is bounded by who is active. It counts and decides; it never waits.
  */
 export interface RateLimit {
-  /** 0 when it passes; else in how many milliseconds it would. */
-  take(key: string, nowMs: number): number;
+  /**
+   * 0 when it passes; else in how many milliseconds it would. `share`: the key stands for so many, and may do as much as all
+   * of them: 1 without it.
+   */
+  take(key: string, nowMs: number, share?: number): number;
   /** Keys that are remembered. */
   readonly size: number;
 }
@@ -28,15 +31,16 @@ export function createRateLimit(options: { perSecond: number; burst: number }): 
   }
 
   return {
-    take(key, nowMs) {
+    take(key, nowMs, share = 1) {
       sweep(nowMs);
-      const known = buckets.get(key) ?? { tokens: burst, atMs: nowMs };
+      const most = burst * share;
+      const perMs = (perSecond * share) / 1000;
+      const known = buckets.get(key) ?? { tokens: most, atMs: nowMs };
       // A clock that is set back gives nothing and takes nothing.
-      const grown = Math.max(0, nowMs - known.atMs) * (perSecond / 1000);
-      const tokens = Math.min(burst, known.tokens + grown);
+      const tokens = Math.min(most, known.tokens + Math.max(0, nowMs - known.atMs) * perMs);
       const passes = tokens >= 1;
       buckets.set(key, { tokens: passes ? tokens - 1 : tokens, atMs: nowMs });
-      return passes ? 0 : Math.ceil(((1 - tokens) / perSecond) * 1000);
+      return passes ? 0 : Math.ceil((1 - tokens) / perMs);
     },
     get size() {
       return buckets.size;

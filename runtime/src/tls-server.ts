@@ -14,6 +14,7 @@ import { type Exchange, serveExchange } from './http-exchange.ts';
 import { type Listening, listen } from './http-listening.ts';
 import { failure, type HttpFailure, type HttpRequest, type HttpRoute } from './http-route.ts';
 import type { Logger } from './logger.ts';
+import { repeatedly } from './repetition.ts';
 import { readTlsMaterial, type TlsFiles, type TlsMaterial, tlsSignature } from './tls-material.ts';
 
 export interface TlsRequest extends HttpRequest {
@@ -60,7 +61,7 @@ export interface TlsServerOptions<T extends HttpRoute<TlsRequest>> {
   /** 8,192. */
   maxConnections?: number;
   /** Of one certificate: 64. */
-  maxConnectionsPerPeer?: number;
+  maxConnectionsPerPeer?: (peer: X509Certificate) => number;
   /** Time that answers under way get when the server closes: 2 s. */
   closeGraceMs?: number;
   /** How often the certificate files are looked at: 5 s. */
@@ -105,7 +106,9 @@ export async function openTlsServer<T extends HttpRoute<TlsRequest>>(options: Tl
     logger.info({ event: 'tls_reloaded', certFile: files.certFile }, 'certificates were read again');
   }
 
-  const stop = repeat(clock, options.reloadMs ?? 5_000, () => reload().catch((thrown) => reloadFailed(logger, thrown)));
+  const stop = repeatedly(clock, options.reloadMs ?? 5_000, () =>
+    reload().catch((thrown) => reloadFailed(logger, thrown)),
+  );
   const { host, port } = listening;
   const close = listening.close;
   return {
@@ -197,6 +200,8 @@ function remoteOf(request: IncomingMessage): string {
   return request.socket.remoteAddress ?? '';
 }
 
+const MOST_OF_ONE = 64;
+
 interface Connections {
   open(): number;
   bytesWritten(): number;
@@ -205,13 +210,13 @@ interface Connections {
 /** One certificate can't take all connections. */
 function boundConnections<T extends HttpRoute<TlsRequest>>(server: Server, options: TlsServerOptions<T>): Connections {
   const counts = new Map<string, number>();
-  const most = options.maxConnectionsPerPeer ?? 64;
   const sockets = new Set<TLSSocket>();
   let closedBytes = 0;
   server.maxConnections = options.maxConnections ?? 8_192;
   server.timeout = options.idleMs ?? 120_000;
   server.on('secureConnection', (socket) => {
-    const print = socket.getPeerX509Certificate()?.fingerprint256 ?? '';
+    const peer = socket.getPeerX509Certificate();
+    const print = peer?.fingerprint256 ?? '';
     const count = (counts.get(print) ?? 0) + 1;
     counts.set(print, count);
     sockets.add(socket);
@@ -222,7 +227,8 @@ function boundConnections<T extends HttpRoute<TlsRequest>>(server: Server, optio
       if (left === 0) counts.delete(print);
       else counts.set(print, left);
     });
-    if (count > most) socket.destroy();
+    const most = peer === undefined ? undefined : options.maxConnectionsPerPeer?.(peer);
+    if (count > (most ?? MOST_OF_ONE)) socket.destroy();
   });
   server.on('tlsClientError', (error, socket) => {
     options.onHandshakeFailed?.(reasonOf(error));
@@ -238,19 +244,4 @@ function boundConnections<T extends HttpRoute<TlsRequest>>(server: Server, optio
 function reasonOf(error: Error): string {
   const code = 'code' in error && typeof error.code === 'string' ? error.code : 'unknown';
   return /^[A-Z0-9_]{1,64}$/.test(code) ? code : 'unknown';
-}
-
-function repeat(clock: Clock, everyMs: number, run: () => Promise<void>): () => void {
-  let cancel: () => void = () => {};
-  let stopped = false;
-  const turn = (): void => {
-    void run().finally(() => {
-      if (!stopped) cancel = clock.after(everyMs, turn);
-    });
-  };
-  cancel = clock.after(everyMs, turn);
-  return () => {
-    stopped = true;
-    cancel();
-  };
 }

@@ -89,3 +89,15 @@ t.test('a rate limit gives a burst, then a rate, to each key its own', (t) => {
   t.equal(limit.size, 1, 'who is silent is forgotten');
   t.end();
 });
+
+t.test('a key that stands for ten may do what ten may', (t) => {
+  const limit = createRateLimit({ perSecond: 2, burst: 3 });
+  const passed = (atMs: number): number => {
+    let count = 0;
+    while (count < 100 && limit.take('site', atMs, 10) === 0) count += 1;
+    return count;
+  };
+  t.equal(passed(0), 30);
+  t.equal(passed(1_000), 20);
+  t.end();
+});

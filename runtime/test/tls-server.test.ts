@@ -225,7 +225,7 @@ t.test('a client that is slow with its request is cut off', async (t) => {
 });
 
 t.test('one certificate has a share of the connections only', async (t) => {
-  const at = await open(t, { maxConnectionsPerPeer: 2 });
+  const at = await open(t, { maxConnectionsPerPeer: () => 2 });
   const sockets = [1, 2, 3].map(() => connect({ host: '127.0.0.1', port: at.port, ca: ours.cert, ...client }));
   t.teardown(() => {
     for (const socket of sockets) socket.destroy();

@@ -14,7 +14,7 @@ import { doorFailure, notThere, statusOf } from './refusals.ts';
 import { EVERYBODY, type StoreRoute } from './route.ts';
 
 export interface RateLimits {
-  /** Requests of one certificate's names: so many a second, and at once. */
+  /** Requests of one certificate for each point that it names: so many a second, and at once. */
   requests: Budget;
   blobs: Budget;
 }
@@ -64,12 +64,13 @@ export function createAccess(options: AccessOptions): Access {
   const known = new WeakSet<EdgewardError>();
   let limited = 0;
 
-  function waitMs(key: string, budget: StoreRoute['budget']): number {
+  /** A service that keeps a hundred points asks a hundred times as often. */
+  function waitMs(key: string, points: number, budget: StoreRoute['budget']): number {
     const nowMs = clock.now();
     const untilMs = overdrawn.get(key) ?? 0;
     if (untilMs > nowMs) return untilMs - nowMs;
     overdrawn.delete(key);
-    return budgets[budget].take(key, nowMs);
+    return budgets[budget].take(key, nowMs, Math.max(1, points));
   }
 
   return {
@@ -77,8 +78,8 @@ export function createAccess(options: AccessOptions): Access {
     recorded: (error) => void known.add(error),
     admit({ peer, route, params, path }) {
       const identity = identityIn(peer);
-      const key = keyOf(identity);
-      const ms = waitMs(key, route?.budget ?? 'requests');
+      // Two services side by side have the same names, and each a budget of its own.
+      const ms = waitMs(peer.fingerprint256, identity.points.length, route?.budget ?? 'requests');
       if (ms > 0) {
         limited += 1;
         return tooOften(ms);
@@ -96,7 +97,7 @@ export function createAccess(options: AccessOptions): Access {
         if (tellings.take(key, nowMs) > 0) return;
       } else {
         const ms = refusals.take(key, nowMs);
-        if (ms > 0) overdrawn.set(key, nowMs + ms);
+        if (ms > 0 && asked.peer !== null) overdrawn.set(asked.peer.fingerprint256, nowMs + ms);
       }
       const action = asked.route?.action ?? 'http.request';
       const target = `${asked.method} ${asked.path}`;

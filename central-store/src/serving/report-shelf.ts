@@ -5,16 +5,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type PointReport, pointReportOf } from '@edgeward/policy-format';
-import { type Clock, type Logger, messageOf, writeDurably } from '@edgeward/runtime';
+import { type Clock, createRateLimit, type Logger, messageOf, writeDurably } from '@edgeward/runtime';
 
-export interface HeardReport {
+interface HeardReport {
   /** As it was sent. */
   report: PointReport;
   heardAtMs: number;
 }
 
 export interface ReportShelf {
-  /** What is new of it: a refusal that was not told before, a contradiction. */
+  /** What is new of it: a refusal that was not told before, a contradiction. Beyond a budget of each point nothing is. */
   take(report: PointReport): ReportNews;
   /** Newest first. */
   of(point: string): HeardReport[];
@@ -22,7 +22,7 @@ export interface ReportShelf {
   close(): Promise<void>;
 }
 
-export interface ReportNews {
+interface ReportNews {
   nack: boolean;
   contradiction: boolean;
 }
@@ -30,6 +30,8 @@ export interface ReportNews {
 /** Services beside one another that are remembered for a point. */
 const MAX_SERVICES = 8;
 const SAVE_EVERY_MS = 30_000;
+/** News of one point that are told on: so many at once, then one every ten minutes. A record could be filled that way. */
+const TOLD = { perSecond: 1 / 600, burst: 20 };
 
 export interface ReportShelfOptions {
   dir: string;
@@ -43,6 +45,7 @@ export async function openReportShelf(options: ReportShelfOptions): Promise<Repo
   const { clock, logger } = options;
   const path = join(options.dir, 'reports.ndjson');
   const points = new Map<string, HeardReport[]>();
+  const told = createRateLimit(TOLD);
   let dirty = false;
   let saving: Promise<void> = Promise.resolve();
 
@@ -78,10 +81,10 @@ export async function openReportShelf(options: ReportShelfOptions): Promise<Repo
       const before = put({ report, heardAtMs: clock.now() })?.report;
       dirty = true;
       options.onTaken?.(report);
-      return {
-        nack: report.nack !== null && !isSameNack(before?.nack ?? null, report.nack),
-        contradiction: report.contradicted && before?.contradicted !== true,
-      };
+      const nack = report.nack !== null && !isSameNack(before?.nack ?? null, report.nack);
+      const contradiction = report.contradicted && before?.contradicted !== true;
+      const isTold = (nack || contradiction) && told.take(report.point, clock.now()) === 0;
+      return { nack: nack && isTold, contradiction: contradiction && isTold };
     },
     of: (point) => points.get(point) ?? [],
     all: () => points.entries(),

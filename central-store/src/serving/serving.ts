@@ -5,11 +5,15 @@ import type { Proposals } from '../proposals/proposals.ts';
 import type { Publishing } from '../publishing/index.ts';
 import type { AttemptRecord } from '../record/record.ts';
 import type { Rollout } from '../rollout/index.ts';
-import { createAccess, type RateLimits } from './access.ts';
+import { createAccess, identityIn, type RateLimits } from './access.ts';
 import { peopleRoutes } from './people-routes.ts';
 import { pointRoutes } from './point-routes.ts';
 import { statusOf } from './refusals.ts';
 import type { ReportShelf } from './report-shelf.ts';
+
+/** A follower has a long poll and a poll beside it; the rest is for blobs, hints, and a service that starts anew. */
+const CONNECTIONS_OF_A_POINT = 3;
+const BESIDE_POINTS = 64;
 
 export interface ServingOptions {
   host: string;
@@ -54,6 +58,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
   const server: TlsServer = await openTlsServer({
     ...{ host: options.host, port: options.port, files: options.tls, logger: options.logger, clock, statusOf },
     ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+    maxConnectionsPerPeer: (peer) => BESIDE_POINTS + CONNECTIONS_OF_A_POINT * identityIn(peer).points.length,
     routes: [
       ...pointRoutes({ publishing, reports, record }),
       ...peopleRoutes({ publishing, proposals, record, rollout, access, status }),
