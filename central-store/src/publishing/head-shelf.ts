@@ -1,7 +1,8 @@
 /**
  * The newest head of every point: in memory to be served, in the mirror to be copied. A point gets a new number when its
- * state changes; a head that is only signed anew keeps it. A head is in the mirror before it is served: where the disk takes
- * no more, the older one is taken out of the mirror first, so that no later process takes it for the newest.
+ * state changes; a head that is only signed anew keeps it. A head is in the mirror before it is served, or the point is noted
+ * as one whose head there is behind, or, where the disk takes no more, the older one is taken out of the mirror: no later
+ * process takes an older head for the newest.
  */
 import { setImmediate } from 'node:timers/promises';
 import {
@@ -15,6 +16,7 @@ import {
 import type { BlobShelf } from './blob-shelf.ts';
 import { createDeltaHistory } from './delta-history.ts';
 import type { MirrorFolder } from './mirror-folder.ts';
+import type { MirrorLag } from './mirror-lag.ts';
 import { blobsOf, digestsOf, type PointState } from './point-state.ts';
 import {
   type Issue,
@@ -50,6 +52,8 @@ export interface HeadShelf {
   onPublished(listener: (point: string) => void): () => void;
   /** Heads that are in no mirror. */
   unwritten(): number;
+  /** The mirror as new as what is served, as far as the disk lets it. */
+  settled(): Promise<void>;
 }
 
 export interface HeadShelfOptions {
@@ -57,6 +61,7 @@ export interface HeadShelfOptions {
   key: () => SigningKey;
   root: () => TrustRoot;
   folder: MirrorFolder;
+  lag: MirrorLag;
   shelf: BlobShelf;
   waiters: Waiters;
   historySteps: number;
@@ -66,21 +71,30 @@ export interface HeadShelfOptions {
 
 /** Points at a time: others get their turn in between. */
 const AT_ONCE = 32;
+/** Of a change that concerns more points, the mirror is written after they were served. */
+const FEW = 16;
 /** A delta is worth its way while it is no larger than what it saves. */
 const LEAST_WEIGHT = 4_096;
 
 export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
-  const { folder, shelf, waiters } = options;
+  const { folder, lag, shelf, waiters } = options;
   const heads = new Map<string, PublishedPoint>();
   const unwritten = new Set<string>();
   const listeners = new Set<(point: string) => void>();
   const emptyHistory = (members: number) =>
     createDeltaHistory({ maxSteps: options.historySteps, maxWeight: Math.max(LEAST_WEIGHT, members) });
 
+  let publications = 0;
+  let isCatchingUp = false;
+  let caughtUp: Promise<void> = Promise.resolve();
+  let greatestLeft = 0;
+
+  const behind = lag.left();
   for (const [point, bytes] of folder.heads()) {
     const left = { history: emptyHistory(0), blobs: (head: Head) => namesIn(head, folder) };
     const found = pointFrom(bytes, { point, store: options.store }, left, options.issue().random);
-    if (found === null) folder.removeHead(point);
+    greatestLeft = Math.max(greatestLeft, found?.cursor.revision ?? 0);
+    if (found === null || behind.has(point)) folder.removeHead(point);
     else {
       heads.set(point, found);
       shelf.name(point, found.blobs, options.issue().nowMs);
@@ -103,8 +117,42 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
     }
   }
 
-  function put(head: PublishedPoint, beforeServed = (): void => {}): boolean {
-    if (!write(head)) return false;
+  /** In one go before this: a point that is noted may be served first. */
+  async function noted(drafts: readonly Draft[]): Promise<boolean> {
+    if (drafts.length <= FEW) return false;
+    try {
+      await lag.note(new Set([...unwritten, ...drafts.map(({ state }) => state.point)]));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** What can't be written now is tried again with the next renewal. */
+  async function catchUp(): Promise<void> {
+    try {
+      for (let isFull = false; unwritten.size > 0 && !isFull; await setImmediate())
+        for (const point of [...unwritten].slice(0, AT_ONCE)) {
+          const head = heads.get(point);
+          if (head === undefined) unwritten.delete(point);
+          else write(head);
+          isFull ||= unwritten.has(point);
+        }
+      if (unwritten.size === 0 && publications === 0) lag.clear();
+    } finally {
+      isCatchingUp = false;
+    }
+  }
+
+  function catchUpSoon(): void {
+    if (isCatchingUp) return;
+    isCatchingUp = true;
+    caughtUp = catchUp();
+  }
+
+  function put(head: PublishedPoint, isNoted: boolean, beforeServed = (): void => {}): boolean {
+    if (isNoted && (head.state === null || shelf.put(blobsOf(head.state)))) unwritten.add(head.point);
+    else if (!write(head)) return false;
     beforeServed();
     shelf.name(head.point, head.blobs, options.issue().nowMs);
     heads.set(head.point, head);
@@ -113,18 +161,18 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
     return true;
   }
 
-  async function publishOne({ state, operations }: Draft, revision: number): Promise<boolean> {
+  async function publishOne({ state, operations }: Draft, revision: number, isNoted: boolean): Promise<boolean> {
     const was = heads.get(state.point);
     const goesOn = was !== undefined && was.state !== null && operations !== null;
     const history = goesOn ? was.history : emptyHistory(state.book.count);
     const head = await issuedPoint(issue(), state, revision, history);
-    return put(head, () => {
+    return put(head, isNoted, () => {
       if (was !== undefined && operations !== null) history.add(was.cursor, operations);
     });
   }
 
   async function renewOne(was: PublishedPoint): Promise<boolean> {
-    return put(await renewedPoint(issue(), was));
+    return put(await renewedPoint(issue(), was), false);
   }
 
   function isNews({ state, anew }: Draft): boolean {
@@ -152,7 +200,7 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
   return {
     get: (point) => heads.get(point) ?? null,
     all: () => heads.values(),
-    greatestRevision: () => [...heads.values()].reduce((most, { head }) => Math.max(most, head.revision), 0),
+    greatestRevision: () => [...heads.values()].reduce((most, { head }) => Math.max(most, head.revision), greatestLeft),
     async publish(drafts, nextRevision, onServed) {
       const news: Draft[] = [];
       for (const draft of drafts) {
@@ -164,18 +212,23 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
       }
       if (news.length === 0) return 0;
       const revision = await nextRevision();
-      return inChunks(news, async (draft) => {
-        const served = await publishOne(draft, revision);
-        if (served) onServed(draft.state.point);
-        return served;
-      });
+      publications += 1;
+      try {
+        const isNoted = await noted(news);
+        return await inChunks(news, async (draft) => {
+          const served = await publishOne(draft, revision, isNoted);
+          if (served) onServed(draft.state.point);
+          return served;
+        });
+      } finally {
+        publications -= 1;
+        catchUpSoon();
+      }
     },
     async renew() {
       await inChunks([...heads.values()].filter(isDue), renewOne);
-      for (const point of [...unwritten]) {
-        const head = heads.get(point);
-        if (head === undefined || write(head)) unwritten.delete(point);
-      }
+      await caughtUp;
+      catchUpSoon();
     },
     dropExcept(points) {
       for (const point of [...heads.keys()]) {
@@ -192,17 +245,22 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
       return () => listeners.delete(listener);
     },
     unwritten: () => unwritten.size,
+    settled: () => caughtUp,
   };
 }
 
 async function inChunks<T>(items: readonly T[], work: (item: T) => Promise<boolean>): Promise<number> {
   let done = 0;
-  for (let first = 0; first < items.length; first += AT_ONCE) {
-    const results = await Promise.all(items.slice(first, first + AT_ONCE).map(work));
+  for (const some of chunks(items)) {
+    const results = await Promise.all(some.map(work));
     done += results.filter((it) => it).length;
     await setImmediate();
   }
   return done;
+}
+
+function* chunks<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let first = 0; first < items.length; first += AT_ONCE) yield items.slice(first, first + AT_ONCE);
 }
 
 /** As far as it can still be told. */

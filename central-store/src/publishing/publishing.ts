@@ -1,8 +1,8 @@
 /**
  * What every point is to have, signed and served: approved versions and the inventory in, heads out. A point gets a new
  * head when its state changes and at no other time; the number of a head is on disk as taken before the head is made; a
- * head is in the mirror before anybody is served it. Nothing here decides which version is in force where, and nothing here
- * depends on the time but how long a head lives.
+ * head is in the mirror, or noted as one that is not, before anybody is served it. Nothing here decides which version is
+ * in force where, and nothing here depends on the time but how long a head lives.
  */
 import { setImmediate } from 'node:timers/promises';
 import {
@@ -22,6 +22,7 @@ import { createHeadShelf, type Draft } from './head-shelf.ts';
 import { type Changes, createInventoryDesk, type InventoryStatus } from './inventory-desk.ts';
 import type { Excess } from './judgement.ts';
 import { openMirrorFolder } from './mirror-folder.ts';
+import { openMirrorLag } from './mirror-lag.ts';
 import { newsSince, type PointNews } from './point-news.ts';
 import { stateAfter, stateOf, workloadGroups } from './point-state.ts';
 import type { PublishedPoint } from './published-point.ts';
@@ -33,7 +34,7 @@ import { createWaiters } from './waiters.ts';
 export interface PublishingOptions {
   store: string;
   membership: Membership;
-  /** The state folder; `revision` and `mirror/` in it are written here. */
+  /** The state folder; `revision`, `mirror-lag` and `mirror/` in it are written here. */
   dir: string;
   clock: Clock;
   logger: Logger;
@@ -132,7 +133,7 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     return trust;
   };
   const heads = createHeadShelf({
-    ...{ store, folder, shelf, waiters, historySteps: options.historySteps ?? 64 },
+    ...{ store, folder, lag: openMirrorLag(options.dir), shelf, waiters, historySteps: options.historySteps ?? 64 },
     key: () => trusted().storeKey,
     root: () => trusted().root,
     issue: () => ({
@@ -341,6 +342,7 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
       stopTurns();
       stopRetries();
       await working;
+      await heads.settled();
       await revisions.close();
     },
   };
