@@ -90,7 +90,9 @@ export function keptSets(
 ): Map<number, string[]> {
   const sets = new Map(meta.sets);
   if (before !== null) sets.set(before.head.revision, groupsOfMap(before));
-  sets.set(after.revision, after.names);
+  // The same revision may come with other content: what ends by itself needs no new number. Connections of a moment ago
+  // still look into the groups before.
+  sets.set(after.revision, [...new Set([...(sets.get(after.revision) ?? []), ...after.names])]);
   const newest = [...sets].filter(([revision]) => revision <= after.revision).sort(([a], [b]) => b - a);
   return new Map(newest.slice(0, Math.max(1, kept)));
 }

@@ -47,3 +47,9 @@ t.test('the newest revisions keep their groups, and nothing newer than what is i
   t.strictSame([...keptSets(meta, null, { revision: 4, names: [] }, 0).keys()], [4], 'the one in force always');
   t.end();
 });
+
+t.test('the same revision with other content keeps the groups of both', (t) => {
+  const meta: Meta = { ...emptyMeta, sets: new Map([[4, [name(1), name(2)]]]) };
+  t.strictSame(keptSets(meta, null, { revision: 4, names: [name(2), name(3)] }, 3).get(4), [name(1), name(2), name(3)]);
+  t.end();
+});
