@@ -68,3 +68,29 @@ t.test('a lie about one point takes no other point further than it can follow', 
   t.equal(await other.follow(), 'delta', 'edge-2 was away all the time');
   t.ok((heads(bench)['edge-2'] ?? 0) < LIMITS.revisionsAtOnce);
 });
+
+t.test('what a stolen key drove up is numbered above when people begin a new epoch, and not before', async (t) => {
+  const bench = await simple(t);
+  const [edge, other] = ['edge-1', 'edge-2'].map((point) =>
+    hop(() => bench.publishing, point, bench.world.root, bench.clock),
+  );
+  await edge?.follow();
+  await other?.follow();
+  await bench.publishing.foundRevision('edge-1', 2 ** 33 + 7);
+  await bench.publishing.foundRevision('edge-2', Number.MAX_SAFE_INTEGER);
+  t.strictSame(heads(bench), { 'edge-1': 1, 'edge-2': 1 });
+  const document = await bench.world.changeRoot((root) => ({ ...root, epoch: root.epoch + 1 }));
+  await bench.publishing.setTrust({ root: bench.world.root, document, storeKey: bench.world.keys.store }, []);
+  t.strictSame(
+    heads(bench),
+    { 'edge-1': 2 ** 33 + 8, 'edge-2': 2 ** 33 + 8 },
+    'no number is taken that leaves too few',
+  );
+  await edge?.follow();
+  await other?.follow();
+  t.equal(other?.state?.head.revision, 2 ** 33 + 8, 'in a new epoch every point takes any number');
+  await bench.reopen();
+  await bench.publishing.submitInventory([workload(1), workload(2), workload(3), workload(4)]);
+  await bench.everywhere(await bench.approve(simpleSlices()));
+  t.ok((heads(bench)['edge-1'] ?? 0) > 2 ** 33 + 8, 'and they go on from there, also in another process');
+});

@@ -18,6 +18,7 @@ import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/run
 import type { Membership, WorkloadEdit } from '../membership/index.ts';
 import { createAssignment, type PointVersion } from './assignment.ts';
 import { createBlobShelf } from './blob-shelf.ts';
+import { createFoundRevisions } from './found-revisions.ts';
 import { createHeadShelf, type Draft } from './head-shelf.ts';
 import { type Changes, createInventoryDesk, type InventoryStatus } from './inventory-desk.ts';
 import type { Excess } from './judgement.ts';
@@ -74,7 +75,7 @@ export interface Publishing {
   requireHeld(revision: number): void;
   /**
    * A point is said to hold a revision that it was not given here, from before this store. Where that is newer, the point
-   * gets its state anew under a number above it.
+   * gets its state anew under a number above it; where it is much newer, with the next epoch.
    */
   foundRevision(point: string, revision: number): Promise<void>;
   points(): Iterable<PublishedPoint>;
@@ -111,11 +112,6 @@ export interface PublishingStatus {
 const RENEW_EVERY_MS = 60_000;
 const RETRY_MS = 5_000;
 const SWEEP_EVERY = 5;
-/**
- * Whoever reports for one point could otherwise drive up the numbers of all: a point that was away meanwhile would find a
- * head too far from what it holds, for ever (`LIMITS.revisionsAtOnce`).
- */
-const MOST_FOUND = 2 ** 31;
 /** Points worked out before others get their turn. */
 const AT_ONCE = 64;
 
@@ -127,6 +123,7 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
   const waiters = createWaiters(clock);
   const roots = new Map<number, Buffer>();
   const behind = new Set<string>();
+  const found = createFoundRevisions();
   let trust: Trust | null = null;
   const trusted = (): Trust => {
     if (trust === null) throw new RangeError('publishing without a trust root');
@@ -269,11 +266,10 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     const was = heads.get(point);
     // Before the beginning nothing is known of it; whoever reports says it again within a minute.
     if (was === null || was.state === null || start.state() !== 'begun' || revision <= was.head.revision) return;
-    const isTaken = revision < MOST_FOUND;
-    logger.warn(
-      { event: 'newer_revision_found', point, revision, given: was.head.revision, taken: isTaken },
-      isTaken ? 'numbering above what a point holds' : 'no store numbers so far: the point keeps what it holds',
-    );
+    const { isTaken, isNew } = found.found(point, revision);
+    const fields = { event: 'newer_revision_found', point, revision, given: was.head.revision, taken: isTaken };
+    if (isTaken) logger.warn(fields, 'numbering above what a point holds');
+    else if (isNew) logger.warn(fields, 'no store numbers so far: only in a new epoch is it numbered above this');
     if (!isTaken) return;
     revisions.above(revision);
     await publish([{ state: was.state, operations: null, anew: true }]);
@@ -307,7 +303,10 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
         trust = newest;
         if (was === null || start.state() !== 'begun') return;
         // Another epoch is another state to a point; another root or key is the same one, signed anew.
-        if (was.root.epoch !== newest.root.epoch) await publishWhole(assignment.points());
+        if (was.root.epoch !== newest.root.epoch) {
+          revisions.above(found.forNewEpoch());
+          await publishWhole(assignment.points());
+        }
         await heads.renew();
       }),
     setVersions: (points) =>

@@ -53,7 +53,7 @@ async function readRevision(path: string): Promise<number> {
     throw unreadable(path, thrown);
   });
   // The final newline is part of it: a number that was cut short is another number.
-  if (!/^\d{1,15}\n$/.test(text)) throw unreadable(path, null);
+  if (!/^\d{1,16}\n$/.test(text) || !Number.isSafeInteger(Number(text))) throw unreadable(path, null);
   return Number(text);
 }
 

@@ -19,9 +19,12 @@ export function waitMsOf({ headers }: HttpRequest): number {
 /** `EPOCH.REVISION.STATEROOT` */
 export function cursorOf({ query }: HttpRequest): Cursor {
   const given = query.getAll('from');
-  const [, epoch, revision, stateRoot] = /^(\d{1,15})\.(\d{1,15})\.([0-9a-f]{64})$/.exec(given[0] ?? '') ?? [];
-  if (given.length !== 1 || !isDigest(stateRoot)) throw badField('from', 'EPOCH.REVISION.STATEROOT');
-  return { epoch: Number(epoch), revision: Number(revision), stateRoot };
+  // As far as a number goes: whoever was driven there by a stolen key asks for the way back.
+  const [, epoch, revision, stateRoot] = /^(\d{1,16})\.(\d{1,16})\.([0-9a-f]{64})$/.exec(given[0] ?? '') ?? [];
+  const cursor = { epoch: Number(epoch), revision: Number(revision) };
+  if (given.length !== 1 || !isDigest(stateRoot) || !Object.values(cursor).every(Number.isSafeInteger))
+    throw badField('from', 'EPOCH.REVISION.STATEROOT');
+  return { ...cursor, stateRoot };
 }
 
 export function numberOf({ query }: HttpRequest, name: string, otherwise: number, most: number): number {
