@@ -3,6 +3,7 @@ import type { StoreStatus } from '@edgeward/central-store';
 import type { Test } from 'tap';
 import { eventually } from '../waiting.ts';
 import { appliedBy, recordOf, unrecorded, unrest, witnesses, wrongDenials } from './aftermath.ts';
+import { measureAges } from './ages.ts';
 import { judgePatterns, judgePublished, type Recovery, recovered } from './claims.ts';
 import { points } from './estate.ts';
 import type { Fault } from './faults.ts';
@@ -38,6 +39,7 @@ async function begin(stage: Stage, t: Test): Promise<Watch[]> {
 export async function prove(t: Test, stage: Stage, rounds: readonly [name: string, fault: Fault][]): Promise<void> {
   const watches = await begin(stage, t);
   const worst = { ms: 0, after: '' };
+  const ages = measureAges(stage, watches);
   for (const [name, fault] of rounds) {
     await pause(stage.dice.below(CALM_MS));
     await fault(stage);
@@ -46,6 +48,7 @@ export async function prove(t: Test, stage: Stage, rounds: readonly [name: strin
     if ((recovery.tookMs ?? Number.POSITIVE_INFINITY) > worst.ms)
       Object.assign(worst, { ms: recovery.tookMs ?? recovery.allowedMs, after: name });
   }
+  t.comment(ages.told());
   t.comment(`the longest recovery took ${Math.round(worst.ms)} ms, after: ${worst.after}`);
   await settle(t, stage, watches);
   await judge(t, stage, watches);
