@@ -9,7 +9,7 @@ import {
 } from '@edgeward/policy';
 import type { LoadedSnapshot, PolicyCache } from '@edgeward/policy-cache';
 import { documentsFromLines } from '@edgeward/policy-source';
-import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import { type Clock, createWorkQueue, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
 import { lossesOf } from './edit-losses.ts';
 import { type Builder, createBuilder, hashOfPolicy, type ReadyBuild } from './policy-build.ts';
 import type { PolicyInForce } from './policy-in-force.ts';
@@ -66,14 +66,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   let restored = false;
   let stateWriteFailures = 0;
   let cancelTimer = (): void => {};
-  let queue: Promise<unknown> = Promise.resolve();
+  const queue = createWorkQueue();
   const saving = createSnapshotSaving(clock, (snapshot) => keepingOn(() => cache.saveSnapshot(snapshot)));
-
-  function oneAtATime<T>(work: () => Promise<T>): Promise<T> {
-    const next = queue.then(work);
-    queue = next.catch(() => {});
-    return next;
-  }
 
   function nextRevision(): number {
     return Math.max(cache.floor(), current?.revision ?? 0, shown) + 1;
@@ -180,7 +174,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const delayMs = Math.min(Math.max(0, next - clock.now()), LONGEST_DELAY_MS);
     cancelTimer = clock.after(delayMs, () => {
       if (clock.now() < next) return schedule();
-      oneAtATime(tick).catch((cause: unknown) => {
+      queue.run(tick).catch((cause: unknown) => {
         logger.error({ event: 'recompile_failed', err: cause }, messageOf(cause));
         // What ends later must still end.
         cancelTimer = clock.after(LONGEST_DELAY_MS, schedule);
@@ -233,12 +227,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 
   return {
-    offer: (documents, syntax) => oneAtATime(() => offer(documents, syntax)),
+    offer: (documents, syntax) => queue.run(() => offer(documents, syntax)),
     sourceAway: (error) => refuse([awayFinding(error)]),
-    restore: (snapshot) => oneAtATime(() => restore(snapshot)),
-    tick: () => oneAtATime(tick),
-    accept: (revision) => oneAtATime(() => accept(revision)),
-    foundRevision: (_, revision) => oneAtATime(() => foundRevision(revision)),
+    restore: (snapshot) => queue.run(() => restore(snapshot)),
+    tick: () => queue.run(tick),
+    accept: (revision) => queue.run(() => accept(revision)),
+    foundRevision: (_, revision) => queue.run(() => foundRevision(revision)),
     pointChanged: () => {},
     status: () => ({
       state: current === null ? 'none' : refused.length > 0 || restored ? 'last-known-good' : 'current',
@@ -260,7 +254,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     objects: () => recent.at()?.identities.resolution.objects ?? [],
     close: async () => {
       cancelTimer();
-      await queue;
+      await queue.settled();
       await saving.close();
     },
   };

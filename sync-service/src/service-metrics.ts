@@ -1,5 +1,5 @@
 import type { PointStatus } from '@edgeward/enforcement-point';
-import { Gauge, Histogram, type Registry } from '@edgeward/runtime';
+import { Gauge, Histogram, type Registry, scrapedGauge } from '@edgeward/runtime';
 import type { PolicyStatus } from './policy-in-force.ts';
 
 /** What the sync service counts. Gauges are read when they are scraped, so they can't be out of date. */
@@ -19,17 +19,8 @@ export function serviceMetrics(
   points: () => PointStatus[],
 ): ServiceMetrics {
   const registers = [registry];
-  const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void): Gauge =>
-    new Gauge({
-      name,
-      help,
-      labelNames,
-      registers,
-      collect: function (this: Gauge) {
-        this.reset();
-        collect(this);
-      },
-    });
+  const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void): void =>
+    scrapedGauge(registry, { name, help, labelNames }, collect);
   gauge('edgeward_build_info', 'Constant 1; the version is a label.', ['version'], (it) => it.set({ version }, 1));
   gauge('edgeward_policy_revision', 'Revision in force.', [], (it) => it.set(policy().revision));
   gauge('edgeward_policy_stale', '1 while the last-known-good policy stands in for the source.', [], (it) =>

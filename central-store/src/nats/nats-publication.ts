@@ -5,7 +5,16 @@
  */
 import { type NatsCredentials, type NatsLink, natsLayout, openNatsLink } from '@edgeward/policy-feed';
 import { type Cursor, canonicalJson } from '@edgeward/policy-format';
-import { backoff, type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import {
+  backoff,
+  type Clock,
+  EdgewardError,
+  type Logger,
+  messageOf,
+  type Pause,
+  pauseFor,
+  whilePausing,
+} from '@edgeward/runtime';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { inParallel } from './in-parallel.ts';
 import { carryPoint } from './point-carrier.ts';
@@ -77,7 +86,7 @@ export function createNatsPublication(options: NatsPublicationOptions): NatsPubl
   let error: EdgewardError | null = null;
   /** Changes told so far: a round that began before the last of them has not seen it. */
   let told = 0;
-  let wake: () => void = () => {};
+  let pause: Pause | null = null;
   const idleMs = Math.max(20, Math.min(SWEEP_MS, blobGraceMs, compareMs));
   const settling = new Set<() => void>();
 
@@ -167,30 +176,22 @@ export function createNatsPublication(options: NatsPublicationOptions): NatsPubl
 
   /** Until the time is over, or something is told. */
   function nap(limitMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        cancel();
-        wake = () => {};
-        resolve();
-      };
-      const cancel = clock.after(limitMs, end);
-      wake = end;
-      if (ending.signal.aborted) end();
-    });
+    pause = pauseFor(clock, limitMs);
+    return whilePausing(pause, ending.signal);
   }
 
   function tell(): void {
     told += 1;
     behindSinceMs ??= clock.now();
     // A nap after a failure is not cut short by every change: the back-off holds.
-    if (error === null) wake();
+    if (error === null) pause?.end();
   }
 
   const stopUp = link.onUp(() => {
     // Somebody may have made the cluster anew meanwhile.
     listed = false;
     comparedAtMs = Number.NEGATIVE_INFINITY;
-    wake();
+    pause?.end();
   });
   const stopBeat = keepBeating(link, clock);
   const stopReports = takeReports({
@@ -224,7 +225,6 @@ export function createNatsPublication(options: NatsPublicationOptions): NatsPubl
       ending.abort(new Error('closed'));
       stopUp();
       stopBeat();
-      wake();
       await stopReports();
       await running;
       await link.close();

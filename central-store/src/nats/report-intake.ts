@@ -6,7 +6,7 @@
 
 import { type NatsLink, natsLayout } from '@edgeward/policy-feed';
 import { isName, parseCanonical } from '@edgeward/policy-format';
-import { backoff, type Clock, type Logger, messageOf } from '@edgeward/runtime';
+import { backoff, type Clock, type Logger, messageOf, pauseFor, whilePausing } from '@edgeward/runtime';
 import {
   AckPolicy,
   type Consumer,
@@ -51,7 +51,7 @@ export function takeReports(options: ReportIntakeOptions): () => Promise<void> {
       } catch (thrown) {
         if (ending.signal.aborted) return;
         logger.debug({ event: 'nats_reports_waiting', nats: link.name }, messageOf(thrown));
-        await pauseFor(clock, pauses.nextMs(), ending.signal);
+        await whilePausing(pauseFor(clock, pauses.nextMs()), ending.signal);
       }
     }
   }
@@ -109,17 +109,4 @@ async function takeOne(message: JsMsg, options: ReportIntakeOptions): Promise<vo
 function isReportOf(value: unknown, point: string): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
   return 'typ' in value && value.typ === REPORT_TYPE && 'point' in value && value.point === point;
-}
-
-function pauseFor(clock: Clock, waitMs: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const end = (): void => {
-      cancel();
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const cancel = clock.after(waitMs, end);
-    signal.addEventListener('abort', end, { once: true });
-    if (signal.aborted) end();
-  });
 }

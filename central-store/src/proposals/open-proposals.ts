@@ -1,5 +1,5 @@
 import { digestOfPayload, type SignedDocument } from '@edgeward/policy-format';
-import { type Logger, messageOf } from '@edgeward/runtime';
+import { createWorkQueue, type Logger, messageOf } from '@edgeward/runtime';
 import { type Actor, type Attempt, rehearse, withRecord } from '../record/attempt.ts';
 import type { AttemptRecord } from '../record/record.ts';
 import { type ContextOptions, openContext } from './context.ts';
@@ -35,10 +35,10 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
   const { record, roots, logger } = options;
   const context = await openContext(options);
   const listeners = new Set<(published: Published) => void>();
-  let turn: Promise<unknown> = Promise.resolve();
+  const queue = createWorkQueue();
 
   function attempt<T>(about: Attempt, dryRun: boolean | undefined, check: () => Promise<Step<T>>): Promise<T> {
-    const mine = turn.then(async () => {
+    return queue.run(async () => {
       if (dryRun === true) return (await rehearse<Step<T>>(record, about, { check, about: fieldsOf })).result;
       const effect = async (step: Step<T>): Promise<T> => {
         await step.save();
@@ -46,8 +46,6 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
       };
       return await withRecord<Step<T>, T>(record, about, { check, about: fieldsOf, effect });
     });
-    turn = mine.catch(() => {});
-    return mine;
   }
 
   const view = (proposal: StoredProposal): ProposalView => viewOf(proposal, context.facts());
@@ -138,9 +136,7 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    async close() {
-      await turn;
-    },
+    close: queue.settled,
   };
 
   function change(proposal: StoredProposal): Step<StoredProposal> {

@@ -4,7 +4,15 @@
  * killed anywhere goes on from there.
  */
 import type { PointReport, TrustRoot } from '@edgeward/policy-format';
-import { type Clock, EdgewardError, type Logger, messageOf, type Registry } from '@edgeward/runtime';
+import {
+  type Clock,
+  createWorkQueue,
+  EdgewardError,
+  type Logger,
+  messageOf,
+  type Registry,
+  repeatedly,
+} from '@edgeward/runtime';
 import { requireRole } from '../proposals/people.ts';
 import type { Proposals } from '../proposals/proposals.ts';
 import { requireReason } from '../proposals/refusals.ts';
@@ -79,14 +87,8 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
   let retryAtMs = 0;
   let isQueued = false;
   let isClosed = false;
-  let working: Promise<unknown> = Promise.resolve();
   let stopTurns = (): void => {};
-
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = working.then(work);
-    working = done.catch(() => {});
-    return done;
-  }
+  const queue = createWorkQueue();
 
   const look = (): Sights => sightings.look(Object.keys(state?.points ?? {}), state?.version ?? 0, clock.now());
   const status = (): RolloutStatus => (state === null ? NO_ROLLOUT : rolloutStatus(state, look(), clock.now(), config));
@@ -175,10 +177,11 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
   function advanceSoon(): void {
     if (isQueued || isClosed) return;
     isQueued = true;
-    inTurn(async () => {
+    const advanced = queue.run(async () => {
       isQueued = false;
       await advance();
-    }).catch((thrown) => {
+    });
+    advanced.catch((thrown) => {
       retryAtMs = clock.now() + RETRY_MS;
       logger.error({ event: 'rollout_stuck', version: state?.version, err: thrown }, messageOf(thrown));
     });
@@ -207,21 +210,14 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
   });
   const stopNoting = publishing.onPublished(noteServed);
 
-  function turns(): void {
-    stopTurns = clock.after(LOOK_EVERY_MS, () => {
-      advanceSoon();
-      turns();
-    });
-  }
-
   return {
     start: () =>
-      inTurn(async () => {
+      queue.run(async () => {
         // Versions that were brought back from an older backup than this file are not those that it speaks of.
         if (state !== null) proposals.version(state.version);
         await beginNewest();
         if (isBehind) await assign();
-        turns();
+        stopTurns = repeatedly(clock, LOOK_EVERY_MS, advanceSoon);
         advanceSoon();
       }),
     heard(report) {
@@ -229,7 +225,7 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
       if (report.nack !== null && state?.phase.is === 'rolling') advanceSoon();
     },
     decide: (actor, decision, { reason, version, dryRun }) =>
-      inTurn(async () => {
+      queue.run(async () => {
         const attempt: Attempt = {
           actor,
           action: `rollout.${decision}`,
@@ -259,19 +255,14 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
         return status();
       }),
     status,
-    async settled() {
-      // What is done may begin something else.
-      for (let before: unknown = null; before !== working; ) {
-        before = working;
-        await working;
-      }
-    },
+    settled: queue.settled,
     async close() {
       isClosed = true;
-      stopTurns();
       stopFollowing();
       stopNoting();
-      await working;
+      await queue.settled();
+      // Last: a start that was still under way has begun them.
+      stopTurns();
     },
   };
 }

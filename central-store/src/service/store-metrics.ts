@@ -1,5 +1,5 @@
 import { POINT_REPORT_STATES } from '@edgeward/policy-format';
-import { Counter, Gauge, Histogram, type Registry } from '@edgeward/runtime';
+import { Counter, type Gauge, Histogram, type Registry, scrapedGauge } from '@edgeward/runtime';
 import type { Publishing } from '../publishing/index.ts';
 import type { ReportShelf, ServingCounts, StoreStatus } from '../serving/index.ts';
 
@@ -24,19 +24,9 @@ const SILENT_MS = 180_000;
 export function storeMetrics(registry: Registry, sources: MetricsSources): StoreMetrics {
   const registers = [registry];
   const { publishing, reports } = sources;
-  const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void): Gauge =>
-    new Gauge({
-      name,
-      help,
-      labelNames,
-      registers,
-      collect: function (this: Gauge) {
-        this.reset();
-        collect(this);
-      },
-    });
-  const value = (name: string, help: string, read: () => number): Gauge =>
-    gauge(name, help, [], (it) => it.set(read()));
+  const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void): void =>
+    scrapedGauge(registry, { name, help, labelNames }, collect);
+  const value = (name: string, help: string, read: () => number): void => gauge(name, help, [], (it) => it.set(read()));
   gauge('edgeward_build_info', 'Constant 1; the version is a label.', ['version'], (it) =>
     it.set({ version: sources.version }, 1),
   );

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type PointReport, pointReportOf } from '@edgeward/policy-format';
-import { type Clock, createRateLimit, type Logger, messageOf, writeDurably } from '@edgeward/runtime';
+import { type Clock, createRateLimit, type Logger, messageOf, repeatedly, writeDurably } from '@edgeward/runtime';
 
 interface HeardReport {
   /** As it was sent. */
@@ -69,13 +69,10 @@ export async function openReportShelf(options: ReportShelfOptions): Promise<Repo
   }
 
   for (const heard of await readReports(path)) put(heard);
-  let cancel = (): void => {};
-  const next = (): void => {
-    cancel = clock.after(SAVE_EVERY_MS, () => {
-      saving = save().finally(next);
-    });
-  };
-  next();
+  const stop = repeatedly(clock, SAVE_EVERY_MS, () => {
+    saving = save();
+    return saving;
+  });
   return {
     take(report) {
       const before = put({ report, heardAtMs: clock.now() })?.report;
@@ -89,8 +86,8 @@ export async function openReportShelf(options: ReportShelfOptions): Promise<Repo
     of: (point) => points.get(point) ?? [],
     all: () => points.entries(),
     async close() {
+      stop();
       await saving;
-      cancel();
       await save();
     },
   };
