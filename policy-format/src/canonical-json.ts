@@ -108,7 +108,7 @@ function holdsProto(text: string): boolean {
 }
 
 /** Counted on the bytes: a parser that recurses would have fallen already. */
-function isTooDeep(bytes: Uint8Array): boolean {
+export function isTooDeep(bytes: Uint8Array): boolean {
   let depth = 0;
   let inText = false;
   for (let at = 0; at < bytes.length; at += 1) {

@@ -99,6 +99,8 @@ export function headOf(value: unknown): Head {
   const head = readAs(headSchema, value, 'EDW_ERR_FORMAT_HEAD', 'the head');
   // Written alike, times are in the order of their texts.
   if (head.expiresAt <= head.issuedAt) throw refused('EDW_ERR_FORMAT_HEAD', 'the head: it ends before it is issued');
+  if (Date.parse(head.expiresAt) - Date.parse(head.issuedAt) > LIMITS.headLifeMs)
+    throw refused('EDW_ERR_FORMAT_HEAD', 'the head: it lives longer than any may');
   return head;
 }
 
@@ -112,7 +114,12 @@ export function stateRootOf({ approval, rules, base, members }: StateParts): Dig
   return digestOf(`edgeward-state/1\n${approval.digest}\n${rules.digest}\n${before}\n${members.digest}\n`);
 }
 
-/** A reason to say so, and never a reason to open or close. */
-export function isStale(head: Pick<Head, 'expiresAt'>, nowMs: number): boolean {
-  return nowMs >= Date.parse(head.expiresAt);
+/**
+ * A reason to say so, and never a reason to open or close. A head of tomorrow counts as well: whoever stole a key for an
+ * hour could otherwise sign one that never ends, and keep its point silent for ever.
+ */
+export function isStale(head: Pick<Head, 'issuedAt' | 'expiresAt'>, nowMs: number): boolean {
+  return nowMs >= Date.parse(head.expiresAt) || Date.parse(head.issuedAt) > nowMs + CLOCKS_APART_MS;
 }
+
+const CLOCKS_APART_MS = 24 * 3_600_000;

@@ -7,7 +7,7 @@ export {
   type SliceApproval,
   sliceApprovalOf,
 } from './approval.ts';
-export { canonicalJson, parseCanonical } from './canonical-json.ts';
+export { canonicalJson, isTooDeep, parseCanonical } from './canonical-json.ts';
 export {
   type Cursor,
   composeOperations,

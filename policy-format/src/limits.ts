@@ -21,6 +21,8 @@ export const LIMITS: Limits = {
   signatures: 64,
   /** Between two heads that a point takes over: a stolen store key then can't use up all numbers with one head. */
   revisionsAtOnce: 2 ** 32,
+  /** From its issue to its end: 31 days. A stolen store key then can't keep a point from saying that it hears nothing. */
+  headLifeMs: 31 * 86_400_000,
 };
 
 interface Limits {
@@ -36,4 +38,5 @@ interface Limits {
   members: number;
   signatures: number;
   revisionsAtOnce: number;
+  headLifeMs: number;
 }

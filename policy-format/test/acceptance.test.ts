@@ -97,6 +97,8 @@ t.test('a refresh with another time of issue is taken over; an expired head open
   t.equal(unchanged, false);
   t.equal(state.head.revision, 1);
   t.equal(isStale(state.head, store.nowMs), false);
+  t.equal(isStale(state.head, store.nowMs - 23 * 3_600_000), false, 'clocks are apart');
+  t.equal(isStale(state.head, store.nowMs - 25 * 3_600_000), true, 'a head of tomorrow is no news of today');
 });
 
 t.test('a newer trust root is fetched, kept first, and believed', async (t) => {

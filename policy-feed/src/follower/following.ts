@@ -3,7 +3,16 @@
  * is told, and tried again as a whole. Nothing here ends because of what a store does.
  */
 import { cursorOf, type Nack, Nacked, nackOf } from '@edgeward/policy-format';
-import { type Backoff, backoff, type Clock, EdgewardError, type Logger, messageOf, pauseFor, whilePausing } from '@edgeward/runtime';
+import {
+  type Backoff,
+  backoff,
+  type Clock,
+  EdgewardError,
+  type Logger,
+  messageOf,
+  pauseFor,
+  whilePausing,
+} from '@edgeward/runtime';
 import { cursorIn } from '../documents.ts';
 import type { News, Transport } from '../transport.ts';
 import type { Seen } from './follower-status.ts';
@@ -78,7 +87,7 @@ export function openFollowing(options: FollowingOptions): Following {
     else await takeover.delta(news.delta, signal);
     wholly = false;
     const { state } = takeover.held();
-    if (state !== null) staleness.note(state.head.expiresAt);
+    if (state !== null) staleness.note(state.head);
     if (state === null || state.head.stateRoot === before?.head.stateRoot) return false;
     if (news.state === 'head') seen.snapshots += 1;
     else seen.deltas += 1;
@@ -170,7 +179,7 @@ export function openFollowing(options: FollowingOptions): Following {
         failed(thrown, null);
       }
       const { state } = takeover.held();
-      if (state !== null) staleness.note(state.head.expiresAt);
+      if (state !== null) staleness.note(state.head);
     },
     begin() {
       running = follow();

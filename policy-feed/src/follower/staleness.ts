@@ -1,8 +1,9 @@
+import { type Head, isStale } from '@edgeward/policy-format';
 import type { Clock } from '@edgeward/runtime';
 
 /** Says once, for each head, that it has expired. A reason to say so, and never a reason to open or close. */
 export interface StalenessWatch {
-  note(expiresAt: string): void;
+  note(head: Pick<Head, 'issuedAt' | 'expiresAt'>): void;
   end(): void;
 }
 
@@ -21,9 +22,10 @@ export function watchStaleness(clock: Clock, onStale: (expiresAt: string) => voi
   }
 
   return {
-    note(expiresAt) {
+    note(head) {
       cancel();
-      wait(expiresAt);
+      if (isStale(head, clock.now())) cancel = clock.after(0, () => onStale(head.expiresAt));
+      else wait(head.expiresAt);
     },
     end: () => cancel(),
   };

@@ -79,7 +79,7 @@ export const order: readonly Claim[] = [
     threat: 'freeze',
     play: async (s) => {
       s.head();
-      const expiresAt = '2036-01-01T00:00:00.000Z';
+      const expiresAt = '2026-12-01T00:00:00.000Z';
       s.head(no('HEAD_ROLLBACK'), { document: await s.store.forge(POINT, (head) => ({ ...head, expiresAt })) });
     },
   },

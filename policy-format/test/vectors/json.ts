@@ -88,6 +88,7 @@ export const json: readonly Claim[] = [
   field('a time in another zone', (head) => ({ ...head, issuedAt: '2026-11-22T12:00:01.000+00:00' })),
   field('a day that does not exist', (head) => ({ ...head, expiresAt: '2027-02-30T00:00:00.000Z' })),
   field('an end before its beginning', (head) => ({ ...head, expiresAt: head.issuedAt })),
+  field('an end of the far future', (head) => ({ ...head, expiresAt: '2026-12-24T12:00:00.000Z' })),
   field('a digest in capitals', (head) => ({ ...head, stateRoot: head.stateRoot.toUpperCase() })),
   field('a digest with its algorithm', (head) => ({ ...head, stateRoot: `sha256:${head.stateRoot}` })),
   field('a path for a digest', (head) => ({ ...head, rules: { ...head.rules, digest: '../../etc/passwd' } })),
