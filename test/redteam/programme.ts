@@ -101,7 +101,7 @@ const arbitraryPlan: fc.Arbitrary<HeadPlan> = fc.record({
   aud: fc.constant('own'),
   requires: mostly<HeadPlan['requires']>('none', 'like', 'unknown'),
   issuedAtMs: rarely(fc.constantFrom(START_MS - 1e10, START_MS + 1e12)),
-  livesMs: fc.constantFrom(1, 1e7, 1e12),
+  livesMs: mostly(1e7, 1, 31 * 24 * HOUR_MS, 1e12),
   stateRoot: mostly<HeadPlan['stateRoot']>('right', 'like', 'other'),
   key: mostly<HeadPlan['key']>('store', 'old-store', 'log', 'nobody'),
 });
