@@ -10,6 +10,8 @@ import { withProgress } from '../../frame/progress.ts';
 import { counted, type Paint, printable } from '../../frame/terminal-text.ts';
 import { planText } from '../../policy/plan-text.ts';
 import { compareBundles, type Inventory } from '../trust/flow-sides.ts';
+import { type DocumentChanges, documentChanges } from './document-changes.ts';
+import { documentText } from './document-text.ts';
 
 export interface ChangeView {
   version: number;
@@ -17,7 +19,8 @@ export interface ChangeView {
   reason: string;
   breakGlass: Approval['breakGlass'];
   returnUntil: string | null;
-  documents: Approval['documents'];
+  /** What is signed, and what differs in it from the version that it is compared with. */
+  documents: Approval['documents'] & DocumentChanges;
   slices: Approval['slices'];
   risks: RiskFinding[];
   approvals: number;
@@ -59,7 +62,7 @@ export async function viewChange(
     reason: payload.reason,
     breakGlass: payload.breakGlass,
     returnUntil: payload.returnUntil,
-    documents: payload.documents,
+    documents: { ...payload.documents, ...documentChanges(before, after) },
     slices: payload.slices,
     risks: computed.risks,
     approvals: payload.approvals,
@@ -89,15 +92,16 @@ export function changeText(view: ChangeView, all: boolean, paint: Paint, nowMs: 
     `  ${size}; payload ${digest}`,
     printable(`  who is where: ${counted(inventory.workloads, 'workload')}, ${inventory.from}`),
   ];
-  const basis = from === null ? null : { directory: `version ${from}` };
-  const changes = plan.totals.objects > 0;
-  const text = planText(
-    { ...plan, from: basis, to: { directory: `version ${view.version}` }, others: [], changes },
-    all,
-    paint,
-    nowMs,
-  );
-  return `${rows.join('\n')}\n\n${text}`;
+  const [was, is] = [from === null ? 'nothing' : `version ${from}`, `version ${view.version}`];
+  const basis = from === null ? null : { directory: was };
+  // With the documents' own word for it: what no flow shows today is signed, and may show one tomorrow.
+  const flows = { ...plan, from: basis, to: { directory: is }, others: [], changes: view.changes };
+  return [
+    `${rows.join('\n')}\n\n`,
+    documentText(documents, `${was} → ${is}`, all, paint),
+    `\n${printable(`Flows, by who is where now. Members come from an inventory (${inventory.from}), and are not signed:`)}\n`,
+    planText(flows, all, paint, nowMs),
+  ].join('');
 }
 
 function glassLines({ breakGlass }: ChangeView, paint: Paint): string[] {
