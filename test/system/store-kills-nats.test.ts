@@ -3,13 +3,14 @@ import { requireNatsServer, requireNginx } from '@edgeward/test/kit';
 import t from 'tap';
 import { runs, seed } from '../parity/random-runs.ts';
 import { diceOf } from './store-kills/dice.ts';
-import { diskFaults, faults, nodeFaults } from './store-kills/faults.ts';
+import { diskFaults, faults, longFaults, nodeFaults } from './store-kills/faults.ts';
 import { prove } from './store-kills/proof.ts';
 import { openStage } from './store-kills/stage.ts';
 
 await requireNginx(t);
 await requireNatsServer(t);
-const rounds = runs(3);
+const SAMPLE = 3;
+const rounds = runs(SAMPLE);
 const start = seed();
 t.setTimeout(120_000 + rounds * 90_000);
 
@@ -18,7 +19,8 @@ t.test(`${rounds} faults of nodes, store and services over NATS (EDGEWARD_SEED=$
   const stage = await openStage(t, { dice, nats: true, revokeOneIn: 4 * rounds });
   // A short run breaks nodes: the rest is broken without NATS as well.
   const nodes = dice.turns(Math.ceil(rounds / 2), Object.entries(nodeFaults));
-  const onDisk = 'reason' in stage.disk ? [] : Object.entries(diskFaults);
+  const long = rounds > SAMPLE ? longFaults : {};
+  const onDisk = 'reason' in stage.disk ? [] : Object.entries({ ...diskFaults, ...long });
   const others = dice.turns(rounds - nodes.length, [...Object.entries(faults), ...onDisk]);
   await prove(t, stage, dice.shuffled([...nodes, ...others]));
 });

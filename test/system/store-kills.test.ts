@@ -6,19 +6,21 @@ import { requireNginx } from '@edgeward/test/kit';
 import t from 'tap';
 import { runs, seed } from '../parity/random-runs.ts';
 import { diceOf } from './store-kills/dice.ts';
-import { diskFaults, faults } from './store-kills/faults.ts';
+import { diskFaults, faults, longFaults } from './store-kills/faults.ts';
 import { prove } from './store-kills/proof.ts';
 import { openStage } from './store-kills/stage.ts';
 
 await requireNginx(t);
-const rounds = runs(4);
+const SAMPLE = 4;
+const rounds = runs(SAMPLE);
 const start = seed();
 t.setTimeout(120_000 + rounds * 90_000);
 
 t.test(`${rounds} faults of store, services and disk (EDGEWARD_SEED=${start})`, async (t) => {
   const dice = diceOf(start);
   const stage = await openStage(t, { dice, nats: false, revokeOneIn: 4 * rounds });
-  const onDisk = 'reason' in stage.disk ? [] : Object.entries(diskFaults);
+  const long = rounds > SAMPLE ? longFaults : {};
+  const onDisk = 'reason' in stage.disk ? [] : Object.entries({ ...diskFaults, ...long });
   await prove(t, stage, dice.turns(rounds, [...Object.entries(faults), ...onDisk]));
   if ('reason' in stage.disk) t.test('a full disk', { skip: stage.disk.reason }, () => {});
 });

@@ -6,6 +6,8 @@ import type { Service, Stage } from './stage.ts';
 export type Fault = (stage: Stage) => Promise<void>;
 
 const FULL_MS = 150;
+/** A store takes 64 numbers at a time, and machines say something new every 0.4 s. */
+const LONG_MS = 40_000;
 
 /** In every estate. */
 export const faults: Readonly<Record<string, Fault>> = {
@@ -50,6 +52,25 @@ export const diskFaults: Readonly<Record<string, Fault>> = {
     await keptFull(disk, dice.below(2_000));
     await disk.free();
     await started;
+  },
+};
+
+/** For long runs alone. */
+export const longFaults: Readonly<Record<string, Fault>> = {
+  async 'the disk is full until no number is left'(stage) {
+    const disk = diskOf(stage);
+    await keptFull(disk, LONG_MS);
+    await disk.free();
+  },
+  async 'the store is killed while it starts, again and again'({ store, dice }) {
+    for (let times = 0; times < 4; times += 1) {
+      await store.kill();
+      const started = store.start().catch(() => {});
+      await sleep(300 + dice.below(1_200));
+      await store.kill();
+      await started;
+    }
+    await store.start();
   },
 };
 
