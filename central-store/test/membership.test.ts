@@ -185,3 +185,18 @@ t.test('what is known of a workload can be read back', async (t) => {
   t.equal(membership.workload('c'), null);
   t.strictSame([...membership.names()], ['a', 'b']);
 });
+
+t.test('the same groups with other limits have the same members, and the limits count', async (t) => {
+  const membership = createMembership();
+  const crm = group("app == 'crm'");
+  const third = is('c', { app: 'crm' }, '10.0.0.3');
+  membership.setGroups([crm]);
+  membership.change([is('a', { app: 'crm' }, '10.0.0.1'), is('b', { app: 'crm' }, '10.0.0.2')]);
+  t.equal(membership.setGroups([{ ...crm, max: 1 }]).state, 'refused');
+  t.strictSame(membership.setGroups([{ ...crm, max: 2 }]), { state: 'changed', added: [], removed: [] });
+  t.strictSame(membership.members(crm.id), ['10.0.0.1', '10.0.0.2']);
+  t.equal(membership.change([third]).state, 'refused', 'a change is held to the newer limit');
+  membership.setGroups([crm]);
+  t.equal(membership.change([third]).state, 'changed');
+  t.equal(membership.memberCount(crm.id), 3);
+});

@@ -89,7 +89,7 @@ export function createMembership(): Membership {
   const groupOf = (id: string): Group | undefined => view.groups[view.places.get(id) ?? -1];
   return {
     setGroups: (groups) => {
-      const next = viewOf(groups, inventory, view);
+      const next = withLimits(view, groups) ?? viewOf(groups, inventory, view);
       const exceeded = exceededIn(next.groups);
       if (exceeded.length > 0) return { state: 'refused', exceeded };
       const added = [...next.places.keys()].filter((id) => !view.places.has(id));
@@ -124,6 +124,17 @@ export function createMembership(): Membership {
       groups: view.groups.length,
     }),
   };
+}
+
+/**
+ * The same groups, each with the limit that is given now: a group is named by its selector and fence, so who is in which
+ * stays as it is. Null where they are not the same.
+ */
+function withLimits(view: View, groups: readonly WorkloadGroup[]): View | null {
+  if (groups.length !== view.groups.length) return null;
+  const limits = new Map(groups.map(({ id, max }) => [id, max]));
+  if (limits.size !== groups.length || !view.groups.every(({ id }) => limits.has(id))) return null;
+  return { ...view, groups: view.groups.map((group) => ({ ...group, max: limits.get(group.id) ?? null })) };
 }
 
 /** Groups that an earlier view knows keep their count; counting is walking through all members. */
