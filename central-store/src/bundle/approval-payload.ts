@@ -86,6 +86,8 @@ export function computeApprovalPayload(inputs: PayloadInputs): ComputedPayload {
   const { bundle, previous, root, nowMs } = inputs;
   const { model, findings } = judgePolicy(bundle, nowMs, inputs.inventory);
   const slices = slicesOfModel(model);
+  // What a point would refuse is refused before anybody signs it.
+  for (const { bytes, point } of slices) rulesOf(bytes, point);
   const risks = allRisks(inputs);
   const names = namesOf(risks);
   const payload: Approval = {
@@ -158,8 +160,6 @@ export function slicesOf(bundle: Bundle): Slice[] {
 function slicesOfModel(model: Model): Slice[] {
   return slicePolicy(model, sha256Hex).map((rules) => {
     const bytes = rulesBytes(rules);
-    // What a point would refuse is refused before anybody signs it.
-    rulesOf(bytes, rules.point);
     return { point: rules.point, rules, bytes, digest: digestOf(bytes) };
   });
 }
