@@ -1,4 +1,5 @@
 /** `edgeward store …`: a store, and what people do about it from their own machines. */
+import { storeByName } from '../everyday-commands.ts';
 import type { Family } from '../frame/command.ts';
 import { accept } from './change/accept.ts';
 import { approve } from './change/approve.ts';
@@ -21,8 +22,8 @@ import { rollout } from './status/rollout.ts';
 import { status } from './status/status.ts';
 
 export const store: Family = {
-  name: 'store',
-  summary: 'A central store: keys, proposals, approvals, roll-outs, its record.',
+  name: storeByName.name,
+  summary: storeByName.summary,
   about: [
     'Policy of many points is decided by people: one proposes, others approve, each on their own machine and with their own key; a store serves what was approved, and every point verifies the signatures. init, key, certificate, server-key, serve and `verify DIR` work on files; the others ask a store that runs.',
     'Who you are to a store stands in a profile, ~/.config/edgeward/store.yaml or --profile FILE: url (https://HOST:PORT), certFile, keyFile, caFile (from `store certificate`), rootFile (the trust root that you pinned) and, to sign, signingKeyFile (from `store key`). Paths are relative to it. Every key can be given as an option instead.',

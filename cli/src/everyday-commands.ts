@@ -1,0 +1,40 @@
+/** The commands that need no central store, in the order of `edgeward --help`. */
+import { bigip } from './bigip/bigip.ts';
+import { demo } from './demo/demo.ts';
+import type { CommandEntry } from './frame/command.ts';
+import { nginx } from './nginx-snippets.ts';
+import { check } from './policy/check.ts';
+import { compile } from './policy/compile.ts';
+import { explain } from './policy/explain.ts';
+import { plan } from './policy/plan.ts';
+import { test } from './policy/policy-tests.ts';
+import { replay } from './policy/replay.ts';
+import { serve } from './serve.ts';
+import { accept } from './service/accept.ts';
+import { denials } from './service/denials.ts';
+import { status } from './service/status.ts';
+import { why } from './service/why.ts';
+
+export const everydayCommands: readonly CommandEntry[] = [
+  demo,
+  check,
+  test,
+  explain,
+  compile,
+  plan,
+  replay,
+  serve,
+  status,
+  denials,
+  why,
+  accept,
+  nginx,
+  bigip,
+];
+
+/** Stands in for the commands of a store where none of them is meant. */
+export const storeByName: CommandEntry = {
+  name: 'store',
+  summary: 'A central store: keys, proposals, approvals, roll-outs, its record.',
+  commands: [],
+};
