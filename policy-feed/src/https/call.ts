@@ -46,6 +46,8 @@ export interface SiteOptions {
   /** At a time; null: as many as there are calls. */
   connections: number | null;
   connectTimeoutMs: number;
+  /** How long a connection is kept that nothing is asked on, however long the other side would. */
+  idleMs: number;
   /** Between two pieces of one answer. */
   silenceMs: number;
 }
@@ -58,6 +60,7 @@ export function createSite(options: SiteOptions): Site {
   const pool = new Pool(url.origin, {
     connections: options.connections,
     pipelining: 1,
+    keepAliveMaxTimeout: options.idleMs,
     allowH2: false,
     headersTimeout: 0, // A long poll is silent; the deadline of each call bounds it.
     bodyTimeout: options.silenceMs,

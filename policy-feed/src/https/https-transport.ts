@@ -39,6 +39,10 @@ const CONNECT_MS = 5_000;
 const SILENCE_MS = 15_000;
 /** A stream of hints says at least a comment within this time, or is opened anew. */
 const STREAM_SILENCE_MS = 60_000;
+/** Longer than the pause between two polls; a third connection, of a moment when much was asked, is given back. */
+const IDLE_MS = 15_000;
+/** Blobs come together, after a new version and at the beginning. A thousand services keep none of theirs open. */
+const BLOBS_IDLE_MS = 2_000;
 /** Of an answer that nobody reads. */
 const ANSWER_BYTES = 16 * 1024;
 /** Blobs of one service at a time. */
@@ -85,15 +89,14 @@ function openSites(options: HttpsTransportOptions): Sites {
   const resolver = options.resolver ?? systemResolver;
   const identity = options.tls === null ? anonymousIdentity(null) : tlsIdentity(options.tls);
   const common = { resolver, connectTimeoutMs: CONNECT_MS, silenceMs: SILENCE_MS };
+  const blobs = { ...common, connections: BLOB_CONNECTIONS, idleMs: BLOBS_IDLE_MS };
   const anyone = mirrorUrls.length === 0 ? identity : anonymousIdentity(options.tls?.ca ?? null);
   return {
     // A long poll is as silent as it is long; its own deadline bounds it.
-    store: createSite({ ...common, url, identity, connections: null }),
-    blobs: createSite({ ...common, url, identity, connections: BLOB_CONNECTIONS }),
-    hints: createSite({ ...common, url, identity, connections: 1, silenceMs: STREAM_SILENCE_MS }),
-    mirrors: mirrorUrls.map((mirror) =>
-      createSite({ ...common, url: mirror, identity: anyone, connections: BLOB_CONNECTIONS }),
-    ),
+    store: createSite({ ...common, url, identity, connections: null, idleMs: IDLE_MS }),
+    blobs: createSite({ ...blobs, url, identity }),
+    hints: createSite({ ...common, url, identity, connections: 1, silenceMs: STREAM_SILENCE_MS, idleMs: IDLE_MS }),
+    mirrors: mirrorUrls.map((mirror) => createSite({ ...blobs, url: mirror, identity: anyone })),
   };
 }
 
