@@ -14,6 +14,8 @@ import type { ReportShelf } from './report-shelf.ts';
 /** A follower has a long poll and a poll beside it; the rest is for blobs, hints, and a service that starts anew. */
 const CONNECTIONS_OF_A_POINT = 3;
 const BESIDE_POINTS = 64;
+/** Of 5,000 points, with room for all of them to begin anew at once. */
+const MAX_CONNECTIONS = 20_000;
 
 export interface ServingOptions {
   host: string;
@@ -57,7 +59,7 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
   let requests = 0;
   const server: TlsServer = await openTlsServer({
     ...{ host: options.host, port: options.port, files: options.tls, logger: options.logger, clock, statusOf },
-    ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+    maxConnections: options.maxConnections ?? MAX_CONNECTIONS,
     maxConnectionsPerPeer: (peer) => BESIDE_POINTS + CONNECTIONS_OF_A_POINT * identityIn(peer).points.length,
     routes: [
       ...pointRoutes({ publishing, reports, record }),
