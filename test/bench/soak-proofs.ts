@@ -18,10 +18,28 @@ const repeated = [
   'audit-collector/test/collector-kill.test.ts',
   'audit-collector/test/listener-kill.test.ts',
   'test/parity/switch-under-load.test.ts',
+  // Every way to a store, held to the one suite: who is quicker is another one each time.
+  'policy-feed/test/files.test.ts',
+  'policy-feed/test/https-conformance.test.ts',
+  'policy-feed/test/nats-conformance.test.ts',
+  'policy-feed/test/nats-cluster.test.ts',
+  'central-store/test/serving-conformance.test.ts',
 ];
 
 /** What they try is the same each time: once. */
 const once = ['test/parity/bigip-vectors.test.ts'];
+
+/** Everything in them is a proof: what takes no number runs once. */
+const wholeFolders = ['test/redteam'];
+
+/** They take a number of rounds, and no factor: so many by themselves. */
+const roundsOf: Record<string, number> = {
+  'policy-feed/test/follower-kill.test.ts': 12,
+  'central-store/test/publishing-kill.test.ts': 6,
+  'central-store/test/record.test.ts': 6,
+  // Half a minute each.
+  'central-store/test/nats-kills.test.ts': 1,
+};
 
 /** 60 directories of 6 flows each: with this they are more than 20,000, whatever was asked for. */
 const leastRuns: Record<string, number> = { 'test/parity/bigip-random.test.ts': 56 };
@@ -32,13 +50,11 @@ const timeoutSeconds = 6 * 3600;
 export async function proofs(runs: number): Promise<Proof[]> {
   const multiplied = await filesThatTakeRuns();
   const again = repeated.filter((file) => !multiplied.includes(file));
+  const others = [...once, ...(await filesIn(wholeFolders))].filter((file) => !multiplied.includes(file));
   const times = Math.max(1, Math.ceil(runs / 4));
   return [
-    ...multiplied.map((file) => {
-      const times = Math.max(runs, leastRuns[file] ?? 0);
-      return testProof(`${file}, numbers × ${times}`, [file], { EDGEWARD_RUNS: String(times) });
-    }),
-    ...once.map((file) => testProof(file, [file], {})),
+    ...multiplied.map((file) => multipliedProof(file, runs)),
+    ...others.map((file) => testProof(file, [file], {})),
     ...again.map((file) =>
       testProof(
         `${file}, ${times} ${times === 1 ? 'run' : 'runs'}`,
@@ -53,6 +69,13 @@ export async function proofs(runs: number): Promise<Proof[]> {
       summary: (said) => said.trim().split('\n').at(-1) ?? '',
     },
   ];
+}
+
+function multipliedProof(file: string, runs: number): Proof {
+  const rounds = roundsOf[file];
+  const times = rounds === undefined ? Math.max(runs, leastRuns[file] ?? 0) : rounds * runs;
+  const name = rounds === undefined ? `${file}, numbers × ${times}` : `${file}, ${times} rounds`;
+  return testProof(name, [file], { EDGEWARD_RUNS: String(times) });
 }
 
 /** A file that is named several times runs several times, one after the other: tap itself takes each name once. */
@@ -84,6 +107,16 @@ async function filesThatTakeRuns(): Promise<string[]> {
     }
   }
   return [...files];
+}
+
+async function filesIn(folders: readonly string[]): Promise<string[]> {
+  const found = await Promise.all(
+    folders.map(async (folder) => {
+      const names = await readdir(join(root, folder)).catch(() => []);
+      return names.filter((name) => name.endsWith('.test.ts')).map((name) => `${folder}/${name}`);
+    }),
+  );
+  return found.flat().sort();
 }
 
 /** `test` of every workspace, and the folder `test` itself. */
