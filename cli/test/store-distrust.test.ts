@@ -2,6 +2,7 @@
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  digestOfPayload,
   generateSigningKey,
   LIMITS,
   payloadOf,
@@ -11,32 +12,29 @@ import {
 } from '@edgeward/policy-format';
 import t, { type Test } from 'tap';
 import { openExchange } from '../src/store/client/exchange.ts';
+import { readSigningKey } from '../src/store/keys/signing-key-file.ts';
 import { type Lies, openLyingStore } from './fixtures/lying-store.ts';
 import { makeStore, ok, type RealStore, serveStore } from './fixtures/real-store.ts';
 import { examplePolicies, run } from './fixtures/run.ts';
 
 /** With version 1 in force and a proposal for version 2. */
-async function openStore(t: Test): Promise<RealStore & { id: string }> {
+async function openStore(t: Test): Promise<RealStore & { id: string; digest: string }> {
   const folders = await makeStore(t);
   cpSync(join(examplePolicies, 'inventory.yaml'), join(folders.inventory, 'inventory.yaml'));
   cpSync(examplePolicies, folders.policies, { recursive: true });
   const store = await serveStore(t, folders);
   await store.workloads(3);
   const propose = async (): Promise<string> => {
-    const made = await store.json<{ proposal: { id: string } }>('ada', [
-      'propose',
-      store.policies,
-      '--reason',
-      'CHG-1',
-    ]);
-    return made.proposal.id;
+    const made = await store.json<{ digest: string }>('ada', ['propose', store.policies, '--reason', 'CHG-1']);
+    return made.digest;
   };
   const first = await propose();
   for (const name of ['ben', 'cyn'] as const) await store.json(name, ['approve', first, '--reason', 'ok']);
   await store.json('ben', ['publish', first]);
   const file = join(store.policies, 'shop.yaml');
   writeFileSync(file, readFileSync(file, 'utf8').replace('path: /v1/catalogue/*', 'path: /v1/*'));
-  return { ...store, id: await propose() };
+  const digest = await propose();
+  return { ...store, id: digest.slice(0, 16), digest };
 }
 
 type Json = Record<string, unknown>;
@@ -113,6 +111,90 @@ t.test('whatever a store shows beside what was signed is refused, before anythin
       ['approve', id, '--reason', 'ok'],
     ])
       t.match(await lying.ben(args), { code: 3, out: '', err: new RegExp(`^error ${code}: `) }, `${name}: ${args[0]}`);
+    t.strictSame(
+      lying.asked.filter((it) => it.startsWith('POST')),
+      [],
+      `${name}: nothing is sent`,
+    );
+  }
+});
+
+t.test('an id is signed only as what this machine has shown of it', async (t) => {
+  const store = await openStore(t);
+  const { id, digest } = store;
+  const file = `${store.pinned('ben')}.reviewed`;
+  const posts = { [`POST /v1/proposals/${id}/signatures`]: () => refused(409, 'EDW_ERR_PROPOSAL_CLOSED') };
+  const lying = await openLyingStore(t, store, posts);
+  const approve = (what: string) => lying.ben(['approve', what, '--reason', 'ok']);
+  const sent = (): string[] => lying.asked.filter((it) => it.startsWith('POST'));
+  t.match(await approve(id), { code: 2, out: '', err: /has not shown the proposal .*\n.*store review/ });
+  t.equal((await lying.ben(['review', id])).code, 3);
+  t.strictSame(JSON.parse(readFileSync(file, 'utf8')), { reviewed: [{ id, digest }] });
+  // Two payloads of one id, as who searched for them would have them.
+  const twin = `${id}${'0'.repeat(48)}`;
+  writeFileSync(file, JSON.stringify({ reviewed: [{ id, digest: twin }] }));
+  const other = { code: 3, out: '', err: /EDW_ERR_STORE_TAMPERED/ };
+  t.match(await lying.ben(['review', id]), other);
+  t.match(await approve(id), other);
+  t.match(await approve(twin), other, 'all digits of another one');
+  writeFileSync(file, '{');
+  t.match(await approve(id), { code: 78, out: '', err: /EDW_ERR_STATE_READ/ });
+  t.strictSame(sent(), [], 'nothing was sent');
+  const signed = await approve(digest);
+  t.strictSame(sent(), [`POST /v1/proposals/${id}/signatures`]);
+  t.match(signed, { code: 3, err: /EDW_ERR_PROPOSAL_CLOSED/ });
+  t.match(signed.out, `payload ${digest}\n`, 'what is signed is printed before it is sent');
+  t.match(signed.out, '      - http methods GET; path /v1/catalogue/*\n      + http methods GET; path /v1/*\n');
+  const json = await lying.ben(['approve', digest, '--reason', 'ok', '--json']);
+  t.match(json, { code: 3, out: /^\{"error":/, err: new RegExp(`^signing ${digest}\n`) });
+});
+
+t.test('a proposal is looked at by the clock of this machine', async (t) => {
+  const store = await openStore(t);
+  const key = await readSigningKey(join(store.root, 'ada.key'), null);
+  const shown = JSON.parse(await fetchProposal(store, store.id)) as Json & { document: SignedDocument };
+  const payload = payloadOf(shown.document, 'approval', LIMITS.approvalBytes) as Json & { typ: string };
+  const day = 86_400_000;
+  const at = (ms: number): string => new Date(Date.now() + ms).toISOString();
+  const cases: { name: string; change: Json; says: RegExp }[] = [
+    { name: 'as it is', change: {}, says: /^$/ },
+    {
+      name: 'from next year',
+      change: { proposedAt: at(365 * day), expiresAt: at(366 * day), returnUntil: null },
+      says: /EDW_ERR_PROPOSAL_TIME: .*it was made at .*, which is to come/,
+    },
+    {
+      name: 'expired',
+      change: { proposedAt: at(-2 * day), expiresAt: at(-day), returnUntil: null },
+      says: /EDW_ERR_PROPOSAL_CLOSED: .*it expired at /,
+    },
+    {
+      name: 'a long way back',
+      change: { returnUntil: at(60 * day) },
+      says: /EDW_ERR_PROPOSAL_TIME: .*points could return/,
+    },
+    {
+      name: 'long break-glass',
+      change: { breakGlass: { endsAt: at(30 * day) }, approvals: 1, returnUntil: null },
+      says: /EDW_ERR_PROPOSAL_TIME: .*its break-glass ends at/,
+    },
+  ];
+  for (const { name, change, says } of cases) {
+    const document = await sign(Object.assign({}, payload, change), [key]);
+    const digest = digestOfPayload(document);
+    const path = `GET /v1/proposals/${digest.slice(0, 16)}`;
+    const documents = await fetchBytes(store, `/v1/proposals/${store.id}/documents`);
+    const lying = await openLyingStore(t, store, {
+      [path]: () => JSON.stringify({ ...shown, id: digest.slice(0, 16), document }),
+      [`${path}/documents`]: () => documents,
+    });
+    for (const args of [
+      ['review', digest],
+      ['approve', digest, '--reason', 'ok', '--dry-run'],
+    ]) {
+      if (name === 'as it is' && args[0] === 'approve') continue;
+      t.match(await lying.ben(args), { code: 3, err: says }, `${name}: ${args[0]}`);
+    }
     t.strictSame(
       lying.asked.filter((it) => it.startsWith('POST')),
       [],
@@ -249,9 +331,13 @@ async function fingerprint(store: RealStore): Promise<string> {
 }
 
 async function fetchProposal(store: RealStore, id: string): Promise<string> {
+  return await fetchBytes(store, `/v1/proposals/${id}`);
+}
+
+async function fetchBytes(store: RealStore, path: string): Promise<string> {
   const at = (file: string): string => join(store.root, 'ada', file);
   const files = { certFile: at('ada.pem'), keyFile: at('ada-key.pem'), caFile: at('store-ca.pem') };
   const exchange = await openExchange({ url: store.url, ...files }, 10_000);
-  const { bytes } = await exchange.ask({ path: `/v1/proposals/${id}`, maxBytes: 1 << 20 });
+  const { bytes } = await exchange.ask({ path, maxBytes: 1 << 20 });
   return bytes.toString('utf8');
 }

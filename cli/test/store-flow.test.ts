@@ -44,7 +44,7 @@ async function publish(store: RealStore, args: readonly string[] = [store.polici
   const verb = args[0] === store.policies ? ['propose', ...args] : args;
   const made = await store.json<Proposed>('ada', [...verb, '--reason', 'CHG-1']);
   const signers = (['ben', 'cyn'] as const).slice(0, made.proposal.needed);
-  for (const name of signers) await store.json(name, ['approve', made.proposal.id, '--reason', 'looked at it']);
+  for (const name of signers) await store.json(name, ['approve', made.digest, '--reason', 'looked at it']);
   await store.json('ben', ['publish', made.proposal.id]);
   return made;
 }
@@ -104,11 +104,17 @@ t.test('from a policy directory to the head of a point, through two other people
   ])
     t.ok(review.out.includes(line), line.trim());
 
-  t.match(await store.as('ada', ['approve', id, '--reason', 'mine']), { code: 3, err: /EDW_ERR_PROPOSAL_OWN/ });
+  t.match(await store.as('ada', ['approve', made.digest, '--reason', 'mine']), {
+    code: 3,
+    err: /EDW_ERR_PROPOSAL_OWN/,
+  });
   t.match(await store.as('ben', ['publish', id]), { code: 3, err: /EDW_ERR_APPROVAL_TOO_FEW/ });
   const rehearsed = await store.as('ben', ['approve', id, '--reason', 'ok', '--dry-run']);
   t.match(rehearsed, { code: 0, out: new RegExp(`\nben would sign ${id}\n$`) });
   t.match(await store.as('ben', ['approve', made.digest, '--reason', 'ok']), { code: 0, out: /it is open now\n$/ });
+  const unseen = await store.as('cyn', ['approve', id, '--reason', 'ok too']);
+  t.match(unseen, { code: 2, out: '', err: /EDW_ERR_USAGE: this machine has not shown the proposal / });
+  t.match((await store.as('cyn', ['review', id])).out, '  as the store says, ben signed because: ok\n');
   const last = await store.as('cyn', ['approve', id, '--reason', 'ok too']);
   t.match(last, { code: 0, out: /it is approved now\n\nNext: edgeward store publish/ });
   t.match((await store.as('cyn', ['review', id])).out, 'needs 2 approvals of others than ada: signed by ben, cyn\n');
@@ -147,7 +153,7 @@ t.test('a proposal that the store changed is not reviewed, and not signed', asyn
   const refuses = async (what: string, code: string): Promise<void> => {
     for (const args of [
       ['review', id],
-      ['approve', id, '--reason', 'ok'],
+      ['approve', made.digest, '--reason', 'ok'],
     ])
       t.match(
         await store.as('ben', args),
@@ -161,7 +167,7 @@ t.test('a proposal that the store changed is not reviewed, and not signed', asyn
   t.equal((await store.as('ben', ['review', id])).code, 3);
   const other = `${made.digest.slice(0, 63)}${made.digest.endsWith('0') ? '1' : '0'}`;
   t.match(await store.as('ben', ['approve', other, '--reason', 'ok']), { code: 3, err: /EDW_ERR_STORE_TAMPERED/ });
-  t.match(await store.as('ben', ['approve', 'f'.repeat(16), '--reason', 'ok']), {
+  t.match(await store.as('ben', ['approve', 'f'.repeat(64), '--reason', 'ok']), {
     code: 3,
     err: /EDW_ERR_PROPOSAL_UNKNOWN/,
   });
@@ -169,7 +175,7 @@ t.test('a proposal that the store changed is not reviewed, and not signed', asyn
   const signed = ['--signing-key', join(store.root, 'cyn.key')];
   const stolen = await store.as('ben', ['approve', id, '--reason', 'ok', ...signed]);
   t.match(stolen, { code: 3, err: /EDW_ERR_STORE_SIGNER: signing as ben/ }, 'the key of another');
-  t.match(await store.as('eve', ['approve', id, '--reason', 'ok']), { code: 2, err: /no key to sign with/ });
+  t.match(await store.as('eve', ['approve', made.digest, '--reason', 'ok']), { code: 2, err: /no key to sign with/ });
   t.match(await store.as('ada', ['reject', id, '--reason', 'never mind', '--dry-run']), {
     code: 0,
     out: `would reject ${id}\n`,
@@ -200,6 +206,7 @@ t.test('grants, break-glass, follow-ups and restores are versions like any other
 
   const kept = await store.as('ada', ['propose', store.policies, '--reason', 'CHG-2', '--dry-run']);
   t.match(kept, { code: 0, err: /^carried over: grant-look, until / });
+  t.match(kept.out, '0 added, 0 removed, 0 changed\n');
   t.match(kept.out, 'Nothing would change.');
   const dropped = await store.as('ada', ['propose', store.policies, '--reason', 'CHG-2', '--dry-run', '--drop-grants']);
   t.match(dropped, {
@@ -263,6 +270,7 @@ t.test('a new trust root is shown by what it changes, and signed by approvers', 
   const { id } = made.proposal;
   const review = await store.as('cyn', ['review', id]);
   t.match(review, { code: 3, out: new RegExp(`^proposal ${id} {2}open {2}trust root 2, fingerprint [0-9a-f]{64}\n`) });
+  t.match(review.out, '  as the store says, by ben: Dan joins\n', 'nobody signs the reason of a root');
   t.match(review.out, `  dan comes: approver, key ${kid}\n  store key ${added.key.kid} comes\n`);
   t.match(review.out, 'needs 2 approvals: signed by ben; can sign: cyn, dan\n');
   await store.json('cyn', ['approve', id, '--reason', 'welcome']);

@@ -102,6 +102,11 @@ async function openStore(t: Test): Promise<RealStore> {
   return store;
 }
 
+interface Proposed {
+  proposal: { id: string };
+  digest: string;
+}
+
 t.test(
   'the status tells what is published, what is not as it should be first, and what waits for somebody',
   async (t) => {
@@ -162,8 +167,8 @@ t.test('points beyond a screenful are counted, and shown when asked for', async 
 
 t.test('a person decides about a roll-out, about that of a version where it is named', async (t) => {
   const store = await openStore(t);
-  const made = await store.json<{ proposal: { id: string } }>('ada', ['propose', store.policies, '--reason', 'CHG-1']);
-  for (const name of ['ben', 'cyn'] as const) await store.json(name, ['approve', made.proposal.id, '--reason', 'ok']);
+  const made = await store.json<Proposed>('ada', ['propose', store.policies, '--reason', 'CHG-1']);
+  for (const name of ['ben', 'cyn'] as const) await store.json(name, ['approve', made.digest, '--reason', 'ok']);
   await store.json('ben', ['publish', made.proposal.id]);
   const decide = (name: 'ada' | 'ben', ...args: string[]) => store.as(name, ['rollout', ...args, '--reason', 'INC-7']);
   t.match(await decide('ben', 'halt', '--dry-run'), { code: 0, out: /^would be:\nroll-out of version 1 {2}halted\n/ });
@@ -181,8 +186,8 @@ t.test('a person decides about a roll-out, about that of a version where it is n
 
 t.test('an inventory that takes much away waits until somebody accepts it', async (t) => {
   const store = await openStore(t);
-  const made = await store.json<{ proposal: { id: string } }>('ada', ['propose', store.policies, '--reason', 'CHG-1']);
-  for (const name of ['ben', 'cyn'] as const) await store.json(name, ['approve', made.proposal.id, '--reason', 'ok']);
+  const made = await store.json<Proposed>('ada', ['propose', store.policies, '--reason', 'CHG-1']);
+  for (const name of ['ben', 'cyn'] as const) await store.json(name, ['approve', made.digest, '--reason', 'ok']);
   await store.json('ben', ['publish', made.proposal.id]);
   t.match(await store.as('ben', ['accept', '5']), { code: 3, err: /EDW_ERR_NOTHING_HELD/ });
   const file = join(store.inventory, 'inventory.yaml');

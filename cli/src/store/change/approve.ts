@@ -1,11 +1,13 @@
 /** `edgeward store approve`: computes a proposal on this machine, and signs what came out, if it is what was proposed. */
-import { type SignedDocument, type SigningKey, sign } from '@edgeward/policy-format';
+import { type Digest, type SignedDocument, type SigningKey, sign } from '@edgeward/policy-format';
 import type { Command, Context } from '../../frame/command.ts';
 import type { ExitCode } from '../../frame/exit-codes.ts';
 import { printable } from '../../frame/terminal-text.ts';
+import { usageError } from '../../frame/usage-error.ts';
 import { openSession, type StoreSession, storeExits, storeOptions, storeUsage } from '../store-session.ts';
 import { distrust } from '../trust/distrust.ts';
 import { type Opened, openProposal } from '../trust/opened-proposal.ts';
+import { reviewedDigest } from '../trust/reviewed-proposals.ts';
 import { ownKey } from '../trust/signer.ts';
 import { openTrusted } from '../trust/trusted-store.ts';
 import { allOption, dryRunOption, inventoryOption, proposalArgument, reasonOption } from './change-options.ts';
@@ -23,7 +25,7 @@ export const approve: Command = {
     usage: [`ID --reason TEXT [--dry-run] [--inventory DIR] [--all] ${storeUsage} [--json]`],
     about: [
       'The same is found out as by `store review`, and shown. What is signed is what this machine computed from the documents, never what the store sent; where the two differ, nothing is signed. Nobody approves their own proposal: two people, or break-glass.',
-      'ID may be all 64 digits of the payload that a review printed: then it is that one, and none that was made to look like it. The reason goes on the record and to who looks at the proposal.',
+      'ID is that of a proposal that `store review ID` showed on this machine, or all 64 digits of the payload: then it is that one, and none that was made to look like it. What is signed is printed before it is sent. The reason goes on the record and to who looks at the proposal.',
       'JSON: {approved: {id, person, dryRun, state}, proposal} with what `store review ID` prints.',
     ],
     exits: { ...storeExits, 3: 'it is not yours to approve, or not what was signed; nothing was signed' },
@@ -45,7 +47,8 @@ async function runApprove(context: Context): Promise<ExitCode> {
   const session = await openSession(context, 'store approve');
   const { client, person, profile } = session;
   const trusted = await openTrusted(client, profile.rootFile, context.now());
-  const opened = await openProposal(client, trusted, id, digest);
+  const exactly = digest ?? (await shownBefore(profile.rootFile, id));
+  const opened = await openProposal(client, trusted, { id, exactly, nowMs: context.now() });
   if (opened.proposedBy === person)
     throw distrust('EDW_ERR_PROPOSAL_OWN', `approving the proposal ${id}: ${person} proposed it`);
   const roots = opened.kind === 'root' ? [opened.before, opened.payload] : [trusted.roots.newest];
@@ -53,11 +56,22 @@ async function runApprove(context: Context): Promise<ExitCode> {
   const shown = await shownTo(context, session, trusted, opened);
   const document = await signedHere(opened, key);
   const dryRun = context.flag('dry-run');
+  // Whoever signs can read what, before it can't be taken back.
+  if (context.json) await context.err.write(`signing ${opened.digest}\n`);
+  else await context.out.write(`${shown.text}\n`);
   const answer = await client.sign(id, { document, reason, dryRun });
   const approved = { id, person, dryRun, state: dryRun ? opened.shown.state : answer.state };
   if (context.json) await context.printJson({ approved, proposal: proposalOf(opened), ...shown.json });
-  else await context.out.write(`${shown.text}\n${doneText(approved)}`);
+  else await context.out.write(doneText(approved));
   return 0;
+}
+
+/** An id is too short to say what is signed: this machine has shown it whole, or it is not known here. Throws EDW_ERR_USAGE. */
+async function shownBefore(rootFile: string, id: string): Promise<Digest> {
+  const digest = await reviewedDigest(rootFile, id);
+  if (digest !== null) return digest;
+  const hint = `Look at it with \`edgeward store review ${id}\`, or give all 64 digits of its payload.`;
+  throw usageError(`this machine has not shown the proposal ${id}`, 'store approve', hint);
 }
 
 async function shownTo(

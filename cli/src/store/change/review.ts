@@ -6,7 +6,8 @@ import { counted, type Paint, printable } from '../../frame/terminal-text.ts';
 import type { ShownProposal } from '../client/store-answers.ts';
 import { openSession, type StoreSession, storeExits, storeOptions, storeUsage } from '../store-session.ts';
 import { readInventory } from '../trust/flow-sides.ts';
-import { type OpenedPolicy, type OpenedRoot, openProposal } from '../trust/opened-proposal.ts';
+import { type Opened, type OpenedPolicy, type OpenedRoot, openProposal } from '../trust/opened-proposal.ts';
+import { rememberReviewed, requireReviewed, reviewedDigest } from '../trust/reviewed-proposals.ts';
 import { openTrusted, type TrustedStore } from '../trust/trusted-store.ts';
 import { allOption, inventoryOption, proposalArgument } from './change-options.ts';
 import { approvalsText, type ChangeView, changeText, viewChange } from './change-view.ts';
@@ -26,6 +27,8 @@ export const review: Command = {
     usage: [`${storeUsage} [--json]`, `ID [--inventory DIR] [--all] ${storeUsage} [--json]`],
     about: [
       'Nothing of a proposal is taken from the store as it says it. The documents are downloaded and must have the digest that was signed; the newest version is verified down to the pinned trust root; rules of every point, risks and the number of approvals are computed here and must come out as they were signed. What differs is an error, and no review.',
+      'First come documents: whatever is added, removed or changed in what is signed, with the fence of each source that labels select, whoever it holds now. Flows come second, by who is where now.',
+      "Reasons of approvers, and of a trust root its proposer and reason too, are the store's words: nobody signs them.",
       'Who is where comes from the inventory, which nobody signs: --inventory takes another one than the store has.',
       'JSON: {proposals: [{id, kind, state, proposedBy, proposedAt, expiresAt, reason, approvals}]}; of one {proposal: {id, kind, state, proposedBy, needed, approvers, missing, given}} with what `store propose` prints. Of a root {proposal, root: {version, digest}, changes}.',
     ],
@@ -46,7 +49,16 @@ async function runReview(context: Context): Promise<ExitCode> {
   if (given === undefined) return await list(context, session);
   const { id, digest } = proposalArgument(given, 'store review');
   const trusted = await openTrusted(session.client, session.profile.rootFile, context.now());
-  const opened = await openProposal(session.client, trusted, id, digest);
+  const { rootFile } = session.profile;
+  const opened = await openProposal(session.client, trusted, { id, exactly: digest, nowMs: context.now() });
+  requireReviewed(rootFile, await reviewedDigest(rootFile, id), opened);
+  const code = await show(context, session, trusted, opened);
+  // Once it was shown, and not before.
+  await rememberReviewed(rootFile, opened);
+  return code;
+}
+
+async function show(context: Context, session: StoreSession, trusted: TrustedStore, opened: Opened): Promise<ExitCode> {
   return opened.kind === 'root'
     ? await reviewRoot(context, opened)
     : await reviewPolicy(context, session, trusted, opened);
@@ -114,8 +126,10 @@ export function rootText(opened: OpenedRoot, changes: readonly string[]): string
   const { id, payload, shown } = opened;
   const lines = [
     `proposal ${id}  ${shown.state}  ${rootHead(payload)}`,
-    `  ${shown.reason}`,
+    // A trust root carries no name and no reason: these two were sent beside it.
+    `  as the store says, by ${opened.proposedBy}: ${shown.reason}`,
     `  ${approvalsText(opened, true)}`,
+    ...reasonLines(opened),
     ...changes.map((line) => `  ${line}`),
   ];
   return `${lines.map(printable).join('\n')}\n`;
@@ -124,17 +138,20 @@ export function rootText(opened: OpenedRoot, changes: readonly string[]): string
 export function proposalText(context: Context, opened: OpenedPolicy, view: ChangeView): string {
   const { id, shown, payload } = opened;
   const head = `proposal ${id}  ${shown.state}  version ${payload.version} by ${payload.proposedBy}, expires ${payload.expiresAt}`;
-  const reasons = shown.approvals.given
-    .filter(({ person }) => opened.approvers.includes(person))
-    .map(({ person, reason }) => printable(`  ${person}: ${reason}`));
   return [
     `${printable(head)}`,
     `  ${approvalsText(opened, payload.breakGlass !== null)}`,
-    ...reasons,
+    ...reasonLines(opened).map(printable),
     changeText(view, context.flag('all'), context.paint, context.now()).trimEnd(),
     `Computed here from ${counted(payload.documents.count, 'document')}: rules, risks and approvals are what ${printable(payload.proposedBy)} signed.`,
     '',
   ].join('\n');
+}
+
+/** That they signed was verified; why, is the store's word. */
+function reasonLines({ shown, approvers }: Opened): string[] {
+  const given = shown.approvals.given.filter(({ person }) => approvers.includes(person));
+  return given.map(({ person, reason }) => `  as the store says, ${person} signed because: ${reason}`);
 }
 
 export function proposalOf(opened: OpenedPolicy | OpenedRoot): object {

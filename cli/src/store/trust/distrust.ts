@@ -10,6 +10,9 @@ const MENDS = {
     'Sign with a key that the trust root lists as yours, on a connection with your own certificate; else propose a trust root with the new key.',
   EDW_ERR_STORE_OUTDATED: 'Fetch the newest version and trust root, and propose again on top of them.',
   EDW_ERR_PROPOSAL_OWN: 'Let another approver look at it. Nobody approves what is their own.',
+  EDW_ERR_PROPOSAL_CLOSED: 'Propose it again, built on what is published now.',
+  EDW_ERR_PROPOSAL_TIME:
+    'Compare the clock of this machine with that of who proposed, and set what is wrong; then propose again.',
   EDW_ERR_PROPOSAL_DIFFERS:
     'Compute the proposal again from the documents, and do not sign it unless it comes out equal.',
 } as const;

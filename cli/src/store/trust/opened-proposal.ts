@@ -55,12 +55,19 @@ export function proposalIdOf(digest: Digest): string {
   return digest.slice(0, 16);
 }
 
+/** Which one is looked at, and when. */
+export interface Wanted {
+  id: string;
+  /** Of the payload; null where only the id is known. */
+  exactly: Digest | null;
+  nowMs: number;
+}
+
 /** Throws EDW_ERR_STORE_TAMPERED, EDW_ERR_STORE_OUTDATED, EDW_ERR_PROPOSAL_…, EDW_ERR_BUNDLE, EDW_ERR_FORMAT_…. */
 export async function openProposal(
   client: StoreClient,
   trusted: TrustedStore,
-  id: string,
-  exactly: Digest | null,
+  { id, exactly, nowMs }: Wanted,
 ): Promise<Opened> {
   const shown = await client.proposal(id);
   const digest = digestOfPayload(shown.document);
@@ -70,17 +77,23 @@ export async function openProposal(
   const opened = { id, digest, shown };
   return shown.kind === 'root'
     ? await openRoot(opened, trusted)
-    : await openPolicy(opened, trusted, await client.proposalDocuments(id));
+    : await openPolicy(opened, trusted, nowMs, await client.proposalDocuments(id));
 }
 
 type Begun = Pick<OpenedFields, 'id' | 'digest' | 'shown'>;
 
-async function openPolicy(begun: Begun, trusted: TrustedStore, bytes: Uint8Array): Promise<OpenedPolicy> {
+async function openPolicy(
+  begun: Begun,
+  trusted: TrustedStore,
+  nowMs: number,
+  bytes: Uint8Array,
+): Promise<OpenedPolicy> {
   const what = `looking at the proposal ${begun.id}`;
   const { document } = begun.shown;
   const payload = approvalOf(payloadOf(document, 'the proposed approval', LIMITS.approvalBytes));
   const root = trusted.roots.newest;
   requireBasis(payload, trusted, what);
+  requireTimes(payload, root, nowMs, what);
   if (digestOf(bytes) !== payload.documents.digest)
     throw distrust('EDW_ERR_STORE_TAMPERED', `${what}: its documents are not those that were signed`);
   const bundle = parseBundle(bytes);
@@ -113,6 +126,28 @@ function requireBasis(payload: Approval, { roots, previous }: TrustedStore, what
     `${what}: it is version ${payload.version} under trust root ${payload.root}; ` +
       `in force are version ${previous?.approval.version ?? 0} and trust root ${roots.newest.version}`,
   );
+}
+
+/** What clocks may differ by. */
+const SKEW_MS = 5 * 60_000;
+const HOUR_MS = 3_600_000;
+/** Of the proposal itself, and of the way back after it. */
+const MAX_RETURN_MS = (7 + 30) * 24 * HOUR_MS;
+
+/**
+ * By the clock of this machine: everything else about a proposal's times is measured from when it says that it was made,
+ * and who says that it was made in ten years would hold an approval that is good until then.
+ */
+function requireTimes(payload: Approval, root: TrustRoot, nowMs: number, what: string): void {
+  const { proposedAt, expiresAt, returnUntil, breakGlass } = payload;
+  const isBeyond = (instant: string, ms: number): boolean => Date.parse(instant) > nowMs + ms;
+  if (!isBeyond(expiresAt, 0)) throw distrust('EDW_ERR_PROPOSAL_CLOSED', `${what}: it expired at ${expiresAt}`);
+  if (isBeyond(proposedAt, SKEW_MS))
+    throw distrust('EDW_ERR_PROPOSAL_TIME', `${what}: it was made at ${proposedAt}, which is to come`);
+  if (returnUntil !== null && isBeyond(returnUntil, MAX_RETURN_MS))
+    throw distrust('EDW_ERR_PROPOSAL_TIME', `${what}: points could return until ${returnUntil}`);
+  if (breakGlass !== null && isBeyond(breakGlass.endsAt, root.thresholds.breakGlassHours * HOUR_MS + SKEW_MS))
+    throw distrust('EDW_ERR_PROPOSAL_TIME', `${what}: its break-glass ends at ${breakGlass.endsAt}`);
 }
 
 async function openRoot(begun: Begun, { roots }: TrustedStore): Promise<OpenedRoot> {
