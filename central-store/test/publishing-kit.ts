@@ -209,3 +209,22 @@ export function hop(bench: () => Publishing, point: string, root: TrustRoot, clo
   };
   return self;
 }
+
+/** `app == 'crm'` may reach the front at edge-1, but for those with a label `quarantine`. */
+export function slicesWithQuarantine(): PointRules[] {
+  const to = "app == 'shop'";
+  return sliceDocuments([
+    {
+      ...{ kind: 'VirtualServer', name: 'front', labels: { app: 'shop' }, point: 'edge-1', bind: 'front' },
+      ...{ ports: ['tcp/443'], mode: 'enforce' },
+    },
+    {
+      kind: 'Policy',
+      name: 'shop',
+      rules: [
+        { id: 'crm', from: [{ workloads: "app == 'crm'", within: ['10.30.0.0/16'] }], to },
+        { id: 'quarantine', from: [{ workloads: 'has(quarantine)' }], to, action: 'deny' },
+      ],
+    },
+  ]);
+}

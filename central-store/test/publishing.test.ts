@@ -182,6 +182,23 @@ t.test('where no number can be had, nothing is published, and everything once th
   t.equal(edge.members(simpleGroup()).length, 130);
 });
 
+t.test('a version that could not be given out is given out later, though nobody says it again', async (t) => {
+  const bench = await simple(t, 100);
+  const next = await bench.approve(simpleSlices());
+  for (let i = 1; i <= 63; i += 1) await bench.publishing.submitInventory([gone(i)]);
+  const file = join(bench.dir, 'revision');
+  rmSync(file);
+  mkdirSync(join(file, 'in-the-way'), { recursive: true });
+  await t.rejects(bench.everywhere(next));
+  await bench.everywhere(next).catch(() => {});
+  t.match(bench.publishing.status(), { behind: 2, undelivered: 2 });
+  rmSync(file, { recursive: true });
+  bench.clock.pass(5_000);
+  await bench.publishing.submitInventory([]);
+  t.equal(bench.publishing.point('edge-1')?.state?.version, next.version);
+  t.match(bench.publishing.status(), { behind: 0, undelivered: 0 });
+});
+
 t.test('a lost or cut number of revisions is never taken for none', async (t) => {
   const bench = await simple(t);
   await bench.publishing.close();
@@ -286,6 +303,21 @@ t.test('a point keeps its version while a group has too many members for the nex
   await bench.publishing.submitInventory([gone(1)]);
   t.equal(bench.publishing.point('edge-1')?.state?.version, 2);
   t.strictSame(bench.publishing.status().refused, []);
+});
+
+t.test('a wave costs the points that it moves, and no other', async (t) => {
+  const bench = await openBench(t);
+  await bench.publishing.submitInventory([0, 1, 2].map((i) => workload(i, { app: `a-${i}` })));
+  const [one, two] = [await bench.approve(slicesOfApps(3)), await bench.approve(slicesOfApps(3, 500))];
+  await bench.everywhere(one);
+  const before = heads(bench);
+  bench.compiled.length = 0;
+  const wave = ['edge-0', 'edge-1', 'edge-2'].map(
+    (point, i) => [point, { version: i === 1 ? two : one, base: null }] as const,
+  );
+  await bench.publishing.setVersions(new Map(wave));
+  t.strictSame(bench.compiled, [{ points: 1, published: 1 }]);
+  t.strictSame(heads(bench), { ...before, 'edge-1': 2 });
 });
 
 t.test('points may have different versions, and one that is in none is gone', async (t) => {

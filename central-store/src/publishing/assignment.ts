@@ -1,11 +1,11 @@
 /**
  * Which version each point is to have, and has. The two differ while a group has more members than the newer version
- * allows: then the point keeps what it has.
+ * allows: then the point keeps what it has. What a point has already is not given to it once more.
  */
 import type { Membership } from '../membership/index.ts';
 import { type Excess, excessesAt } from './judgement.ts';
 import { type PointSlices, workloadGroups } from './point-state.ts';
-import { type ApprovedVersion, type SlicesByPoint, slicesByPoint } from './slice-blobs.ts';
+import { type ApprovedVersion, type SliceBlobs, type SlicesByPoint, slicesByPoint } from './slice-blobs.ts';
 
 /** `base` is what is in force again when a break-glass version ends. */
 export interface PointVersion {
@@ -16,6 +16,8 @@ export interface PointVersion {
 export interface Assignment {
   /** These points and no others. Throws EDW_ERR_STORE_SLICES. */
   want(points: ReadonlyMap<string, PointVersion>): void;
+  /** What an earlier process gave to points is in force. */
+  adopt(points: ReadonlyMap<string, PointSlices>): void;
   /** Moves points to what they are to have, where they may. The answer: those that moved. */
   move(): string[];
   /** In force. */
@@ -31,6 +33,7 @@ export function createAssignment(membership: Membership): Assignment {
   const inForce = new Map<string, PointSlices>();
   const wanted = new Map<string, PointSlices>();
   const byGroup = new Map<string, Set<string>>();
+  let followed = new Set<string>();
   const sliced = new WeakMap<ApprovedVersion, SlicesByPoint>();
   let refused: Excess[] = [];
 
@@ -58,7 +61,10 @@ export function createAssignment(membership: Membership): Assignment {
           if (group.kind === 'workloads') groups.set(group.id, { ...group, max: null });
       for (const group of workloadGroups(slices)) byGroup.set(group, (byGroup.get(group) ?? new Set()).add(point));
     }
+    // An id stands for one term: equal ids are equal groups, and to look at every workload anew would find the same.
+    if (groups.size === followed.size && [...groups.keys()].every((id) => followed.has(id))) return;
     membership.setGroups([...groups.values()]);
+    followed = new Set(groups.keys());
   }
 
   return {
@@ -70,7 +76,15 @@ export function createAssignment(membership: Membership): Assignment {
       }
       for (const point of [...inForce.keys()]) if (!points.has(point)) inForce.delete(point);
       wanted.clear();
-      for (const [point, slices] of next) wanted.set(point, slices);
+      for (const [point, slices] of next) if (!isSame(inForce.get(point), slices)) wanted.set(point, slices);
+      refused = refused.filter(({ point }) => wanted.has(point));
+      follow();
+    },
+    adopt(points) {
+      for (const [point, slices] of points) {
+        inForce.set(point, slices);
+        if (isSame(wanted.get(point), slices)) wanted.delete(point);
+      }
       follow();
     },
     move() {
@@ -96,4 +110,13 @@ export function createAssignment(membership: Membership): Assignment {
     },
     refused: () => refused,
   };
+}
+
+function isSame(a: PointSlices | undefined, b: PointSlices): boolean {
+  return a !== undefined && isSameSlice(a.slice, b.slice) && isSameSlice(a.base, b.base);
+}
+
+function isSameSlice(a: SliceBlobs | null, b: SliceBlobs | null): boolean {
+  if (a === null || b === null) return a === b;
+  return a.approvalBlob.digest === b.approvalBlob.digest && a.rulesBlob.digest === b.rulesBlob.digest;
 }

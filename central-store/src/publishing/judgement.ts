@@ -1,7 +1,8 @@
 /**
  * Whether a change of the inventory may come into force by itself. A group with more members than its rules allow refuses
  * it. What takes from an object more than half of the members of the groups that its allow rules name is held, if more than
- * one workload brings it about: a share by members, and no question of ports or requests. What removes one workload, and
+ * one workload brings it about: a share by members, and no question of ports or requests. It takes a member to put it into a
+ * group that a deny rule of the object names, as much as to take it out of its own. What removes one workload, and
  * what only time ends, is never held.
  */
 import { formatAddress, type PointRules } from '@edgeward/policy';
@@ -40,9 +41,13 @@ export interface Change {
   counts: { has(group: string): boolean };
   /** After the change. */
   sizeOf: (group: string) => MemberCounts;
+  /** After the change. */
+  members: (group: string) => readonly string[];
   /** How many workloads of the change had one of these addresses before. */
   workloadsWith: (addresses: ReadonlySet<string>) => number;
 }
+
+const NO_CHANGE: GroupChange = { add: [], remove: [] };
 
 export function judge(points: Iterable<[point: string, slices: PointSlices]>, change: Change): Judgement {
   const excesses: Excess[] = [];
@@ -72,17 +77,8 @@ export function excessesAt(
 
 function lossesAt(point: string, rules: PointRules, change: Change): MemberLoss[] {
   const losses: MemberLoss[] = [];
-  for (const [object, groups] of allowGroups(rules)) {
-    const addresses = new Set<string>();
-    let before = 0;
-    let lost = 0;
-    for (const group of groups) {
-      const { add, remove } = change.groups.get(group) ?? { add: [], remove: [] };
-      const { ipv4, ipv6 } = change.sizeOf(group);
-      before += ipv4 + ipv6 - add.length + remove.length;
-      lost += remove.length;
-      for (const address of remove) addresses.add(address);
-    }
+  for (const [object, groups] of groupsByObject(rules)) {
+    const { before, lost, addresses } = lossOf(groups, change);
     if (lost * 2 <= before) continue;
     const workloads = change.workloadsWith(addresses);
     if (workloads > 1) losses.push({ point, object, before, lost, workloads });
@@ -90,23 +86,74 @@ function lossesAt(point: string, rules: PointRules, change: Change): MemberLoss[
   return losses;
 }
 
-const known = new WeakMap<PointRules, Map<string, string[]>>();
+function lossOf(
+  { allow, deny }: ObjectGroups,
+  change: Change,
+): { before: number; lost: number; addresses: Set<string> } {
+  const addresses = new Set<string>();
+  let before = 0;
+  let lost = 0;
+  for (const group of allow) {
+    const { add, remove } = change.groups.get(group) ?? NO_CHANGE;
+    const { ipv4, ipv6 } = change.sizeOf(group);
+    before += ipv4 + ipv6 - add.length + remove.length;
+    lost += remove.length;
+    for (const address of remove) addresses.add(address);
+  }
+  const entering = deny.reduce((sum, group) => sum + (change.groups.get(group)?.add.length ?? 0), 0);
+  // Who is in a group may be a list of a million: it is looked at where it can make a difference, and nowhere else.
+  if (entering === 0 || (lost + entering * allow.length) * 2 <= before) return { before, lost, addresses };
+  const denied = deniedNow(deny, change);
+  for (const group of allow) {
+    for (const address of membersStill(group, change)) {
+      if (!denied.has(address)) continue;
+      lost += 1;
+      addresses.add(address);
+    }
+  }
+  return { before, lost, addresses };
+}
 
-/** Groups of workloads that allow rules name, by object. Worked out once for each document. */
-export function allowGroups(rules: PointRules): Map<string, string[]> {
+/** Addresses that one of these groups has now, where none had them before. */
+function deniedNow(deny: readonly string[], change: Change): Set<string> {
+  const denied = new Set(deny.flatMap((group) => change.groups.get(group)?.add ?? []));
+  for (const group of deny) {
+    for (const address of membersStill(group, change)) denied.delete(address);
+    for (const address of change.groups.get(group)?.remove ?? []) denied.delete(address);
+  }
+  return denied;
+}
+
+/** Before the change and after it. */
+function* membersStill(group: string, change: Change): Generator<string> {
+  const added = new Set(change.groups.get(group)?.add);
+  for (const address of change.members(group)) if (!added.has(address)) yield address;
+}
+
+/** Groups of workloads that an object's rules name. */
+export interface ObjectGroups {
+  allow: string[];
+  deny: string[];
+}
+
+const known = new WeakMap<PointRules, Map<string, ObjectGroups>>();
+
+/** Of objects that some rule lets workloads into. Worked out once for each document. */
+export function groupsByObject(rules: PointRules): Map<string, ObjectGroups> {
   const found = known.get(rules);
   if (found !== undefined) return found;
   const workloads = new Set(rules.groups.filter(({ kind }) => kind === 'workloads').map(({ id }) => id));
-  const byObject = new Map<string, Set<string>>();
+  const byObject = new Map<string, Record<'allow' | 'deny', Set<string>>>();
   for (const { action, from, to } of rules.rules) {
-    if (action !== 'allow') continue;
     for (const object of to) {
-      const groups = byObject.get(object) ?? new Set();
+      const groups = byObject.get(object) ?? { allow: new Set(), deny: new Set() };
       byObject.set(object, groups);
-      for (const group of from) if (workloads.has(group)) groups.add(group);
+      for (const group of from) if (workloads.has(group)) groups[action].add(group);
     }
   }
-  const made = new Map([...byObject].map(([object, groups]) => [object, [...groups]]));
+  const made = new Map<string, ObjectGroups>();
+  for (const [object, { allow, deny }] of byObject)
+    if (allow.size > 0) made.set(object, { allow: [...allow], deny: [...deny] });
   known.set(rules, made);
   return made;
 }

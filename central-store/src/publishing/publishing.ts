@@ -20,8 +20,9 @@ import { createAssignment, type PointVersion } from './assignment.ts';
 import { createBlobShelf } from './blob-shelf.ts';
 import { createFoundRevisions } from './found-revisions.ts';
 import { createHeadShelf, type Draft } from './head-shelf.ts';
-import { type Changes, createInventoryDesk, type InventoryStatus } from './inventory-desk.ts';
+import { type Changes, createInventoryDesk, heldOther, type InventoryStatus } from './inventory-desk.ts';
 import type { Excess } from './judgement.ts';
+import { createKeptMembers } from './kept-members.ts';
 import { openMirrorFolder } from './mirror-folder.ts';
 import { openMirrorLag } from './mirror-lag.ts';
 import { newsSince, type PointNews } from './point-news.ts';
@@ -105,8 +106,10 @@ export interface PublishingStatus {
   refused: Excess[];
   /** Points whose newest head is in no mirror, because it could not be written. */
   unwritten: number;
-  /** Points that could not be given what they are to have; tried again every few seconds. */
+  /** Points that are not at what they should be, whatever keeps them from it. */
   behind: number;
+  /** Those of them that could not be given it; tried again every few seconds. */
+  undelivered: number;
 }
 
 const RENEW_EVERY_MS = 60_000;
@@ -142,8 +145,14 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
   });
   const revisions = await openRevisions(options.dir, heads.greatestRevision());
   const assignment = createAssignment(membership);
-  const desk = createInventoryDesk({ membership, concerned, lastRevision: revisions.last });
-  const start = createStart({ folder, heads, assignment, membership, clock, lastRevision: revisions.last });
+  let lastName = 0;
+  const nextName = (): number => {
+    lastName = Math.max(lastName, revisions.last()) + 1;
+    return lastName;
+  };
+  const desk = createInventoryDesk({ membership, concerned, nextName });
+  const kept = createKeptMembers(desk.isRefused);
+  const start = createStart({ folder, heads, assignment, membership, desk, kept, clock, logger, nextName });
   let working: Promise<unknown> = Promise.resolve();
 
   function* concerned(groups: Iterable<string>): ReturnType<Parameters<typeof createInventoryDesk>[0]['concerned']> {
@@ -160,18 +169,21 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     return done;
   }
 
-  /** Everything of these points, worked out from the beginning. */
+  /** Everything of these points, worked out from the beginning. Until that is given out, they are behind. */
   async function publishWhole(points: Iterable<string>): Promise<void> {
     const drafts: Draft[] = [];
     const members = start.memberLists();
-    for (const point of points) {
+    const all = [...points];
+    for (const point of all) behind.add(point);
+    for (const point of all) {
       const slices = assignment.get(point);
       if (slices === undefined) {
         // No version has it any more.
         behind.delete(point);
         continue;
       }
-      drafts.push(stateOf(point, slices, members, await start.bookOf(point)));
+      const book = await start.bookOf(point);
+      drafts.push(stateOf(point, slices, kept.lists(point, slices, members, book), book));
       if (drafts.length % AT_ONCE === 0) await setImmediate();
     }
     await publish(drafts);
@@ -188,10 +200,11 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
   /** Only what these groups touch; what is behind anyway is worked out whole. */
   async function publishChanges(changes: Changes): Promise<void> {
     const drafts: Draft[] = [];
-    const whole = new Set(behind);
-    for (const point of assignment.naming(changes.keys())) {
+    const concerned = assignment.naming(changes.keys());
+    const whole = new Set([...behind, ...settled(concerned)]);
+    for (const point of concerned) {
       const state = heads.get(point)?.state;
-      if (state === undefined || state === null || behind.has(point)) {
+      if (state === undefined || state === null || whole.has(point) || kept.has(point)) {
         whole.add(point);
         continue;
       }
@@ -203,8 +216,20 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
       if (drafts.length % AT_ONCE === 0) await setImmediate();
     }
     await publish(drafts);
-    for (const point of move()) whole.add(point);
+    const moved = move();
+    for (const point of moved) whole.add(point);
     if (whole.size > 0) await publishWhole(whole);
+    if (moved.length > 0) await reconsider();
+  }
+
+  /** Points that keep other members than before. */
+  function settled(concerned: ReadonlySet<string>): string[] {
+    return kept.settle(assignment.get, concerned, start.memberLists());
+  }
+
+  /** Other versions have other limits. */
+  async function reconsider(): Promise<void> {
+    if (desk.waiting().length > 0) await giveOut(desk.reconsider(clock.now()));
   }
 
   /**
@@ -225,17 +250,15 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     orBehind(assignment.naming(changes.keys()), () => publishChanges(changes));
 
   function move(): string[] {
-    if (assignment.wanted().size === 0) return [];
     const moved = assignment.move();
     for (const { point, group, members, max } of assignment.refused())
       logger.warn({ event: 'version_refused', point, group, members, max }, 'too many members for this version');
     return moved;
   }
 
-  async function begin(accepted: boolean): Promise<void> {
+  async function begin(): Promise<void> {
     if (start.state() !== 'ready') return;
-    if (!accepted && (await start.hold(logger))) return;
-    start.begin();
+    await start.begin();
     move();
     await orBehind(assignment.points(), () => publishWhole(assignment.points()));
     heads.dropExcept(assignment.points());
@@ -246,20 +269,33 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     else {
       desk.load(edits);
       start.loaded();
-      await begin(false);
+      await begin();
     }
     return inventoryStatus();
   }
 
-  const inventoryStatus = (): InventoryStatus => {
-    const status = desk.status();
-    return start.state() === 'begun' ? status : { ...status, waiting: start.held() };
-  };
+  function inventoryStatus(): InventoryStatus {
+    const [waiting = null, ...alsoWaiting] = [start.held(), ...desk.waiting()].filter((it) => it !== null);
+    return { ...desk.status(), waiting, ...(alsoWaiting.length === 0 ? {} : { alsoWaiting }) };
+  }
+
+  function requireHeld(revision: number): void {
+    const held = start.held();
+    if (held?.revision === revision) return;
+    if (held !== null && desk.waiting()[0]?.fault.state !== 'held') throw heldOther(held.revision, revision);
+    desk.requireHeld(revision);
+  }
 
   async function acceptHeld(revision: number): Promise<void> {
-    if (start.state() === 'begun') return giveOut(desk.accept(revision));
-    start.requireHeld(revision);
-    return begin(true);
+    requireHeld(revision);
+    if (start.held()?.revision !== revision) return giveOut(desk.accept(revision, clock.now()));
+    const released = kept.release();
+    await orBehind(released, () => publishWhole(released));
+  }
+
+  function pointsBehind(): number {
+    const pending = start.state() === 'begun' ? assignment.wanted().keys() : [];
+    return new Set([...behind, ...pending, ...kept.points()]).size;
   }
 
   async function numberAbove(point: string, revision: number): Promise<void> {
@@ -313,13 +349,18 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
       inTurn(async () => {
         assignment.want(points);
         start.assigned();
-        if (start.state() !== 'begun') return begin(false);
-        await publishWhole(move());
-        heads.dropExcept(assignment.points());
+        if (start.state() !== 'begun') return begin();
+        const moved = move();
+        try {
+          await publishWhole(new Set([...moved, ...settled(assignment.points())]));
+        } finally {
+          heads.dropExcept(assignment.points());
+          if (moved.length > 0) await reconsider();
+        }
       }),
     submitInventory: (edits) => inTurn(() => submit(edits)),
     accept: (revision) => inTurn(() => acceptHeld(revision)),
-    requireHeld: (revision) => (start.state() === 'begun' ? desk : start).requireHeld(revision),
+    requireHeld,
     foundRevision: (point, revision) => inTurn(() => numberAbove(point, revision)),
     points: heads.all,
     point: heads.get,
@@ -335,7 +376,8 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
       inventory: inventoryStatus(),
       refused: assignment.refused(),
       unwritten: heads.unwritten(),
-      behind: behind.size,
+      behind: pointsBehind(),
+      undelivered: behind.size,
     }),
     async close() {
       stopTurns();

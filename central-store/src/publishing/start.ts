@@ -1,34 +1,35 @@
 /**
  * The first look after a start: what an earlier process published against what the inventory says now. Until both the
- * versions and the whole inventory are known, what lies there is served as it is; and a file that was emptied while the
- * store was away does not empty every group by itself.
+ * versions and the whole inventory are known, what lies there is served as it is. Then everything goes on at once, and only
+ * what a person has to look at waits: an object that would lose more than half keeps its members, so that a file that was
+ * emptied while the store was away does not empty every group by itself; and workloads that a group has no room for stay
+ * outside, so that the others of their points can still be revoked.
  */
-import { bookFromPages, type MemberBook, memberIndexOf } from '@edgeward/policy-format';
+import { formatAddress } from '@edgeward/policy';
+import type { MemberBook } from '@edgeward/policy-format';
 import type { Clock, Logger } from '@edgeward/runtime';
-import type { Membership } from '../membership/index.ts';
+import { excessOf, type Membership, type WorkloadEdit } from '../membership/index.ts';
 import type { Assignment } from './assignment.ts';
 import type { HeadShelf } from './head-shelf.ts';
-import { heldOther, type InventoryStatus, nothingHeld } from './inventory-desk.ts';
-import { allowGroups, type MemberLoss } from './judgement.ts';
+import type { InventoryDesk, WaitingChange } from './inventory-desk.ts';
+import { excessesAt } from './judgement.ts';
+import type { KeptMembers, Lists } from './kept-members.ts';
+import { leftBook, leftSlices } from './left-slices.ts';
 import type { MirrorFolder } from './mirror-folder.ts';
-import type { PointSlices } from './point-state.ts';
-import type { PublishedPoint } from './published-point.ts';
+import { type PointSlices, workloadGroups } from './point-state.ts';
+import { withoutRoom } from './room.ts';
 
 export interface Start {
-  /** `ready`: everything is known, and nothing of it was compared or let through yet. */
   state(): 'waiting' | 'ready' | 'begun';
   loaded(): void;
   assigned(): void;
-  begin(): void;
-  /** Whether the difference is one for a person. */
-  hold(logger: Logger): Promise<boolean>;
-  held(): InventoryStatus['waiting'];
-  /** Throws EDW_ERR_NOTHING_HELD, EDW_ERR_HELD_OTHER. */
-  requireHeld(revision: number): void;
+  /** Decides what is in force. Nothing of it was given out yet. */
+  begin(): Promise<void>;
+  held(): WaitingChange | null;
   /** Members that a point was last published with. */
   bookOf(point: string): Promise<MemberBook | null>;
   /** Each group's members are written out once for all points that name it. */
-  memberLists(): (group: string) => readonly string[];
+  memberLists(): Lists;
 }
 
 export interface StartOptions {
@@ -36,20 +37,23 @@ export interface StartOptions {
   heads: HeadShelf;
   assignment: Assignment;
   membership: Membership;
+  desk: InventoryDesk;
+  kept: KeptMembers;
   clock: Clock;
-  lastRevision: () => number;
+  logger: Logger;
+  nextName: () => number;
 }
 
 export function createStart(options: StartOptions): Start {
-  const { folder, heads, assignment, membership, clock } = options;
+  const { folder, heads, assignment, membership, desk, kept, clock, logger } = options;
   let isLoaded = false;
   let isAssigned = false;
   let isBegun = false;
-  let held: InventoryStatus['waiting'] = null;
+  let named: { revision: number; sinceMs: number } | null = null;
 
-  const bookOf = (point: string): Promise<MemberBook | null> => publishedBook(folder, heads.get(point));
+  const bookOf = (point: string): Promise<MemberBook | null> => leftBook(folder, heads.get(point));
 
-  function memberLists(): (group: string) => readonly string[] {
+  function memberLists(): Lists {
     const lists = new Map<string, readonly string[]>();
     return (group) => {
       const list = lists.get(group) ?? membership.members(group);
@@ -58,14 +62,70 @@ export function createStart(options: StartOptions): Start {
     };
   }
 
-  async function losses(): Promise<MemberLoss[]> {
-    const members = memberLists();
-    const found: MemberLoss[] = [];
-    for (const [point, slices] of assignment.wanted()) {
-      const book = await bookOf(point);
-      if (book !== null) found.push(...lossesSince(point, slices, book, members));
+  function* inForce(): Generator<[point: string, slices: PointSlices]> {
+    for (const point of assignment.points()) {
+      const slices = assignment.get(point);
+      if (slices !== undefined) yield [point, slices];
     }
-    return found;
+  }
+
+  function adoptLeft(): void {
+    const left = new Map<string, PointSlices>();
+    for (const [point, wanted] of assignment.wanted()) {
+      const published = heads.get(point);
+      const slices = published === null ? null : leftSlices(folder, published, wanted);
+      if (slices !== null) left.set(point, slices);
+    }
+    assignment.adopt(left);
+  }
+
+  async function withholdExcesses(): Promise<void> {
+    const withheld: WorkloadEdit[] = [];
+    for (const [point, slices] of inForce()) {
+      for (const excess of excessesAt(point, slices, membership.sizeOf, null)) {
+        // The one before may have made room for this one.
+        if (excessOf(membership.sizeOf(excess.group), excess.max) === null) continue;
+        const names = withoutRoom(membership, excess, await bookOf(point));
+        withheld.push(...desk.withhold(names, [excess], clock.now()));
+        logger.warn({ event: 'inventory_refused', ...excess, workloads: names.length }, 'too many members');
+      }
+    }
+    if (withheld.length > 0) for (const [point, slices] of inForce()) await keepFor(withheld, point, slices);
+  }
+
+  /** A workload that waits is what it was: at each point in the groups that it was in there. */
+  async function keepFor(withheld: readonly WorkloadEdit[], point: string, slices: PointSlices): Promise<void> {
+    const book = await bookOf(point);
+    if (book === null) return;
+    for (const group of workloadGroups(slices)) {
+      const now = new Set(membership.members(group));
+      const gone = new Set(book.members(group).filter((address) => !now.has(address)));
+      if (gone.size === 0) continue;
+      for (const { name, is } of withheld) {
+        const had = (is?.addresses ?? []).map(formatAddress).filter((address) => gone.has(address));
+        if (had.length > 0) kept.keepFor(name, point, group, had);
+      }
+    }
+  }
+
+  async function compare(): Promise<void> {
+    const now = memberLists();
+    for (const [point, slices] of inForce()) {
+      const book = await bookOf(point);
+      if (book !== null) kept.compare(point, slices, book, now);
+    }
+    const losses = kept.losses();
+    if (losses.length === 0) return;
+    named = { revision: options.nextName(), sinceMs: clock.now() };
+    logger.warn(
+      { event: 'inventory_held', revision: named.revision, losses: losses.length },
+      'what objects lost while the store was away waits for a person',
+    );
+  }
+
+  function held(): WaitingChange | null {
+    const losses = named === null ? [] : kept.losses();
+    return named === null || losses.length === 0 ? null : { ...named, workloads: [], fault: { state: 'held', losses } };
   }
 
   return {
@@ -76,71 +136,17 @@ export function createStart(options: StartOptions): Start {
     assigned: () => {
       isAssigned = true;
     },
-    begin() {
+    async begin() {
+      adoptLeft();
+      // People may have made room with a newer version.
+      assignment.move();
+      await withholdExcesses();
+      assignment.move();
+      await compare();
       isBegun = true;
-      held = null;
     },
-    async hold(logger) {
-      const found = await losses();
-      if (found.length === 0) return false;
-      const same = held !== null && JSON.stringify(held.fault) === JSON.stringify({ state: 'held', losses: found });
-      if (same) return true;
-      const revision = Math.max(options.lastRevision(), held?.revision ?? 0) + 1;
-      const sinceMs = held?.sinceMs ?? clock.now();
-      held = { revision, sinceMs, workloads: [], fault: { state: 'held', losses: found } };
-      logger.warn({ event: 'inventory_held', revision, losses: found.length }, 'the inventory waits for a person');
-      return true;
-    },
-    held: () => held,
-    requireHeld(revision) {
-      if (held === null) throw nothingHeld(revision);
-      if (held.revision !== revision) throw heldOther(held.revision, revision);
-    },
+    held,
     bookOf,
     memberLists,
   };
-}
-
-/** Null where they can't be read any more. */
-async function publishedBook(folder: MirrorFolder, published: PublishedPoint | null): Promise<MemberBook | null> {
-  if (published === null) return null;
-  if (published.state !== null) return published.state.book;
-  try {
-    const index = await folder.readBlob(published.head.members.digest);
-    if (index === null) return null;
-    const pages: Uint8Array[] = [];
-    for (const { digest } of memberIndexOf(index).pages) {
-      const page = await folder.readBlob(digest);
-      if (page === null) return null;
-      pages.push(page);
-    }
-    return bookFromPages(index, pages, () => true);
-  } catch {
-    return null;
-  }
-}
-
-/** Which workload an address belonged to is not known any more: each address counts as one. */
-function lossesSince(
-  point: string,
-  { slice }: PointSlices,
-  before: MemberBook,
-  members: (group: string) => readonly string[],
-): MemberLoss[] {
-  const losses: MemberLoss[] = [];
-  for (const [object, groups] of allowGroups(slice.rules)) {
-    const gone = new Set<string>();
-    let total = 0;
-    let lost = 0;
-    for (const group of groups) {
-      const was = before.members(group);
-      const now = was.length === 0 ? null : new Set(members(group));
-      const missing = was.filter((address) => now?.has(address) !== true);
-      total += was.length;
-      lost += missing.length;
-      for (const address of missing) gone.add(address);
-    }
-    if (lost * 2 > total && gone.size > 1) losses.push({ point, object, before: total, lost, workloads: gone.size });
-  }
-  return losses;
 }

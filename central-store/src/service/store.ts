@@ -185,6 +185,6 @@ function errorIn(inventory: InventoryDirectory | null): StoreStatus['inventory']
 
 /** Ready when points can be served; what waits for a person is no reason to be restarted. */
 function ready(publishing: Publishing): { status?: number; text: string } {
-  if (publishing.status().behind === 0) return { text: 'ready\n' };
+  if (publishing.status().undelivered === 0) return { text: 'ready\n' };
   return { status: 503, text: 'some points could not be given what they are to have\n' };
 }
