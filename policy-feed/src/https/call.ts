@@ -10,6 +10,7 @@ import { type Deadline, deadline } from './deadline.ts';
 import { pinnedLookup, type Resolver } from './pinned-lookup.ts';
 import type { StoreUrl } from './store-url.ts';
 import type { TlsIdentity } from './tls-identity.ts';
+import type { Turns } from './turns.ts';
 
 interface Ask {
   method: 'GET' | 'POST';
@@ -21,6 +22,8 @@ interface Ask {
   maxBytes: number;
   /** What messages begin with: `asking https://store for the head of edge-1`. */
   doing: string;
+  /** Those that are taken for it; the wait is part of the limit. */
+  turns?: Turns;
 }
 
 export interface Answer {
@@ -77,7 +80,10 @@ export function createSite(options: SiteOptions): Site {
     call: async (ask, signal) => {
       const limit = deadline(ask.limitMs, signal);
       try {
-        return await called(pool, ask, limit);
+        const call = (): Promise<Answer> => called(pool, ask, limit);
+        return await (ask.turns === undefined ? call() : ask.turns.take(call, limit.signal));
+      } catch (thrown) {
+        throw lost(ask.doing, thrown, limit);
       } finally {
         limit.clear();
       }

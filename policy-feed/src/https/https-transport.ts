@@ -18,6 +18,7 @@ import { createPointNews } from './point-news.ts';
 import { refusalOf } from './refusals.ts';
 import { storeUrlOf } from './store-url.ts';
 import { anonymousIdentity, type TlsTexts, tlsIdentity } from './tls-identity.ts';
+import { createTurns, type Turns } from './turns.ts';
 
 export interface HttpsTransportOptions {
   /** `https://store:9443`; `http` for a literal loopback address only. */
@@ -41,12 +42,10 @@ const SILENCE_MS = 15_000;
 const STREAM_SILENCE_MS = 60_000;
 /** Longer than the pause between two polls; a third connection, of a moment when much was asked, is given back. */
 const IDLE_MS = 15_000;
-/** Blobs come together, after a new version and at the beginning. A thousand services keep none of theirs open. */
-const BLOBS_IDLE_MS = 2_000;
 /** Of an answer that nobody reads. */
 const ANSWER_BYTES = 16 * 1024;
-/** Blobs of one service at a time. */
-const BLOB_CONNECTIONS = 4;
+/** Blobs of one service at a time: a hundred of them do not stand before a head. */
+const BLOBS_AT_ONCE = 4;
 /** A blob may take longer the larger it may be: at no less than this many bytes a second. */
 const SLOWEST_BYTES_PER_S = 256 * 1024;
 
@@ -68,19 +67,22 @@ export function createHttpsTransport(options: HttpsTransportOptions): Transport 
     hints: shareHints((onHint) => followHints({ site: sites.hints, onHint, clock, logger, random })),
     report: (report, signal) => send(sites.store, report, callMs, signal),
     inventory: (known, signal) =>
-      inventoryFrom(sites.blobs, { known, signal, limitMs: callMs + slowestMs(INVENTORY_BYTES) }),
+      inventoryFrom(sites.store, { known, signal, limitMs: callMs + slowestMs(INVENTORY_BYTES) }),
     close: async () => {
-      await Promise.all([sites.store, sites.blobs, sites.hints, ...sites.mirrors].map((site) => site.close()));
+      await Promise.all([sites.store, sites.hints, ...sites.mirrors].map((site) => site.close()));
     },
   };
 }
 
 interface Sites {
+  /**
+   * Blobs come over the same connections as heads: a thousand points that fetch a new version would open a thousand more, at
+   * the moment when there is most to do.
+   */
   store: Site;
-  /** Apart, so that a hundred blobs do not stand before a head. */
-  blobs: Site;
   hints: Site;
   mirrors: Site[];
+  blobTurns: Turns;
 }
 
 function openSites(options: HttpsTransportOptions): Sites {
@@ -89,14 +91,14 @@ function openSites(options: HttpsTransportOptions): Sites {
   const resolver = options.resolver ?? systemResolver;
   const identity = options.tls === null ? anonymousIdentity(null) : tlsIdentity(options.tls);
   const common = { resolver, connectTimeoutMs: CONNECT_MS, silenceMs: SILENCE_MS };
-  const blobs = { ...common, connections: BLOB_CONNECTIONS, idleMs: BLOBS_IDLE_MS };
   const anyone = mirrorUrls.length === 0 ? identity : anonymousIdentity(options.tls?.ca ?? null);
+  const mirror = { ...common, identity: anyone, connections: BLOBS_AT_ONCE, idleMs: IDLE_MS };
   return {
     // A long poll is as silent as it is long; its own deadline bounds it.
     store: createSite({ ...common, url, identity, connections: null, idleMs: IDLE_MS }),
-    blobs: createSite({ ...blobs, url, identity }),
     hints: createSite({ ...common, url, identity, connections: 1, silenceMs: STREAM_SILENCE_MS, idleMs: IDLE_MS }),
-    mirrors: mirrorUrls.map((mirror) => createSite({ ...blobs, url: mirror, identity: anyone })),
+    mirrors: mirrorUrls.map((mirrorUrl) => createSite({ ...mirror, url: mirrorUrl })),
+    blobTurns: createTurns(BLOBS_AT_ONCE),
   };
 }
 
@@ -105,6 +107,7 @@ interface BlobAsk {
   maxBytes: number;
   signal: AbortSignal;
   callMs: number;
+  turns?: Turns;
 }
 
 async function blobFrom(sites: Sites, ask: BlobAsk, logger: Logger): Promise<Uint8Array | null> {
@@ -112,7 +115,7 @@ async function blobFrom(sites: Sites, ask: BlobAsk, logger: Logger): Promise<Uin
     const bytes = await mirrored(mirror, ask, logger);
     if (bytes !== null) return bytes;
   }
-  return fetchBlob(sites.blobs, '/v1', ask);
+  return fetchBlob(sites.store, '/v1', { ...ask, turns: sites.blobTurns });
 }
 
 /** Null for whatever a mirror does wrong: the store is asked next. */
@@ -130,12 +133,13 @@ async function mirrored(mirror: Site, ask: BlobAsk, logger: Logger): Promise<Uin
 }
 
 async function fetchBlob(site: Site, base: string, ask: BlobAsk): Promise<Uint8Array | null> {
-  const { digest, maxBytes, signal } = ask;
+  const { digest, maxBytes, signal, turns } = ask;
   const doing = `fetching blob ${digest.slice(0, 12)} from ${site.url.origin}`;
   const limitMs = ask.callMs + slowestMs(maxBytes);
   const headers = { 'accept-encoding': 'gzip' };
   const path = `${base}/blobs/sha256/${digest}`;
-  const answer = await site.call({ method: 'GET', path, headers, limitMs, maxBytes, doing }, signal);
+  const blob = { method: 'GET', path, headers, limitMs, maxBytes, doing, ...(turns && { turns }) } as const;
+  const answer = await site.call(blob, signal);
   if (answer.status === 200) return answer.bytes;
   if (answer.status === 404) return null;
   throw refusalOf(answer, doing);
