@@ -41,16 +41,16 @@ export function checkPlace(head: Head, root: TrustRoot, point: string): void {
     throw refused('EDW_ERR_HEAD_AUDIENCE', `the head is for the point '${head.aud}', not for '${point}'`);
 }
 
-/**
- * The first head of a point, or of an epoch, may have any number: only then there is nothing to measure it by. Throws
- * EDW_ERR_HEAD_EPOCH, _ROOT, _ROLLBACK, _JUMP, _CONFLICT.
- */
+/** Throws EDW_ERR_HEAD_EPOCH, _ROOT, _ROLLBACK, _JUMP, _CONFLICT. */
 export function checkOrder({ head, digest }: ReadHead, root: TrustRoot, floor: Floor | null): void {
   const offered = `epoch ${head.epoch}, revision ${head.revision}`;
   if (head.epoch !== root.epoch)
     throw refused('EDW_ERR_HEAD_EPOCH', `the head is of ${offered}; the trust root is of epoch ${root.epoch}`);
   if (head.root > root.version)
     throw refused('EDW_ERR_HEAD_ROOT', `the head rests on version ${head.root} of the trust root, not to be had here`);
+  if (head.revision > LIMITS.revisionsAnEpoch * (head.epoch + 1))
+    throw refused('EDW_ERR_HEAD_JUMP', `the head is of ${offered}, and no epoch ${head.epoch} comes that far`);
+  // The first of a point, or of an epoch: there is nothing to measure it by.
   if (floor === null || head.epoch > floor.epoch || digest === floor.head) return;
   const kept = `epoch ${floor.epoch}, revision ${floor.revision}`;
   if (head.epoch < floor.epoch || head.revision < floor.revision)

@@ -21,6 +21,11 @@ export const LIMITS: Limits = {
   signatures: 64,
   /** Between two heads that a point takes over: a stolen store key then can't use up all numbers with one head. */
   revisionsAtOnce: 2 ** 32,
+  /**
+   * In epoch 0 a revision is at most this, in epoch 1 at most twice this, and so on: whatever a stolen store key does in one
+   * epoch, people open as many numbers above it with the next. BIG-IP reads numbers up to 2^40.
+   */
+  revisionsAnEpoch: 2 ** 36,
   /** From its issue to its end: 31 days. A stolen store key then can't keep a point from saying that it hears nothing. */
   headLifeMs: 31 * 86_400_000,
 };
@@ -38,5 +43,6 @@ interface Limits {
   members: number;
   signatures: number;
   revisionsAtOnce: number;
+  revisionsAnEpoch: number;
   headLifeMs: number;
 }

@@ -115,13 +115,20 @@ export const order: readonly Claim[] = [
     },
   },
   {
-    name: 'any revision, where there is no floor and where an epoch begins',
+    name: 'as far as an epoch goes, where there is no floor and where the next one begins',
+    threat: 'fast-forward',
     play: async (s) => {
-      s.head(null, { document: await s.store.forge(POINT, (head) => ({ ...head, revision: 2 ** 52 })) });
-      await s.store.changeRoot((root) => ({ ...root, epoch: 2 }));
-      s.store.revision = 2 ** 53 - 3;
+      const numbered = (revision: number) => s.store.forge(POINT, (head) => ({ ...head, revision }));
+      s.head(no('HEAD_JUMP'), { document: await numbered(2 ** 37 + 1) });
+      s.head(no('HEAD_JUMP'), { document: await numbered(Number.MAX_SAFE_INTEGER) });
+      s.head(null, { document: await numbered(2 ** 37) });
       await s.store.move({ [GROUP]: ['10.30.0.3'] });
+      s.head(no('HEAD_JUMP'), { document: await numbered(2 ** 37 + 1) });
+      await s.store.changeRoot((root) => ({ ...root, epoch: 2 }));
+      s.store.revision = 2 ** 37;
+      await s.store.move({ [GROUP]: ['10.30.0.4'] });
       s.head();
+      s.head(no('HEAD_JUMP'), { document: await numbered(3 * 2 ** 36 + 1) });
     },
   },
   forged('a trust root that is not to be had', (head) => ({ ...head, root: 2 }), 'HEAD_ROOT'),

@@ -184,7 +184,7 @@ export const honest: readonly Claim[] = [
     name: 'a lower revision in a higher epoch, after one that was driven up',
     threat: 'fast-forward',
     play: async (s) => {
-      const far = await s.store.forge(POINT, (head) => ({ ...head, revision: Number.MAX_SAFE_INTEGER }));
+      const far = await s.store.forge(POINT, (head) => ({ ...head, revision: 2 ** 37 }));
       s.head(null, { document: far });
       await s.store.move({ [GROUP]: ['10.30.0.7'] });
       s.head(refusal('head', 'HEAD_ROLLBACK'));
