@@ -3,14 +3,16 @@
  * from a store key that was stolen. A point that knows only the number refuses whatever is below it, so the store has to
  * number above; but who says it is the holder of one point's certificate, who may lie.
  */
+import { LIMITS } from '@edgeward/policy-format';
+
 export interface FoundRevisions {
   /**
    * Whether to number above it now. Else it waits for a new epoch, which only people can begin. `isNew`: it was not said of
    * this point before.
    */
   found(point: string, revision: number): { isTaken: boolean; isNew: boolean };
-  /** The greatest that waits, or 0; forgotten with that. */
-  forNewEpoch(): number;
+  /** The greatest that waits and that an earlier epoch can have had, or 0; forgotten with that. */
+  forEpoch(epoch: number): number;
 }
 
 /**
@@ -18,8 +20,6 @@ export interface FoundRevisions {
  * head too far from what it holds, for ever (`LIMITS.revisionsAtOnce`).
  */
 const MOST_AT_ONCE = 2 ** 31;
-/** In a new epoch every point takes any number. A liar must not leave too few for all that comes after. */
-const MOST_EVER = 2 ** 49;
 
 export function createFoundRevisions(): FoundRevisions {
   const waiting = new Map<string, number>();
@@ -30,9 +30,11 @@ export function createFoundRevisions(): FoundRevisions {
       waiting.set(point, revision);
       return { isTaken: false, isNew };
     },
-    forNewEpoch() {
+    forEpoch(epoch) {
+      // No point takes more in the epochs before, so whatever is greater is a lie.
+      const possible = LIMITS.revisionsAnEpoch * epoch;
       let most = 0;
-      for (const revision of waiting.values()) if (revision < MOST_EVER) most = Math.max(most, revision);
+      for (const revision of waiting.values()) if (revision <= possible) most = Math.max(most, revision);
       waiting.clear();
       return most;
     },

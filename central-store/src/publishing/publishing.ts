@@ -340,7 +340,7 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
         if (was === null || start.state() !== 'begun') return;
         // Another epoch is another state to a point; another root or key is the same one, signed anew.
         if (was.root.epoch !== newest.root.epoch) {
-          revisions.above(found.forNewEpoch());
+          revisions.above(found.forEpoch(newest.root.epoch));
           await publishWhole(assignment.points());
         }
         await heads.renew();
