@@ -10,7 +10,7 @@ import type { AttemptRecord } from './record.ts';
 export interface Actor {
   /** A person, or `store`. */
   name: string;
-  /** `certificate`, `local`, `store` */
+  /** `certificate`, `nats`, `local`, `store` */
   by: string;
 }
 

@@ -10,7 +10,7 @@ export interface RecordEntry {
   /** RFC 3339 in UTC with milliseconds. */
   at: string;
   actor: string;
-  /** How the actor was known: `certificate`, `local`, `store`. */
+  /** How the actor was known: `certificate`, `nats` (the right to its subject), `local`, `store`. */
   by: string;
   /** `proposal.publish` */
   action: string;

@@ -1,14 +1,13 @@
 /** What is published, carried to NATS as well, and reports from there: composition only. */
 import { readFile } from 'node:fs/promises';
 import { readNatsCredentials } from '@edgeward/policy-feed';
-import { type PointReport, pointReportOf } from '@edgeward/policy-format';
-import type { Clock, Logger } from '@edgeward/runtime';
-import { readSecret } from '@edgeward/runtime';
+import { pointReportOf } from '@edgeward/policy-format';
+import { type Clock, type Logger, readSecret } from '@edgeward/runtime';
 import type { NatsConfig } from '../config.ts';
 import type { StoreFolder } from '../folder/store-folder.ts';
 import { createNatsPublication, type NatsPublication, type PublishedState } from '../nats/index.ts';
 import type { Publishing } from '../publishing/index.ts';
-import { heard, type ReportShelf } from '../serving/index.ts';
+import { hearReport, type ReportShelf } from '../serving/index.ts';
 
 export interface NatsParts {
   config: NatsConfig | null;
@@ -30,8 +29,9 @@ export async function openNats(parts: NatsParts): Promise<NatsPublication | null
     replicas: config.replicas,
     state: publishedState(publishing, folder),
     onReport: async (point, given) => {
-      if (pointReportOf(given).point !== point) return;
-      await heard({ reports, record: folder.record }, given as unknown as PointReport, `point:${point}`);
+      const report = pointReportOf(given);
+      if (report.point === point)
+        await hearReport({ reports, record: folder.record }, report, { name: `point:${point}`, by: 'nats' });
     },
     clock,
     logger,

@@ -1,5 +1,5 @@
 export type { RateLimits } from './access.ts';
-export { heard } from './point-routes.ts';
+export { hearReport } from './heard-report.ts';
 export { openReportShelf, type ReportShelf } from './report-shelf.ts';
 export { openServing, type Serving, type ServingCounts } from './serving.ts';
 export { type PointStatus, type StoreStatus, storeStatus } from './status.ts';

@@ -2,11 +2,12 @@
  * What points ask for: their head, the way from what they hold, what these name, hints, and the other way round what they
  * have to tell. A client says what it holds; nothing is remembered of anybody.
  */
-import { canonicalJson, deltaBytes, isDigest, LIMITS, type PointReport, pointReportOf } from '@edgeward/policy-format';
+import { deltaBytes, isDigest, LIMITS, pointReportOf } from '@edgeward/policy-format';
 import type { HttpAnswer, TlsRequest } from '@edgeward/runtime';
 import type { Publishing } from '../publishing/index.ts';
 import type { AttemptRecord } from '../record/record.ts';
 import { actorOf, identityIn } from './access.ts';
+import { hearReport } from './heard-report.ts';
 import { hintsFor } from './hints.ts';
 import { doorError, doorFailure } from './refusals.ts';
 import type { ReportShelf } from './report-shelf.ts';
@@ -142,36 +143,11 @@ function root(publishing: Publishing, request: TlsRequest): HttpAnswer {
 }
 
 async function report({ reports, record }: PointRoutesOptions, request: TlsRequest): Promise<HttpAnswer> {
-  const given = jsonOf(request);
-  const shown = pointReportOf(given);
-  if (shown.point !== request.params.point)
+  const told = pointReportOf(jsonOf(request));
+  if (told.point !== request.params.point)
     throw doorFailure(400, 'EDW_ERR_STORE_REQUEST', 'the report is of another point');
-  await heard({ reports, record }, given as PointReport, actorOf(identityIn(request.peer)).name);
+  await hearReport({ reports, record }, told, actorOf(identityIn(request.peer)));
   return { status: 204, empty: true };
-}
-
-/**
- * A report of the right shape. A refusal at a point, and a contradiction of the record, are on the record when they are
- * first told.
- */
-export async function heard(
-  { reports, record }: Pick<PointRoutesOptions, 'reports' | 'record'>,
-  report: PointReport,
-  actor: string,
-): Promise<void> {
-  const news = reports.take(report);
-  const entry = { actor, by: 'certificate', target: `point/${report.point}`, outcome: 'failed' } as const;
-  const { nack, witnessed } = pointReportOf(report);
-  if (news.nack && nack !== null)
-    await record.append({
-      ...entry,
-      action: 'point.refuse',
-      code: nack.code,
-      reason: `${nack.stage}: ${nack.message}`,
-      revision: nack.revision,
-    });
-  if (news.contradiction)
-    await record.append({ ...entry, action: 'point.contradict', reason: `witnessed ${canonicalJson(witnessed)}` });
 }
 
 function applied(waitMs: number): Record<string, string> {

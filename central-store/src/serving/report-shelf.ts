@@ -8,7 +8,6 @@ import { type PointReport, pointReportOf } from '@edgeward/policy-format';
 import { type Clock, createRateLimit, type Logger, messageOf, repeatedly, writeDurably } from '@edgeward/runtime';
 
 interface HeardReport {
-  /** As it was sent. */
   report: PointReport;
   heardAtMs: number;
 }
@@ -107,8 +106,7 @@ async function readReports(path: string): Promise<HeardReport[]> {
   return text.split('\n').flatMap((line) => {
     try {
       const { report, heardAtMs } = JSON.parse(line) as { report: unknown; heardAtMs: unknown };
-      pointReportOf(report);
-      return [{ report: report as PointReport, heardAtMs: Number(heardAtMs) }];
+      return [{ report: pointReportOf(report), heardAtMs: Number(heardAtMs) }];
     } catch {
       return [];
     }

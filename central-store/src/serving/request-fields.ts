@@ -1,6 +1,5 @@
 /** What is read out of a request: bounded, and in one form only. Throws EDW_ERR_STORE_REQUEST. */
-import type { Cursor } from '@edgeward/policy-format';
-import { isDigest, LIMITS } from '@edgeward/policy-format';
+import { type Cursor, isDigest, isTooDeep } from '@edgeward/policy-format';
 import type { HttpRequest } from '@edgeward/runtime';
 import type * as z from 'zod';
 import { doorError } from './refusals.ts';
@@ -54,27 +53,10 @@ export function bodyOf<T>(request: HttpRequest, schema: z.ZodType<T>): T {
 
 /** Throws EDW_ERR_HTTP_BODY as well. */
 export function jsonOf(request: HttpRequest): unknown {
-  if (isDeep(request.bytes)) throw doorError('EDW_ERR_STORE_REQUEST', 'the body is nested too deeply');
+  if (isTooDeep(request.bytes)) throw doorError('EDW_ERR_STORE_REQUEST', 'the body is nested too deeply');
   return request.json();
 }
 
 function badField(name: string, accepted: string): Error {
   return doorError('EDW_ERR_STORE_REQUEST', `'${name}' must be ${accepted}`);
-}
-
-function isDeep(bytes: Uint8Array): boolean {
-  let depth = 0;
-  let inText = false;
-  for (let at = 0; at < bytes.length; at += 1) {
-    const byte = bytes[at];
-    if (inText) {
-      if (byte === 0x5c) at += 1;
-      else if (byte === 0x22) inText = false;
-    } else if (byte === 0x22) inText = true;
-    else if (byte === 0x5b || byte === 0x7b) {
-      depth += 1;
-      if (depth > LIMITS.depth) return true;
-    } else if (byte === 0x5d || byte === 0x7d) depth -= 1;
-  }
-  return false;
 }

@@ -1,9 +1,8 @@
 /** What people decide about a roll-out. Whether they may, and whether there is something to decide, is asked behind it. */
 import * as z from 'zod';
 import { DECISIONS, type Decision, type Rollout } from '../rollout/index.ts';
-import type { Handle } from './people-routes.ts';
 import { bodyOf } from './request-fields.ts';
-import type { StoreRoute } from './route.ts';
+import type { Recorded, StoreRoute } from './route.ts';
 
 const decisionSchema = z.strictObject({
   reason: z.string().max(1_000),
@@ -18,10 +17,7 @@ const SUMMARIES: { [decision in Decision]: string } = {
   return: 'Bring points back to the version before',
 };
 
-export function rolloutRoutes(
-  rollout: Pick<Rollout, 'decide'>,
-  recorded: (handle: Handle) => StoreRoute['handle'],
-): StoreRoute[] {
+export function rolloutRoutes(rollout: Pick<Rollout, 'decide'>, recorded: Recorded): StoreRoute[] {
   return DECISIONS.map((decision) => ({
     ...{ method: 'POST', path: `/v1/rollout/${decision}`, who: ['publisher', 'approver'], budget: 'requests' },
     action: `rollout.${decision}`,

@@ -3,7 +3,8 @@
  * and the tests read the same table.
  */
 import { ROLES, type Role } from '@edgeward/policy-format';
-import type { HttpRoute, TlsRequest } from '@edgeward/runtime';
+import type { HttpAnswer, HttpRoute, TlsRequest } from '@edgeward/runtime';
+import type { Actor } from '../record/attempt.ts';
 
 export interface StoreRoute extends HttpRoute<TlsRequest> {
   /**
@@ -28,3 +29,8 @@ interface RouteDoc {
 }
 
 export const EVERYBODY: readonly Role[] = ROLES;
+
+/** A handler that knows who asks, of parts that put their own refusals on the record, as a route's handler. */
+export type Recorded = (
+  handle: (request: TlsRequest, actor: Actor) => Promise<HttpAnswer> | HttpAnswer,
+) => StoreRoute['handle'];

@@ -1,5 +1,5 @@
 /** What people see of the store: each point with what it is to have and what was heard of it, and what waits for a person. */
-import { type Checkpoint, type PointReport, pointReportOf } from '@edgeward/policy-format';
+import type { Checkpoint, PointReport } from '@edgeward/policy-format';
 import type { FollowUp, Proposals } from '../proposals/proposals.ts';
 import type { InventoryStatus, Publishing, PublishingStatus } from '../publishing/index.ts';
 import type { AttemptRecord } from '../record/record.ts';
@@ -65,7 +65,7 @@ export function storeStatus(sources: StatusSources): StoreStatus {
       revision: head.revision,
       issuedAt: head.issuedAt,
       expiresAt: head.expiresAt,
-      reports: sources.reports.of(point).map((heard) => ({ ...heard, report: pointReportOf(heard.report) })),
+      reports: sources.reports.of(point),
     })),
     inventory: { ...inventory, error: sources.inventoryError() },
     refused,
