@@ -42,7 +42,7 @@ export interface MemberBook {
   change(operations: readonly DeltaOperation[]): MemberBook;
 }
 
-export interface Page {
+interface Page {
   bytes: Buffer;
   digest: Digest;
 }

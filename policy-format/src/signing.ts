@@ -109,7 +109,7 @@ function signatureBy(key: SigningKey, payload: string, typ: string): { protected
 }
 
 /** The payload's canonical bytes; nothing of it is verified. Throws EDW_ERR_FORMAT_… */
-export function payloadBytes(document: SignedDocument, maxBytes: number): Uint8Array {
+function payloadBytes(document: SignedDocument, maxBytes: number): Uint8Array {
   if (document.payload.length > Math.ceil((maxBytes * 4) / 3))
     throw refused('EDW_ERR_FORMAT_TOO_LARGE', `a signed payload is larger than ${maxBytes} bytes`);
   return Buffer.from(document.payload, 'base64url');
