@@ -4,6 +4,7 @@ import t from 'tap';
 import { createMembership, type Membership } from '../src/index.ts';
 import { createInventoryDesk } from '../src/publishing/inventory-desk.ts';
 import { type Bench, gone, openBench, slicesOfApps, slicesWithQuarantine, workload } from './publishing-kit.ts';
+import { crms, openServedStore, shopBundle } from './serving-kit.ts';
 
 const members = (bench: Bench, point = 'edge-1'): number | undefined =>
   bench.publishing.point(point)?.state?.book.count;
@@ -122,4 +123,15 @@ t.test('a change that has nothing to do with what waits costs nothing of it', (t
   desk.submit([workload(901, { app: 'a-0' })], 0);
   t.strictSame(edits, [1, 400, 400], 'its own group: once, and taken back');
   t.end();
+});
+
+t.test('proposed policy is judged with the inventory in force, whatever waits beside it', async (t) => {
+  const store = await openServedStore(t);
+  const bundle = (rule: string) => shopBundle(['edge-1'], rule, 3);
+  await store.inventory(...crms(3));
+  await store.publish(bundle('one'));
+  await store.inventory(...crms(4));
+  t.match(store.store.status().inventory.waiting, { fault: { state: 'refused' } });
+  await store.publish(bundle('two'));
+  t.equal(store.store.publishing.point('edge-1')?.state?.version, 2, 'a fourth that is not in force is no fault of it');
 });

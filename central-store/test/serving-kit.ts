@@ -237,7 +237,7 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
 }
 
 /** One front at each point, which `crm` workloads inside 10.30.0.0/16 may reach. */
-export function shopBundle(points: readonly string[], rule = 'crm-orders'): Bundle {
+export function shopBundle(points: readonly string[], rule = 'crm-orders', max = 2_000): Bundle {
   const fronts = points.map((point) => ({
     kind: 'VirtualServer',
     name: `front-${point}`,
@@ -247,7 +247,7 @@ export function shopBundle(points: readonly string[], rule = 'crm-orders'): Bund
     ports: ['tcp/443'],
     mode: 'enforce',
   }));
-  const from = [{ workloads: "app == 'crm'", within: ['10.30.0.0/16'], max: 2_000 }];
+  const from = [{ workloads: "app == 'crm'", within: ['10.30.0.0/16'], max }];
   const rules = [{ id: rule, from, to: "app == 'shop'", ports: ['tcp/443'] }];
   const documents = [...fronts, { kind: 'Policy', name: 'shop', rules }];
   return bundleOf(documents.map((value) => ({ file: 'x.yaml', value, locate: () => ({ line: 1, column: 1 }) })));

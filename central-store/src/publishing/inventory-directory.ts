@@ -11,8 +11,6 @@ import type { WorkloadEdit } from '../membership/index.ts';
 export interface InventoryDirectory {
   /** Why the newest content is not what was handed on; null when it is. */
   error(): EdgewardError | null;
-  /** As they were last read whole: for tests of proposed policy. */
-  documents(): readonly SourceDocument[];
   close(): Promise<void>;
 }
 
@@ -29,7 +27,6 @@ export async function openInventoryDirectory(options: InventoryDirectoryOptions)
   const reader = createDirectoryReader(dir);
   /** By the value of a document, which stays the same object while its text does. */
   let known: ReadonlyMap<unknown, string> = new Map();
-  let documents: readonly SourceDocument[] = [];
   let error: EdgewardError | null = null;
   let first = true;
   let reading: Promise<void> = Promise.resolve();
@@ -44,7 +41,6 @@ export async function openInventoryDirectory(options: InventoryDirectoryOptions)
     const { edits, names } = changesIn(dir, workloads, known);
     if (edits.length > 0 || first) await options.onEdits(edits);
     known = names;
-    documents = workloads;
     first = false;
   }
 
@@ -77,7 +73,6 @@ export async function openInventoryDirectory(options: InventoryDirectoryOptions)
   const watch: DirectoryWatch = watchDirectory(dir, { onChange: read, logger });
   return {
     error: () => error,
-    documents: () => documents,
     async close() {
       watch.close();
       await reading;

@@ -15,6 +15,7 @@ import { createMembership } from '../membership/index.ts';
 import { createPublishing, type Publishing } from '../publishing/index.ts';
 import { type InventoryDirectory, openInventoryDirectory } from '../publishing/inventory-directory.ts';
 import { mirrorInventory } from '../publishing/inventory-mirror.ts';
+import { workloadDocuments } from '../publishing/inventory-text.ts';
 import { createRollout, type Rollout } from '../rollout/index.ts';
 import {
   openReportShelf,
@@ -53,12 +54,13 @@ export interface StoreOptions {
 export async function startStore(options: StoreOptions): Promise<Store> {
   const { config, logger, lifecycle, clock = systemClock } = options;
   let inventory: InventoryDirectory | null = null;
+  let workloads: Publishing['workloads'] | null = null;
   let serving: Serving | null = null;
   const folder = await openStoreFolder({
     dir: config.stateDir,
     clock,
     logger,
-    inventory: () => inventory?.documents() ?? [],
+    inventory: () => (workloads === null ? [] : workloadDocuments(workloads)),
   });
   lifecycle.onClose('store folder', () => folder.close());
   const { record, roots, proposals } = folder;
@@ -69,6 +71,7 @@ export async function startStore(options: StoreOptions): Promise<Store> {
     onCompiled: ({ seconds, published }) => metrics.compiled(seconds, published),
   });
   lifecycle.onClose('publishing', () => publishing.close());
+  workloads = publishing.workloads;
   const rollout = await createRollout({
     ...{ dir: folder.dir, config: config.rollout, record, proposals, publishing, clock, logger, registry },
     root: () => roots.newest(),
