@@ -15,10 +15,11 @@ export function page(path: string): string {
   return readFileSync(new URL(path, root), 'utf8');
 }
 
+/** Those in a list without its indent. */
 export function blocksOf(text: string): Block[] {
-  return [...text.matchAll(/^```([^\n]+)\n(.*?)^```$/gms)].map((match) => ({
-    info: (match[1] ?? '').trim(),
-    text: match[2] ?? '',
+  return [...text.matchAll(/^( *)```([^\n]+)\n(.*?)^\1```$/gms)].map((match) => ({
+    info: (match[2] ?? '').trim(),
+    text: (match[3] ?? '').replaceAll(new RegExp(`^${match[1] ?? ''}`, 'gm'), ''),
     line: text.slice(0, match.index).split('\n').length + 1,
   }));
 }
