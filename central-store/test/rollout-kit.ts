@@ -28,6 +28,7 @@ export function rollout(more: Partial<RolloutState> = {}): RolloutState {
     atOnce: null,
     phase: { is: 'rolling', wave: -1, sinceMs: NOW },
     confirm: null,
+    unconfirmed: [],
     excused: [],
     points: { 'edge-1': point(), 'edge-2': point({ wave: 1 }) },
     ...more,
@@ -37,7 +38,7 @@ export function rollout(more: Partial<RolloutState> = {}): RolloutState {
 /** It was heard of now and has applied nothing. */
 export function sight(nowMs: number, more: Partial<Sight> = {}): Sight {
   const heard = { heardMs: nowMs, presentMs: NOW - HOUR, servedMs: null, appliedMs: null };
-  return { ...heard, nack: null, denials: null, deniedPerHour: 0, ...more };
+  return { ...heard, nack: null, refusesOlder: false, denials: null, deniedPerHour: 0, ...more };
 }
 
 export function sights(points: Record<string, Sight>, more: Partial<Sights> = {}): Sights {

@@ -43,6 +43,7 @@ const arbitrarySight = (nowMs: number): fc.Arbitrary<Sight> =>
       servedMs: null,
       appliedMs: appliedAgoMs === null ? null : nowMs - agoMs - appliedAgoMs,
       nack: refuses && !isQuiet ? nack : null,
+      refusesOlder: false,
       denials: appliedAgoMs === null ? null : { count: isQuiet ? 0 : denied, forMs: appliedAgoMs },
       deniedPerHour: 0,
     }));
@@ -192,7 +193,14 @@ t.test('when all is well it gets everywhere, in as many waves as it has', async 
       for (let turns = 0; turns < 8 && state.phase.is === 'rolling'; turns += 1) {
         nowMs += 2 * MINUTE;
         const good: Sight = {
-          ...{ heardMs: nowMs, presentMs: NOW, servedMs: null, appliedMs: nowMs - 90_000, nack: null },
+          ...{
+            heardMs: nowMs,
+            presentMs: NOW,
+            servedMs: null,
+            appliedMs: nowMs - 90_000,
+            nack: null,
+            refusesOlder: false,
+          },
           ...{ denials: { count: 0, forMs: 90_000 }, deniedPerHour: 0 },
         };
         const said = sights(Object.fromEntries(NAMES.map((name) => [name, good])));

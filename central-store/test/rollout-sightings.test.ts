@@ -94,6 +94,24 @@ t.test('a point is away when others are heard and it is not', async (t) => {
   t.equal(it.look(['edge-2'], 2, NOW).points.get('edge-2')?.presentMs, NOW + 20 * MINUTE);
 });
 
+t.test('a clock that was set back keeps nobody present who is gone', async (t) => {
+  const it = createSightings(NOW);
+  it.heard(report(), NOW + 2 * HOUR);
+  it.heard(report({ point: 'edge-2' }), NOW);
+  const later = NOW + 4 * MINUTE;
+  for (const at of [NOW + 2 * MINUTE, later]) it.heard(report({ point: 'edge-2' }), at);
+  const seen = it.look(['edge-1', 'edge-2'], 2, later);
+  t.notOk(isPresent(seen.points.get('edge-1'), seen, NOW, later));
+  t.ok(isPresent(seen.points.get('edge-2'), seen, NOW, later));
+});
+
+t.test('a point that believes no older version says so, whatever is served to it', async (t) => {
+  const it = createSightings(NOW);
+  it.served('edge-1', { version: 1, epoch: 1, revision: 12 }, NOW);
+  it.heard(report({ nack: { ...nack(12), stage: 'approval', code: 'EDW_ERR_APPROVAL_ROLLBACK' } }), NOW);
+  t.match(it.look(['edge-1'], 2, NOW).points.get('edge-1'), { nack: null, refusesOlder: true });
+});
+
 t.test('denials are counted since a point applied the version, over restarts of its services', async (t) => {
   const it = createSightings(NOW);
   const say = (atMs: number, total: number, sinceMs = NOW - HOUR, service = 'sync-1'): void =>

@@ -239,6 +239,20 @@ t.test('without a way back points stay, and the reason says why', async (t) => {
   }
 });
 
+t.test('who missed the return keeps the version once the way back is over, and nobody else does', async (t) => {
+  const points = { 'edge-1': point({ from: 1 }), 'edge-2': point({ from: 1 }), 'edge-3': point({ from: null }) };
+  const end = { wave: 1, atMs: NOW, by: 'store', why: 'it refused', trouble: [] };
+  const state = rollout({ points, phase: { is: 'returned', ...end }, returnUntilMs: NOW + HOUR });
+  const late = { refusesOlder: true };
+  const said = (nowMs: number) =>
+    sights({ 'edge-1': sight(nowMs, late), 'edge-2': sight(nowMs), 'edge-3': sight(nowMs, late) });
+  t.equal(step(state, said(NOW), NOW, settings()).state, state, 'it may still go back');
+  const after = NOW + HOUR;
+  const next = step(state, said(after), after, settings());
+  t.strictSame(moved(next.state), ['edge-1']);
+  t.match(next.actions, [{ action: 'rollout.wave', reason: /the way back is over for edge-1/ }]);
+});
+
 t.test('of several points only those go back that came from the version right before', async (t) => {
   const points = {
     'edge-1': point({ from: 2, movedMs: NOW }),

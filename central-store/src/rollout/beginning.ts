@@ -49,8 +49,9 @@ async function heldNow(before: RolloutState | null, versions: VersionsInUse): Pr
 
 /** What nobody has confirmed is not taken for granted because something else was published meanwhile. */
 function unconfirmedIn(before: RolloutState | null): readonly string[] {
-  if (before === null || before.phase.is === 'done') return [];
-  return before.confirm?.by === null ? before.confirm.objects : [];
+  if (before === null) return [];
+  const isAsked = before.phase.is !== 'done' && before.confirm?.by === null;
+  return [...new Set([...before.unconfirmed, ...(isAsked ? (before.confirm?.objects ?? []) : [])])];
 }
 
 /** What ends by itself, what brings back what was there before the trouble, and what nobody knows the way of. */

@@ -57,6 +57,7 @@ export function plannedRollout(inputs: PlanInputs): RolloutState {
     atOnce,
     phase: { is: 'rolling', wave: -1, sinceMs: nowMs },
     confirm: confirmOf(inputs),
+    unconfirmed: atOnce === null ? [] : [...inputs.unconfirmed],
     excused: [],
     points,
   };

@@ -32,6 +32,8 @@ const rolloutState: z.ZodType<RolloutState> = z.strictObject({
   confirm: z
     .strictObject({ objects: z.array(z.string()), dueMs: instantMs.nullable(), by: z.string().nullable() })
     .nullable(),
+  // Files of before had none.
+  unconfirmed: z.array(z.string()).default([]),
   excused: z.array(z.string()),
   points: z.record(
     z.string(),

@@ -168,7 +168,8 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
     if (clock.now() < retryAtMs) return;
     await beginNewest();
     if (isBehind) await assignOrRetry();
-    if (state === null || state.phase.is !== 'rolling' || !isServing(state)) return;
+    if (state === null || !isServing(state)) return;
+    if (state.phase.is !== 'rolling' && state.phase.is !== 'returned') return;
     for (const [point, { movedMs }] of Object.entries(state.points)) if (movedMs !== null) noteServed(point);
     const next = step(state, look(), clock.now(), config);
     if (next.state !== state) await enterRecorded(next.state, next.actions);
@@ -216,7 +217,8 @@ export async function createRollout(options: RolloutOptions): Promise<Rollout> {
         // Versions that were brought back from an older backup than this file are not those that it speaks of.
         if (state !== null) proposals.version(state.version);
         await beginNewest();
-        if (isBehind) await assign();
+        // Whatever stands in the way of publishing, people must be able to propose.
+        if (isBehind) await assignOrRetry();
         stopTurns = repeatedly(clock, LOOK_EVERY_MS, advanceSoon);
         advanceSoon();
       }),

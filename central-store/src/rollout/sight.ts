@@ -20,6 +20,8 @@ export interface Sight {
   appliedMs: number | null;
   /** Of the new version. */
   nack: Nack | null;
+  /** It believes no version as old as the one that it is served. */
+  refusesOlder: boolean;
   /** Denials since it applied the version, and in what time; null before. */
   denials: { count: number; forMs: number } | null;
   /** The rate of the last hour. */

@@ -57,13 +57,24 @@ export function createSightings(startMs: number): Sightings {
     return fresh;
   }
 
+  /** A clock that was set back must not keep anybody present who is gone. */
+  function setBack(nowMs: number): void {
+    lastMs = nowMs;
+    sinceMs = Math.min(sinceMs, nowMs);
+    for (const it of points.values()) {
+      if (it.heardMs !== null) it.heardMs = Math.min(it.heardMs, nowMs);
+      it.presentMs = Math.min(it.presentMs, nowMs);
+    }
+  }
+
   return {
     heard(report, heardMs) {
+      if (lastMs !== null && heardMs < lastMs) setBack(heardMs);
       if (heardMs - (lastMs ?? startMs) > AWAY_MS) sinceMs = heardMs;
       lastMs = heardMs;
       const it = known(report.point);
       if (it.heardMs === null || heardMs - it.heardMs > AWAY_MS) it.presentMs = heardMs;
-      it.heardMs = Math.max(it.heardMs ?? 0, heardMs);
+      it.heardMs = heardMs;
       it.reports.delete(report.service);
       it.reports.set(report.service, { report, heardMs });
       for (const name of [...it.reports.keys()].slice(0, -MAX_SERVICES)) it.reports.delete(name);
@@ -112,9 +123,14 @@ function sightOf(
     servedMs: isOfIt && first !== null ? first.servedMs : null,
     appliedMs: holds?.atMs ?? null,
     nack: refusing?.report.nack ?? null,
+    refusesOlder: [...reports.values()].some((it) => isTooOld(it, nowMs)),
     denials: holds === null ? null : { count: denials.total() - holds.total, forMs: heardMs - holds.atMs },
     deniedPerHour: denials.perHour(nowMs),
   };
+}
+
+function isTooOld({ report, heardMs }: { report: PointReport; heardMs: number }, nowMs: number): boolean {
+  return nowMs - heardMs <= AWAY_MS && report.nack?.code === 'EDW_ERR_APPROVAL_ROLLBACK';
 }
 
 /** Of a service that is gone the last word does not stand for ever. */

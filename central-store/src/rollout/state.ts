@@ -18,6 +18,8 @@ export interface RolloutState {
   atOnce: 'break-glass' | 'restore' | 'state-lost' | null;
   phase: Phase;
   confirm: Confirm | null;
+  /** Enforced for the first time by a version that this one went over at once, and confirmed by nobody. */
+  unconfirmed: string[];
   /** Points that a person let pass, whatever is wrong with them. */
   excused: string[];
   points: { [point: string]: PointPlan };
@@ -60,8 +62,8 @@ export interface Trouble {
   message: string;
 }
 
-/** Troubles that are kept and shown. */
-export const MAX_TROUBLE = 20;
+/** So that points hear of a return while they may still go back. */
+export const RETURN_MARGIN_MS = 60_000;
 
 /** Whether a point is to have the new version. */
 function isMoved(plan: PointPlan): boolean {
@@ -93,10 +95,11 @@ export function wayBack(state: RolloutState, nowMs: number): WayBack {
   const { version, returnUntilMs, points } = state;
   if (version === 1) return { state: 'closed', why: 'first' };
   if (returnUntilMs === null) return { state: 'closed', why: 'not-approved' };
-  if (nowMs > returnUntilMs) return { state: 'closed', why: 'over' };
+  const untilMs = returnUntilMs - RETURN_MARGIN_MS;
+  if (nowMs > untilMs) return { state: 'closed', why: 'over' };
   const isFromThere = Object.values(points).some((plan) => !plan.gone && plan.from === version - 1);
   if (!isFromThere) return { state: 'closed', why: 'not-from-there' };
-  return { state: 'open', untilMs: returnUntilMs };
+  return { state: 'open', untilMs };
 }
 
 export const WAY_BACK_IN_WORDS: { [why in Extract<WayBack, { state: 'closed' }>['why']]: string } = {

@@ -52,7 +52,7 @@ export function rolloutStatus(state: RolloutState, sights: Sights, nowMs: number
     atOnce: state.atOnce,
     wave: phase.is === 'done' ? state.waves.length : Math.max(phase.wave, 0) + 1,
     waves: wavesOf(state, sights, nowMs, settings),
-    trouble: isStopped ? phase.trouble : progressOf(state, sights, nowMs, settings).trouble.slice(0, MAX_NAMED),
+    trouble: (isStopped ? phase.trouble : progressOf(state, sights, nowMs, settings).trouble).slice(0, MAX_NAMED),
     stopped: isStopped ? { at: instant(phase.atMs), by: phase.by, why: phase.why } : null,
     confirm:
       confirm === null

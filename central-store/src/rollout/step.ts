@@ -7,8 +7,8 @@ import { type Progress, progressOf } from './progress.ts';
 import { isHearing, type Sights } from './sight.ts';
 import {
   canReturn,
-  MAX_TROUBLE,
   type PointPlan,
+  RETURN_MARGIN_MS,
   type RolloutState,
   type Trouble,
   WAY_BACK_IN_WORDS,
@@ -29,12 +29,11 @@ interface Action {
 /** Who decides when no person does. */
 export const STORE = 'store';
 
-/** So that points hear of it in time. */
-const RETURN_MARGIN_MS = 60_000;
 /** In one sentence. */
 const MAX_NAMED = 5;
 
 export function step(state: RolloutState, sights: Sights, nowMs: number, settings: RolloutConfig): Step {
+  if (state.phase.is === 'returned') return stranded(state, sights, nowMs);
   if (state.phase.is !== 'rolling') return { state, actions: [] };
   const look: Look = { sights, nowMs, settings, actions: [] };
   const { actions } = look;
@@ -50,6 +49,26 @@ export function step(state: RolloutState, sights: Sights, nowMs: number, setting
     if (next.phase.is !== 'rolling') break;
   }
   return { state: next, actions };
+}
+
+/**
+ * Points that were away during the return, and come back when the way back is over: they believe the version before no
+ * more, and would be told nothing at all, revocations included. They keep the version.
+ */
+function stranded(state: RolloutState, sights: Sights, nowMs: number): Step {
+  if (nowMs <= (state.returnUntilMs ?? 0) - RETURN_MARGIN_MS) return { state, actions: [] };
+  const names = Object.entries(state.points).flatMap(([point, plan]) => {
+    const isLeft = plan.movedMs === null && !plan.gone && plan.from === state.version - 1;
+    return isLeft && sights.points.get(point)?.refusesOlder === true ? [point] : [];
+  });
+  if (names.length === 0) return { state, actions: [] };
+  const points = { ...state.points };
+  for (const name of names) {
+    const plan = points[name];
+    if (plan !== undefined) points[name] = { ...plan, movedMs: nowMs };
+  }
+  const reason = `the way back is over for ${named(names)}: they keep version ${state.version}`;
+  return { state: { ...state, points }, actions: [{ action: 'rollout.wave', reason }] };
 }
 
 interface Look {
@@ -94,8 +113,12 @@ function entered(state: RolloutState, wave: number, look: Look, away: readonly s
 
 function awayInWords(away: readonly string[]): string {
   if (away.length === 0) return '';
-  const more = away.length > MAX_NAMED ? ` and ${away.length - MAX_NAMED} more` : '';
-  return `; away: ${away.slice(0, MAX_NAMED).join(', ')}${more}`;
+  return `; away: ${named(away)}`;
+}
+
+function named(points: readonly string[]): string {
+  const more = points.length > MAX_NAMED ? ` and ${points.length - MAX_NAMED} more` : '';
+  return `${points.slice(0, MAX_NAMED).join(', ')}${more}`;
 }
 
 /** From now on a person has so long; never longer than there is a way back. */
@@ -121,7 +144,7 @@ function halted(state: RolloutState, all: readonly Trouble[], { nowMs, settings,
   const way = wayBack(state, nowMs);
   const stays = goesBack && way.state === 'closed' ? `; points stay, because ${WAY_BACK_IN_WORDS[way.why]}` : '';
   const why = `${inWords(all)}${stays}`;
-  const halt = stopped(state, { by: STORE, why, trouble: all.slice(0, MAX_TROUBLE), nowMs });
+  const halt = stopped(state, { by: STORE, why, trouble: [...all], nowMs });
   actions.push({ action: 'rollout.halt', reason: why });
   if (!goesBack || way.state === 'closed') return halt;
   actions.push({ action: 'rollout.return', reason: why });
