@@ -187,6 +187,31 @@ t.test('an older revision is refused, whoever pushed the newer one', async (t) =
   t.equal(point.mostAtOnce, 1);
 });
 
+t.test('a service beside this one that is a revision ahead is no change by hand', async (t) => {
+  for (const onDrift of ['repair', 'report'] as const) {
+    const { reconciler, clock, point, calls } = set(t, { onDrift, driftCheckIntervalMs: 1_000 });
+    reconciler.setDesired(policy(5));
+    await clock.advance(2_000);
+    calls();
+    const { hash } = policy(6);
+    point.actual = { state: 'loaded', revision: 6, hash, drift: ['the last-known file is older'], unfinished: [] };
+    await clock.advance(5_000);
+    t.notOk(
+      calls().some((call) => call.startsWith('push')),
+      onDrift,
+    );
+    t.match(reconciler.status(), { state: 'behind', appliedRevision: 6, drift: { count: 0 } }, onDrift);
+    point.actual = { ...point.actual, drift: [] };
+    reconciler.setDesired(policy(6));
+    await clock.advance(2_000);
+    t.match(
+      reconciler.status(),
+      { state: 'current', appliedRevision: 6, drift: { count: 0 }, lastError: null },
+      onDrift,
+    );
+  }
+});
+
 t.test(
   'a restart is noticed within a second and the point filled again, also where drift is only reported',
   async (t) => {
