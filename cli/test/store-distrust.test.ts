@@ -203,6 +203,39 @@ t.test('a proposal is looked at by the clock of this machine', async (t) => {
   }
 });
 
+t.test('glass is not broken on top of a version that is not everywhere, unless that one is named', async (t) => {
+  const store = await openStore(t);
+  const glass = ['--break-glass', '--for', '1h', '--reason', 'INC-7'];
+  const term = ['--from', '127.0.99.7', '--to', "app == 'shop' && role == 'admin'", '--ports', 'tcp/80'];
+  const commands = [
+    ['propose', store.policies, ...glass],
+    ['restore', '1', ...glass],
+    ['grant', ...term, ...glass],
+  ];
+  const sent = { 'POST /v1/proposals': () => refused(409, 'EDW_ERR_PROPOSAL_LIMIT') };
+  for (const state of ['rolling', 'halted', 'returned', 'done', 'none', 'of a later release']) {
+    const said = (it: string): string =>
+      changed(it, (value) => ({ ...value, rollout: { ...(value.rollout as Json), state } }));
+    const lying = await openLyingStore(t, store, { ...sent, 'GET /v1/status': said });
+    const posts = (): number => lying.asked.filter((it) => it.startsWith('POST')).length;
+    const isSettled = state === 'done' || state === 'none';
+    for (const [i, args] of commands.entries()) {
+      const first = await lying.ben(args);
+      t.match(first, { code: isSettled ? 75 : 3, out: '' }, `${args[0]}, ${state}`);
+      if (isSettled) t.equal(posts(), i + 1);
+      else t.match(first.err, `EDW_ERR_ROLLOUT_STATE: breaking glass: the roll-out of version 1 is ${state},`);
+    }
+    if (isSettled) continue;
+    t.equal(posts(), 0, `${state}: nothing is sent`);
+    t.match(await lying.ben([...(commands[0] ?? []), '--on-top-of', '2']), { code: 2, err: /version 1 is the newest/ });
+    await lying.ben([...(commands[0] ?? []), '--on-top-of', '1']);
+    t.equal(posts(), 1, `${state}: it was named`);
+  }
+  const lying = await openLyingStore(t, store, sent);
+  const plain = await lying.ben(['propose', store.policies, '--reason', 'x', '--on-top-of', '1']);
+  t.match(plain, { code: 2, err: /--on-top-of says what break-glass stands on/ });
+});
+
 t.test('what takes another payload than was sent did not take it', async (t) => {
   const store = await openStore(t);
   const before = await run(['store', 'review', '--profile', store.profile('ada'), '--json']);

@@ -48,7 +48,7 @@ async function shown(before: Bundle | null, after: Bundle, all = false): Promise
   const computed = computeApprovalPayload({ ...inputs, bundle: after, previous });
   const context = { now: () => nowMs, flag: () => all, err: { isTty: false, write: async () => {} } };
   const inventory = { documents: [], from: 'as the store says' };
-  const sides = { before, from: before === null ? null : 1, after, inventory };
+  const sides = { before, from: before === null ? null : 1, after, inventory, ground: null };
   const view = await viewChange(context as unknown as Context, computed, 'b'.repeat(64), sides);
   return { view, text: changeText(view, all, createPaint(false), nowMs) };
 }

@@ -220,6 +220,8 @@ t.test('grants, break-glass, follow-ups and restores are versions like any other
     'propose',
     store.policies,
     '--break-glass',
+    '--on-top-of',
+    '2',
     '--for',
     '1h',
     '--reason',
@@ -227,9 +229,14 @@ t.test('grants, break-glass, follow-ups and restores are versions like any other
   ]);
   t.match(two, { proposal: { needed: 1, approvers: [], missing: ['ben', 'cyn'] } }, 'an author needs one approver');
   await store.json('ada', ['reject', two.proposal.id, '--reason', 'not needed']);
-  const glass = await store.json<Proposed>('ben', [...grant.with(-1, 'glass'), '--break-glass', '--reason', 'INC-7']);
+  const glass = await store.json<Proposed>('ben', [
+    ...grant.with(-1, 'glass'),
+    ...['--break-glass', '--on-top-of', '2', '--reason', 'INC-7'],
+  ]);
   t.match(glass, { version: 3, proposal: { needed: 1, approvers: ['ben'] } });
-  t.match((await store.as('cyn', ['review', glass.proposal.id])).out, /break-glass until .*; then the version before/);
+  const reviewed = await store.as('cyn', ['review', glass.proposal.id]);
+  t.match(reviewed.out, /break-glass until .*; then the version before/);
+  t.match(reviewed.out, '  as the store says, the roll-out of version 2 is rolling: this is built on it, and puts it');
   await store.json('ben', ['publish', glass.proposal.id]);
   const status = await store.as('cyn', ['status']);
   t.match(status.out, /follow-up {2}version 3 was break-glass of ben, until .*`edgeward store follow-up close 3`/);

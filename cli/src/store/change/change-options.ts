@@ -25,6 +25,11 @@ export const proposalOptions: Record<string, Option> = {
   reason: reasonOption,
   'break-glass': { type: 'boolean', says: 'One approver alone, you; it ends by itself, and others follow up.' },
   for: { type: 'string', value: 'TIME', says: 'How long: 30m, 2h.' },
+  'on-top-of': {
+    type: 'string',
+    value: 'VERSION',
+    says: 'With --break-glass: this version is to be everywhere, though its roll-out is not done.',
+  },
   'return-for': {
     type: 'string',
     value: 'TIME',

@@ -12,6 +12,7 @@ import { planText } from '../../policy/plan-text.ts';
 import { compareBundles, type Inventory } from '../trust/flow-sides.ts';
 import { type DocumentChanges, documentChanges } from './document-changes.ts';
 import { documentText } from './document-text.ts';
+import { type Ground, groundText, isSettled } from './glass-ground.ts';
 
 export interface ChangeView {
   version: number;
@@ -31,6 +32,8 @@ export interface ChangeView {
   inventory: { workloads: number; from: string };
   /** The version that it is compared with; null: nothing is in force. */
   from: number | null;
+  /** What break-glass stands on; null without it. */
+  builtOn: Ground | null;
   plan: PolicyChanges;
   changes: boolean;
 }
@@ -47,7 +50,8 @@ export async function viewChange(
     from,
     after,
     inventory,
-  }: { before: Bundle | null; from: number | null; after: Bundle; inventory: Inventory },
+    ground,
+  }: { before: Bundle | null; from: number | null; after: Bundle; inventory: Inventory; ground: Ground | null },
 ): Promise<ChangeView> {
   const { payload } = computed;
   const about = { nowMs: context.now(), bounds: context.flag('all') ? UNBOUNDED : BOUNDED };
@@ -70,6 +74,7 @@ export async function viewChange(
     failures,
     inventory: { workloads: inventory.documents.length, from: inventory.from },
     from,
+    builtOn: ground,
     plan: changes,
     // What a comparison of flows can't see (a reason, a test, a name) is a change of what is signed all the same.
     changes: changes.totals.objects > 0 || before?.digest !== after.digest,
@@ -104,9 +109,10 @@ export function changeText(view: ChangeView, all: boolean, paint: Paint, nowMs: 
   ].join('');
 }
 
-function glassLines({ breakGlass }: ChangeView, paint: Paint): string[] {
+function glassLines({ breakGlass, builtOn }: ChangeView, paint: Paint): string[] {
   if (breakGlass === null) return [];
   return [
+    ...(builtOn === null || isSettled(builtOn) ? [] : [`  ${paint.bad(printable(groundText(builtOn)))}`]),
     `  ${paint.bad('break-glass')} until ${printable(breakGlass.endsAt)}; then the version before is in force again`,
   ];
 }

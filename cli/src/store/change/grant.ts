@@ -28,7 +28,7 @@ export const grant: Command = {
       },
     ],
     usage: [
-      `--from TERM [--within CIDR,…] --to SELECTOR --ports PORT,… --for TIME --reason TEXT [--name NAME] [--break-glass] [--dry-run] ${storeUsage} [--all] [--json]`,
+      `--from TERM [--within CIDR,…] --to SELECTOR --ports PORT,… --for TIME --reason TEXT [--name NAME] [--break-glass [--on-top-of VERSION]] [--dry-run] ${storeUsage} [--all] [--json]`,
     ],
     about: [
       'TERM is an address, a CIDR, the name of a network, or a selector of workloads; a selector needs --within. The end is part of what is signed and of what each point holds: it ends there also when the store is gone. 30 days at most; with --break-glass no longer than the trust root lets one person open, and the whole version ends with the grant.',

@@ -35,14 +35,15 @@ export const propose: Command = {
       },
     ],
     usage: [
-      `DIR --reason TEXT [--break-glass --for TIME] [--expires TIME] [--inventory DIR] [--drop-grants] [--dry-run] ${storeUsage} [--all] [--json]`,
+      `DIR --reason TEXT [--break-glass --for TIME [--on-top-of VERSION]] [--expires TIME] [--inventory DIR] [--drop-grants] [--dry-run] ${storeUsage} [--all] [--json]`,
       `--root FILE --reason TEXT [--dry-run] ${storeUsage} [--json]`,
     ],
     about: [
       'What is signed is computed on this machine: the documents of DIR without addresses of workloads, on top of the newest version, which is verified down to the pinned trust root. The store computes it once more. Grants that are running and that DIR does not have are carried over.',
       'Policy tests run with the inventory of the store, here and there; workloads of DIR belong to its inventory, and are no part of a proposal.',
+      'Break-glass goes to all points at once, and with it the version that it stands on: while the roll-out of that one is not done (halted, returned, rolling), --on-top-of has to name it.',
       'FILE is the JSON of a trust root without a signature, such as a draft of `store root --out FILE`.',
-      'JSON: {proposal: {id, dryRun, needed, approvers, missing, proposedBy}, version, digest, reason, breakGlass, returnUntil, documents: {digest, bytes, count, added, removed, changed, reach}, slices, risks: [{risk, where, message}], approvals, findings, failures, inventory, from, plan, changes}; `plan` is that of `edgeward plan`; a document that is added or removed is {kind, name, facts}, a changed one {kind, name, added, removed, kept}, a fact {where, text, fence}; `reach` has rules that come to be about other objects: {rule, gained, lost, from}. Of a root: {proposal, root: {version, digest}, changes}.',
+      'JSON: {proposal: {id, dryRun, needed, approvers, missing, proposedBy}, version, digest, reason, breakGlass, returnUntil, documents: {digest, bytes, count, added, removed, changed, reach}, slices, risks: [{risk, where, message}], approvals, findings, failures, inventory, from, builtOn, plan, changes}; `plan` is that of `edgeward plan`; a document that is added or removed is {kind, name, facts}, a changed one {kind, name, added, removed, kept}, a fact {where, text, fence}; `reach` has rules that come to be about other objects: {rule, gained, lost, from}; `builtOn` is {version, rollout} with break-glass, else null. Of a root: {proposal, root: {version, digest}, changes}.',
     ],
     exits: { ...storeExits, 3: 'the policy has errors, its tests fail, or the store refuses' },
   },

@@ -23,7 +23,7 @@ export const restore: Command = {
       },
     ],
     usage: [
-      `VERSION --reason TEXT [--break-glass --for TIME] [--expires TIME] [--dry-run] ${storeUsage} [--all] [--json]`,
+      `VERSION --reason TEXT [--break-glass --for TIME [--on-top-of VERSION]] [--expires TIME] [--dry-run] ${storeUsage} [--all] [--json]`,
     ],
     about: [
       'Versions only grow: going back is a version too, and old documents open again what was closed since, so it counts as a risk. The old version is verified by its signatures. In a hurry an approver adds --break-glass.',

@@ -11,6 +11,7 @@ import { rememberReviewed, requireReviewed, reviewedDigest } from '../trust/revi
 import { openTrusted, type TrustedStore } from '../trust/trusted-store.ts';
 import { allOption, inventoryOption, proposalArgument } from './change-options.ts';
 import { approvalsText, type ChangeView, changeText, viewChange } from './change-view.ts';
+import { groundOf } from './glass-ground.ts';
 import { rootChanges, rootHead } from './root-view.ts';
 
 export const review: Command = {
@@ -89,11 +90,13 @@ export async function viewProposal(
   context: Context,
   { client }: StoreSession,
   trusted: TrustedStore,
-  { computed, digest, bundle }: OpenedPolicy,
+  { computed, digest, bundle, payload }: OpenedPolicy,
 ): Promise<ChangeView> {
   const inventory = await readInventory(client, context.text('inventory'));
   const before = trusted.previous?.approved ?? null;
-  return await viewChange(context, computed, digest, { before, from: trusted.inFull, after: bundle, inventory });
+  const from = trusted.inFull;
+  const ground = payload.breakGlass === null || from === null ? null : await groundOf(client, from);
+  return await viewChange(context, computed, digest, { before, from, after: bundle, inventory, ground });
 }
 
 async function reviewPolicy(

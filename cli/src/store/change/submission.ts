@@ -15,6 +15,7 @@ import { EdgewardError } from '@edgeward/runtime';
 import type { Context } from '../../frame/command.ts';
 import type { ExitCode } from '../../frame/exit-codes.ts';
 import { printable } from '../../frame/terminal-text.ts';
+import { usageError } from '../../frame/usage-error.ts';
 import type { StoreSession } from '../store-session.ts';
 import { distrust } from '../trust/distrust.ts';
 import type { Inventory } from '../trust/flow-sides.ts';
@@ -23,6 +24,7 @@ import { namesWithRole } from '../trust/signatures.ts';
 import { ownKey } from '../trust/signer.ts';
 import type { TrustedStore } from '../trust/trusted-store.ts';
 import { approvalsText, type ChangeView, changeText, viewChange } from './change-view.ts';
+import { type Ground, groundOf, requireGround } from './glass-ground.ts';
 import { payloadInputs } from './payload-inputs.ts';
 
 export interface Submission {
@@ -40,14 +42,28 @@ export interface Submission {
 export async function submit(context: Context, submission: Submission): Promise<ExitCode> {
   const { session, trusted, notes = [] } = submission;
   const key = await ownKey(session, [trusted.roots.newest], submission.command);
+  const ground = await groundUnder(context, submission);
   for (const note of notes) await context.err.write(`${printable(note)}\n`);
-  const sent = await sendSaying(context, submission, key);
+  const sent = await sendSaying(context, submission, key, ground);
   const approvals = approvalsOf(submission, sent.computed.payload);
   const dryRun = context.flag('dry-run');
   const id = proposalIdOf(sent.view.digest);
   if (context.json) await context.printJson({ proposal: { id, dryRun, ...approvals }, ...sent.view });
   else await context.out.write(submittedText(context, id, sent, approvals));
   return 0;
+}
+
+/** Null unless glass is broken. Throws EDW_ERR_ROLLOUT_STATE, EDW_ERR_USAGE. */
+async function groundUnder(context: Context, { command, session, trusted }: Submission): Promise<Ground | null> {
+  if (!context.flag('break-glass')) {
+    if (context.text('on-top-of') === undefined) return null;
+    throw usageError('--on-top-of says what break-glass stands on', command, 'Add --break-glass, or leave it out.');
+  }
+  // Without a version there is no break-glass; that is said where the payload is computed.
+  if (trusted.inFull === null) return null;
+  const ground = await groundOf(session.client, trusted.inFull);
+  requireGround(context, ground, command);
+  return ground;
 }
 
 interface Sent {
@@ -59,24 +75,29 @@ interface Sent {
  * Documents that some older version had bring back what was closed since. The store knows them all, and takes them only from
  * who says so: then it is said, and costs the approvals that a risk does.
  */
-async function sendSaying(context: Context, submission: Submission, key: SigningKey): Promise<Sent> {
+async function sendSaying(
+  context: Context,
+  submission: Submission,
+  key: SigningKey,
+  ground: Ground | null,
+): Promise<Sent> {
   try {
-    return await send(context, submission, key);
+    return await send(context, submission, key, ground);
   } catch (thrown) {
     const isOld = thrown instanceof EdgewardError && thrown.code === 'EDW_ERR_PROPOSAL_DIFFERS';
     if (!isOld || submission.restored === true || submission.trusted.previous === null) throw thrown;
     await context.err.write('note: an older version had these documents: that counts as a risk\n');
-    return await send(context, { ...submission, restored: true }, key);
+    return await send(context, { ...submission, restored: true }, key, ground);
   }
 }
 
 /** Looked at before it is sent: what can not be shown is not proposed. */
-async function send(context: Context, submission: Submission, key: SigningKey): Promise<Sent> {
+async function send(context: Context, submission: Submission, key: SigningKey, ground: Ground | null): Promise<Sent> {
   const { session, trusted, bundle, inventory } = submission;
   const computed = computeApprovalPayload(payloadInputs(context, submission));
   const digest = digestOf(canonicalJson(computed.payload));
   const before = trusted.previous?.approved ?? null;
-  const sides = { before, from: trusted.inFull, after: bundle, inventory };
+  const sides = { before, from: trusted.inFull, after: bundle, inventory, ground };
   const view = await viewChange(context, computed, digest, sides);
   const approval = await sign(computed.payload, [key]);
   const documents = Buffer.from(bundle.bytes).toString('utf8');
