@@ -47,6 +47,26 @@ export function compileFault(thrown: unknown): Finding | null {
   return thrown instanceof Error ? ((thrown as { finding?: Finding }).finding ?? null) : null;
 }
 
+/** These points, in their order. What can't be compiled is left out of `policies`, and told in `faults`. */
+export function compilePoints(
+  resolution: Resolution,
+  points: readonly string[],
+  options: CompileOptions,
+): { policies: CompiledPolicy[]; faults: Finding[] } {
+  const policies: CompiledPolicy[] = [];
+  const faults: Finding[] = [];
+  points.forEach((point) => {
+    try {
+      policies.push(compilePoint(resolution, point, options));
+    } catch (thrown) {
+      const fault = compileFault(thrown);
+      if (fault === null) throw thrown;
+      faults.push(fault);
+    }
+  });
+  return { policies, faults };
+}
+
 /** Every point that protects something, sorted. */
 export function pointsOf(resolution: Resolution): string[] {
   const seen: Record<string, true> = Object.create(null);

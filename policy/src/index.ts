@@ -10,7 +10,7 @@ export {
 } from './address.ts';
 export { cidrsOf, parseCidrs } from './cidr-list.ts';
 export { POLICY_ERRORS, POLICY_WARNINGS, type PolicyCode } from './codes.ts';
-export { type CompileMemo, compileFault, compilePoint, type Digest, pointsOf } from './compile.ts';
+export { type CompileMemo, compileFault, compilePoint, compilePoints, type Digest, pointsOf } from './compile.ts';
 export type * from './compiled.ts';
 export { viewOf } from './compiled-view.ts';
 export {

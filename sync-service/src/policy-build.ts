@@ -1,8 +1,7 @@
 import {
   type CompiledPolicy,
   type CompileMemo,
-  compileFault,
-  compilePoint,
+  compilePoints,
   type Document,
   type DocumentMemo,
   type Finding,
@@ -82,17 +81,9 @@ function compileAll(
   memo: CompileMemo,
   findings: Finding[],
 ): Map<string, CompiledPolicy> | null {
-  const policies = new Map<string, CompiledPolicy>();
-  for (const point of points) {
-    try {
-      policies.set(point, compilePoint(resolution, point, { revision: 0, digest: sha256Hex, memo }));
-    } catch (thrown) {
-      const fault = compileFault(thrown);
-      if (fault === null) throw thrown;
-      findings.push(fault);
-    }
-  }
-  return policies.size === points.length ? policies : null;
+  const { policies, faults } = compilePoints(resolution, points, { revision: 0, digest: sha256Hex, memo });
+  findings.push(...faults);
+  return faults.length === 0 ? new Map(policies.map((policy) => [policy.point, policy])) : null;
 }
 
 /** Views of what was compiled; objects of a point that is not served here are compiled for their tests alone. */

@@ -1,6 +1,5 @@
 import {
-  compileFault,
-  compilePoint,
+  compilePoints,
   type Finding,
   linkInventory,
   linkModel,
@@ -8,7 +7,6 @@ import {
   type Model,
   pointsOf,
   pointViews,
-  type Resolution,
   resolve,
   runPolicyTests,
   type SourceDocument,
@@ -42,7 +40,8 @@ export function judgePolicy(bundle: Bundle, nowMs: number, inventory?: readonly 
   }
   // A fault of the inventory is its own: it is told where it is read, and keeps nobody from an edit.
   const resolution = resolve(withInventory(model, linkInventory(inventory, [])), nowMs);
-  findings.push(...lint(resolution, { inventoryOnly: false }), ...compileFindings(resolution));
+  const { faults } = compilePoints(resolution, pointsOf(resolution), { revision: 0, digest: sha256Hex });
+  findings.push(...lint(resolution, { inventoryOnly: false }), ...faults);
   refuseErrors(findings);
   findings.push(...runPolicyTests(resolution, pointViews(resolution, sha256Hex), false).findings);
   refuseErrors(findings);
@@ -51,19 +50,6 @@ export function judgePolicy(bundle: Bundle, nowMs: number, inventory?: readonly 
 
 /** Said of every rule where nobody is known to be anywhere. */
 const NEEDS_INVENTORY = new Set(['EDW_WARN_FROM_NOTHING', 'EDW_WARN_FENCED_OUT', 'EDW_WARN_ADDRESS_SHARED']);
-
-function compileFindings(resolution: Resolution): Finding[] {
-  return pointsOf(resolution).flatMap((point) => {
-    try {
-      compilePoint(resolution, point, { revision: 0, digest: sha256Hex });
-      return [];
-    } catch (thrown) {
-      const fault = compileFault(thrown);
-      if (fault === null) throw thrown;
-      return [fault];
-    }
-  });
-}
 
 function refuseErrors(findings: readonly Finding[]): void {
   const errors = findings.filter((it) => it.severity === 'error');

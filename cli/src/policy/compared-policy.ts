@@ -3,10 +3,7 @@
  * what the sync service refuses it for; what was published is taken as it is, since it was good once.
  */
 import {
-  type CompiledPolicy,
-  compileFault,
-  compilePoint,
-  type Finding,
+  compilePoints,
   type FlowSide,
   linkModel,
   pointsOf,
@@ -33,8 +30,8 @@ export async function readDraft(
 ): Promise<FlowSide | null> {
   const reading = await readPolicy({ ...context, now: () => nowMs }, directory);
   if (await isRefused(context, reading)) return null;
-  const found: Finding[] = [];
-  const policies = compileAll(reading.resolution, points, found);
+  const { policies, faults } = compileSome(reading.resolution, points);
+  const found = [...faults];
   if (found.length === 0) {
     const { findings } = runPolicyTests(reading.resolution, pointViews(reading.resolution, sha256Hex), false);
     found.push(...findings.filter(({ severity }) => severity === 'error'));
@@ -45,20 +42,10 @@ export async function readDraft(
 
 export function compilePublished(documents: SourceDocument[], nowMs: number, points: PointFilter): FlowSide {
   const resolution = resolve(linkModel(documents, []), nowMs);
-  return { resolution, policies: compileAll(resolution, points, []) };
+  return { resolution, policies: compileSome(resolution, points).policies };
 }
 
-function compileAll(resolution: Resolution, points: PointFilter, found: Finding[]): CompiledPolicy[] {
-  return pointsOf(resolution)
-    .filter((point) => points === null || points.has(point))
-    .flatMap((point) => {
-      try {
-        return [compilePoint(resolution, point, { revision: 0, digest: sha256Hex })];
-      } catch (thrown) {
-        const fault = compileFault(thrown);
-        if (fault === null) throw thrown;
-        found.push(fault);
-        return [];
-      }
-    });
+function compileSome(resolution: Resolution, only: PointFilter): ReturnType<typeof compilePoints> {
+  const points = pointsOf(resolution).filter((point) => only === null || only.has(point));
+  return compilePoints(resolution, points, { revision: 0, digest: sha256Hex });
 }

@@ -4,8 +4,7 @@
  */
 import { join } from 'node:path';
 import {
-  compileFault,
-  compilePoint,
+  compilePoints,
   type Finding,
   linkModel,
   lint,
@@ -63,16 +62,7 @@ export async function readPolicy(context: Context, directory: string): Promise<P
 
 /** What only compiling can find: a point whose policy is too fragmented to be compiled. */
 export function findCompileErrors(resolution: Resolution): Finding[] {
-  return pointsOf(resolution).flatMap((point) => {
-    try {
-      compilePoint(resolution, point, { revision: 0, digest: sha256Hex });
-      return [];
-    } catch (thrown) {
-      const fault = compileFault(thrown);
-      if (fault === null) throw thrown;
-      return [fault];
-    }
-  });
+  return compilePoints(resolution, pointsOf(resolution), { revision: 0, digest: sha256Hex }).faults;
 }
 
 /** Where a finding stands, as an editor or a terminal can open it. */

@@ -5,8 +5,7 @@
 import { type Bundle, inventoryOf, sourceDocumentsOf } from '@edgeward/central-store';
 import {
   type ChangeBounds,
-  compileFault,
-  compilePoint,
+  compilePoints,
   type Finding,
   type FlowSide,
   flowChanges,
@@ -70,15 +69,7 @@ export function compareBundles(
 }
 
 function sideOf(resolution: Resolution, failures: Finding[]): FlowSide {
-  const policies = pointsOf(resolution).flatMap((point) => {
-    try {
-      return [compilePoint(resolution, point, { revision: 0, digest: sha256Hex })];
-    } catch (thrown) {
-      const fault = compileFault(thrown);
-      if (fault === null) throw thrown;
-      failures.push(fault);
-      return [];
-    }
-  });
+  const { policies, faults } = compilePoints(resolution, pointsOf(resolution), { revision: 0, digest: sha256Hex });
+  failures.push(...faults);
   return { resolution, policies };
 }
