@@ -1,4 +1,4 @@
-import type { SourceDocument } from '@edgeward/policy';
+import { compareText, type SourceDocument } from '@edgeward/policy';
 import { canonicalJson, type Digest, digestOf, LIMITS, parseCanonical } from '@edgeward/policy-format';
 import { EdgewardError, messageOf } from '@edgeward/runtime';
 
@@ -79,7 +79,7 @@ function requireBare(it: BundleDocument, what: string): void {
     throw refused([`${what}: the workload '${it.name}' carries addresses`]);
 }
 
-/** As `linkModel` reads them; the place of a document is `policy/NAME`, line 1. */
+/** As `linkModel` reads them; the place of a document is `KIND/NAME`, as in `virtual-server/order-front`, line 1. */
 export function sourceDocumentsOf(bundle: Bundle): SourceDocument[] {
   return bundle.documents.map((value) => ({
     file: `${FILES[value.kind]}/${value.name}`,
@@ -101,7 +101,7 @@ export function withoutDocument(bundle: Bundle, kind: string, name: string): Bun
 }
 
 function assemble(documents: readonly BundleDocument[]): Bundle {
-  const sorted = documents.toSorted((a, b) => compare(a.kind, b.kind) || compare(a.name, b.name));
+  const sorted = documents.toSorted((a, b) => compareText(a.kind, b.kind) || compareText(a.name, b.name));
   const problems: string[] = [];
   const lines = sorted.map((it, i) => {
     const before = sorted[i - 1];
@@ -140,12 +140,6 @@ function isKind(kind: string): kind is BundleKind {
 
 function isMapping(value: unknown): value is { [key: string]: unknown } {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** By code units, as everything that is hashed here is sorted. */
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }
 
 function refused(problems: readonly string[]): EdgewardError {

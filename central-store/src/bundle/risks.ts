@@ -1,3 +1,4 @@
+import { compareText } from '@edgeward/policy';
 import type { Risk } from '@edgeward/policy-format';
 import type { Bundle } from './bundle.ts';
 import { documentRisks } from './document-risks.ts';
@@ -20,16 +21,11 @@ export function risksOf(before: Bundle | null, after: Bundle): RiskFinding[] {
   const was = policyView(before);
   const is = policyView(after);
   return [...ruleRisks(was, is), ...documentRisks(was, is)].sort(
-    (a, b) => compare(a.risk, b.risk) || compare(a.where, b.where) || compare(a.message, b.message),
+    (a, b) => compareText(a.risk, b.risk) || compareText(a.where, b.where) || compareText(a.message, b.message),
   );
 }
 
 /** Each once, sorted, as an approval lists them. */
 export function namesOf(findings: readonly RiskFinding[]): Risk[] {
   return [...new Set(findings.map((it) => it.risk))].sort();
-}
-
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
 }

@@ -2,7 +2,15 @@ import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SourceDocument } from '@edgeward/policy';
 import type { SigningKey } from '@edgeward/policy-format';
-import { type Clock, EdgewardError, type Logger, messageOf, systemCodeOf, takeStateLock } from '@edgeward/runtime';
+import {
+  type Clock,
+  EdgewardError,
+  type Logger,
+  messageOf,
+  systemCodeOf,
+  takeStateLock,
+  unfinishedSuffix,
+} from '@edgeward/runtime';
 import { openProposals } from '../proposals/open-proposals.ts';
 import type { Proposals } from '../proposals/proposals.ts';
 import { type AttemptRecord, openRecord } from '../record/record.ts';
@@ -94,7 +102,7 @@ export async function requireUnused(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const names = await readdir(dir);
   if (names.includes(STORE_FILE)) throw folderError(dir, 'there is a store already');
-  const foreign = names.find((name) => !UNFINISHED.has(name) && !name.endsWith('.unfinished'));
+  const foreign = names.find((name) => !UNFINISHED.has(name) && !name.endsWith(unfinishedSuffix));
   if (foreign !== undefined) throw folderError(dir, `it is not empty: ${foreign}`);
 }
 

@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EdgewardError, writeDurably } from '@edgeward/runtime';
+import { EdgewardError, systemCodeOf, writeDurably } from '@edgeward/runtime';
 
 export interface Revisions {
   /** The last that was given out; 0 before the first. */
@@ -49,7 +49,7 @@ export async function openRevisions(dir: string, least: number): Promise<Revisio
 
 async function readRevision(path: string): Promise<number> {
   const text = await readFile(path, 'utf8').catch((thrown: unknown) => {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return '0\n';
+    if (systemCodeOf(thrown) === 'ENOENT') return '0\n';
     throw unreadable(path, thrown);
   });
   // The final newline is part of it: a number that was cut short is another number.
