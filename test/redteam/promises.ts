@@ -48,6 +48,7 @@ export function createPromises(point: string): Promises {
     const was = before.head;
     assert(epoch > was.epoch || (epoch === was.epoch && revision >= was.revision), 'no revision comes back');
     assert(epoch > was.epoch || revision - was.revision <= 2 ** 32, 'no revision is out of reach');
+    assert(revision <= 2 ** 36 * (epoch + 1), 'no epoch uses up the numbers of the next');
     const it = byDigest(state.approval.digest);
     if (highest === null || it.approval.version > highest.approval.version || it === highest) return;
     if (state.approval.digest === before.approval.digest) return;

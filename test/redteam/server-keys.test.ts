@@ -21,7 +21,7 @@ t.test('every server key and no person’s: no flow passes that people did not l
       passed += scene.promises.seen.passed;
       for (const [code, times] of scene.refusals) told.set(code, (told.get(code) ?? 0) + times);
     }),
-    search(t, 100),
+    search(t, 40),
   );
   t.comment(
     [...told]
@@ -29,6 +29,6 @@ t.test('every server key and no person’s: no flow passes that people did not l
       .map(([code, times]) => `${code} ${times}`)
       .join(', '),
   );
-  t.ok(believed > 80, `${believed} forged heads were believed: what is inside the fences is the store's to say`);
+  t.ok(believed > 30, `${believed} forged heads were believed: what is inside the fences is the store's to say`);
   t.ok(passed > 1000, 'and flows passed');
 });
