@@ -12,6 +12,7 @@ import { bigipLookups } from './bigip-lookups.ts';
 import { bigipMemory } from './bigip-memory.ts';
 import { compile } from './compile.ts';
 import { explainFlows } from './explain-flows.ts';
+import { fleet } from './fleet.ts';
 import { labelEdit } from './label-edit.ts';
 import { circumstances, watchPressure } from './machine.ts';
 import { resultText, writeResult } from './report.ts';
@@ -24,6 +25,7 @@ const benchmarks: Benchmark[] = [
   requestCost,
   explainFlows,
   compile,
+  fleet,
   bigipChanges,
   bigipMemory,
   bigipFlows,
