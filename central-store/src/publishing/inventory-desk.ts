@@ -250,7 +250,7 @@ function inOrder(first: GroupChange, then: GroupChange): GroupChange {
   return { add: [...add].sort(compareText), remove: [...remove].sort(compareText) };
 }
 
-export function nothingHeld(revision: number): EdgewardError {
+function nothingHeld(revision: number): EdgewardError {
   return new EdgewardError('EDW_ERR_NOTHING_HELD', `accepting ${revision}: no change of the inventory is held`, {
     mend: 'Look at the status; it may have been accepted or withdrawn already, or it is refused and not held.',
   });

@@ -41,8 +41,9 @@ export function storeMetrics(registry: Registry, sources: MetricsSources): Store
   );
   value('edgeward_store_workloads', 'Workloads in force.', () => publishing.status().inventory.workloads);
   gauge('edgeward_store_inventory_waiting', '1 while a change of the inventory is not in force.', ['state'], (it) => {
-    const waiting = publishing.status().inventory.waiting;
-    for (const state of ['held', 'refused']) it.set({ state }, waiting?.fault.state === state ? 1 : 0);
+    const { waiting, alsoWaiting } = publishing.status().inventory;
+    const all = [...(waiting === null ? [] : [waiting]), ...(alsoWaiting ?? [])];
+    for (const state of ['held', 'refused']) it.set({ state }, all.some(({ fault }) => fault.state === state) ? 1 : 0);
   });
   value('edgeward_store_inventory_broken', '1 while the newest content of the inventory can not be read.', () =>
     sources.status().inventory.error === null ? 0 : 1,
@@ -54,7 +55,7 @@ export function storeMetrics(registry: Registry, sources: MetricsSources): Store
   );
   value(
     'edgeward_store_points_behind',
-    'Points that could not be given what they are to have.',
+    'Points that are not at what they are to have.',
     () => publishing.status().behind,
   );
   value(
