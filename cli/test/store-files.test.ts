@@ -2,10 +2,12 @@
 import { X509Certificate } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { digestOfPayload, keyIdOf, signedDocumentOf } from '@edgeward/policy-format';
 import t from 'tap';
 import { unsealed } from '../src/store/keys/sealed-key.ts';
 import { readSigningKey } from '../src/store/keys/signing-key-file.ts';
+import { store } from '../src/store/store.ts';
 import { makeStore, ok } from './fixtures/real-store.ts';
 import { documentsIn, run } from './fixtures/run.ts';
 
@@ -222,4 +224,22 @@ t.test('a profile says everything that is wrong with it, and options take its pl
   const eve = ['--cert', join(root, 'eve', 'eve.pem')];
   const mixed = await run(['store', 'status', '--profile', profile('ada'), ...eve]);
   t.match(mixed, { code: 78, err: /EDW_ERR_STORE_CERTIFICATE: .*do not fit together/ }, 'an option beats the file');
+});
+
+t.test('whatever the store or these commands tell people to run exists', async (t) => {
+  const known = new Set(store.commands.map(({ name }) => name));
+  const folders = ['../../central-store/src', '../src/store'].map((it) => fileURLToPath(new URL(it, import.meta.url)));
+  const named = folders.flatMap((folder) =>
+    readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .flatMap((file) => [
+        ...readFileSync(join(folder, file), 'utf8').matchAll(/\bedgeward (store [a-z]+(?:-[a-z]+)*)/g),
+      ])
+      .map(([, name = '']) => name),
+  );
+  t.ok(named.length > 40, 'the sources were read');
+  t.strictSame(
+    named.filter((name) => !known.has(name)),
+    [],
+  );
 });

@@ -4,7 +4,7 @@ import { EdgewardError } from '@edgeward/runtime';
 export type ProposalCode = keyof typeof MENDS;
 
 const MENDS = {
-  EDW_ERR_PROPOSAL_UNKNOWN: 'List the proposals with `edgeward store proposals`, and name one of them.',
+  EDW_ERR_PROPOSAL_UNKNOWN: 'List the proposals with `edgeward store review`, and name one of them.',
   EDW_ERR_PROPOSAL_CLOSED: 'Propose it again, built on what is published now.',
   EDW_ERR_PROPOSAL_PROPOSER:
     'Propose in your own name: the name in it, the certificate and the key must be one person.',

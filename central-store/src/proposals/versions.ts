@@ -68,7 +68,7 @@ export async function openVersions(dir: string): Promise<Versions> {
     const version = versions[number - 1];
     if (version !== undefined) return version;
     throw new EdgewardError('EDW_ERR_VERSION_UNKNOWN', `looking for version ${number}: there are ${versions.length}`, {
-      mend: 'Name a version that was published; `edgeward store status` lists them.',
+      mend: 'Name a version from 1 on that was published; `edgeward store status` tells the newest.',
     });
   };
   return {
