@@ -5,7 +5,6 @@
 import {
   type Cursor,
   type Delta,
-  type Digest,
   deltaFrom,
   isDigest,
   LIMITS,
@@ -42,13 +41,13 @@ function reading<T>(doing: string, read: () => T): T {
 /** What a head says of itself, or null where it says nothing that can be read. Nothing of it is verified. */
 export function cursorIn(head: SignedDocument): Cursor | null {
   try {
-    return cursorOf(payloadOf(head, 'the head', LIMITS.headBytes));
+    return readCursor(payloadOf(head, 'the head', LIMITS.headBytes));
   } catch {
     return null;
   }
 }
 
-function cursorOf(value: unknown): Cursor | null {
+function readCursor(value: unknown): Cursor | null {
   if (!isObject(value)) return null;
   const { epoch, revision, stateRoot } = value;
   if (!isCount(epoch) || !isCount(revision) || !isDigest(stateRoot)) return null;
@@ -61,15 +60,7 @@ export function isSameState(a: Cursor | null, b: Cursor | null): boolean {
 }
 
 /** `EPOCH.REVISION.STATEROOT` */
-export function formatCursor({
-  epoch,
-  revision,
-  stateRoot,
-}: {
-  epoch: number;
-  revision: number;
-  stateRoot: Digest;
-}): string {
+export function formatCursor({ epoch, revision, stateRoot }: Cursor): string {
   return `${epoch}.${revision}.${stateRoot}`;
 }
 

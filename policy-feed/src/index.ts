@@ -1,4 +1,5 @@
-export { cleanText, type StoreFailureCode, storeFailure } from './failures.ts';
+export { isCertificateFault } from './certificate-fault.ts';
+export { type StoreFailureCode, storeFailure } from './failures.ts';
 export { createFileTransport, type FileTransportOptions } from './files/file-transport.ts';
 export { createFollower, type Follower, type FollowerOptions } from './follower/follower.ts';
 export type { FollowerStatus } from './follower/follower-status.ts';

@@ -17,7 +17,7 @@ import {
   rulesBytes,
   rulesOf,
   signedDocumentOf,
-  sliceBytes,
+  stateBlobs,
   type TrustRoot,
   verifyFirstRoot,
 } from '@edgeward/policy-format';
@@ -149,21 +149,10 @@ async function restart(asked: Fields, point: Point): Promise<Fields> {
   point.state = null;
   if (asked.lose === 'state' || kept === null) return {};
   const { name, floor, root } = point;
-  const blobs = new Map<string, Uint8Array>(keptBlobs(kept));
+  const blobs = new Map([...stateBlobs(kept)].map((it) => [it.digest, it.bytes()]));
   const blob = async (digest: string): Promise<Uint8Array | null> => blobs.get(digest) ?? null;
   const head = kept.signedHead;
   return take(point, await restoreState({ point: name, head, floor, root, blob, nowMs: Number(asked.nowMs) }));
-}
-
-function* keptBlobs({ head, approval, rules, base, book }: PointState): Iterable<[string, Uint8Array]> {
-  yield [head.approval.digest, sliceBytes(approval.slice)];
-  yield [head.rules.digest, rulesBytes(rules)];
-  if (head.base !== null && base !== null) {
-    yield [head.base.approval.digest, sliceBytes(base.approval.slice)];
-    yield [head.base.rules.digest, rulesBytes(base.rules)];
-  }
-  yield [head.members.digest, book.index().bytes];
-  for (let number = 0; number < book.pageCount; number += 1) yield [book.page(number).digest, book.page(number).bytes];
 }
 
 function pagesOf(members: Record<string, string[]>): Fields {

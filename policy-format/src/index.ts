@@ -60,6 +60,7 @@ export {
   signingKeyOf,
 } from './signing.ts';
 export { type SliceLeaf, type SlicePlace, sliceTree, verifySlice } from './slice-tree.ts';
+export { type StateBlob, stateBlobs } from './state-blobs.ts';
 export {
   digestOfRoot,
   type Person,

@@ -1,6 +1,7 @@
 /**
  * A folder as a store writes it and as anything may copy it: `heads/POINT.json`, `roots/N.json`, `blobs/sha256/HEX`, and
- * `inventory.ndjson`, which nobody has to copy. Leads one way only. A copy under way is harmless: what is half there is not believed, and is looked at again.
+ * `inventory.ndjson`, which nobody has to copy. Leads one way only. A copy under way is harmless: what is half there is not
+ * believed, and is looked at again.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Cursor, digestOf, isDigest } from '@edgeward/policy-format';

@@ -21,16 +21,22 @@ export interface Body {
 const unpack = promisify(gunzip);
 /** Packed, nothing is larger than this beside its content: a header, a trailer, and 5 bytes for each stored block. */
 const GZIP_EXCESS = 1024;
+/** Of an answer that refuses. */
+export const ERROR_BYTES: number = 16 * 1024;
 const SMALL_BYTES = 4 * 1024;
 
 /** Throws EDW_ERR_STORE_ANSWER for more bytes than `maxBytes`, and for what can't be unpacked. */
 export async function boundedBody(answer: Encoded, maxBytes: number, doing: string): Promise<Body> {
-  const encoding = answer.headers['content-encoding'] ?? 'identity';
-  if (encoding !== 'identity' && encoding !== 'gzip')
-    throw storeFailure('EDW_ERR_STORE_ANSWER', `${doing}: the answer has an encoding that was not asked for`);
-  const packed = encoding === 'gzip';
+  const packed = isPacked(answer, doing);
   const wire = await collect(answer, packed ? maxBytes + GZIP_EXCESS : maxBytes, doing);
   return { bytes: packed ? await unpacked(wire, maxBytes, doing) : wire, wireBytes: wire.length };
+}
+
+/** Whether it came as gzip. Throws EDW_ERR_STORE_ANSWER for any other coding. */
+export function isPacked({ headers }: Pick<Encoded, 'headers'>, doing: string): boolean {
+  const encoding = headers['content-encoding'] ?? 'identity';
+  if (encoding === 'identity' || encoding === 'gzip') return encoding === 'gzip';
+  throw storeFailure('EDW_ERR_STORE_ANSWER', `${doing}: the answer has an encoding that was not asked for`);
 }
 
 async function collect(answer: Encoded, maxBytes: number, doing: string): Promise<Buffer> {

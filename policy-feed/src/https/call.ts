@@ -4,8 +4,9 @@
  */
 import { messageOf, systemCodeOf } from '@edgeward/runtime';
 import { type Dispatcher, errors, Pool } from 'undici';
+import { isCertificateFault } from '../certificate-fault.ts';
 import { cleanText, storeFailure } from '../failures.ts';
-import { boundedBody } from './bounded-body.ts';
+import { boundedBody, ERROR_BYTES } from './bounded-body.ts';
 import { type Deadline, deadline } from './deadline.ts';
 import { pinnedLookup, type Resolver } from './pinned-lookup.ts';
 import type { StoreUrl } from './store-url.ts';
@@ -55,7 +56,6 @@ export interface SiteOptions {
   silenceMs: number;
 }
 
-const ERROR_BYTES = 16 * 1024;
 const STREAM_BEGIN_MS = 15_000;
 
 export function createSite(options: SiteOptions): Site {
@@ -143,9 +143,6 @@ async function requested(
 }
 
 const RESET = /^(ECONNRESET|EPIPE|UND_ERR_SOCKET)$/;
-/** Of Node and OpenSSL: the certificate of either side. */
-const CERTIFICATE =
-  /^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|ERR_SSL_\w*(ALERT|CERTIFICATE))/;
 const NO_HTTP = /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_|UND_ERR_INFO|ERR_SSL_WRONG_VERSION_NUMBER)/;
 
 /** What was thrown on the way, as a coded error. */
@@ -155,7 +152,7 @@ function lost(doing: string, thrown: unknown, limit: Deadline | null): Error {
   const code = codeOf(thrown);
   if (code.startsWith('EDW_ERR_') && thrown instanceof Error) return thrown;
   const message = `${doing}: ${cleanText(messageOf(firstOf(thrown)) || code)}`;
-  if (CERTIFICATE.test(code)) return storeFailure('EDW_ERR_STORE_CERTIFICATE', message, thrown);
+  if (isCertificateFault(code)) return storeFailure('EDW_ERR_STORE_CERTIFICATE', message, thrown);
   if (NO_HTTP.test(code) || thrown instanceof errors.ResponseContentLengthMismatchError)
     return storeFailure('EDW_ERR_STORE_ANSWER', message, thrown);
   return storeFailure('EDW_ERR_STORE_UNREACHABLE', message, thrown);

@@ -6,7 +6,7 @@ import type { Dispatcher } from 'undici';
 import { cleanText, storeFailure } from '../failures.ts';
 import { INVENTORY_BYTES, inventoryLines } from '../inventory-lines.ts';
 import type { Inventory } from '../transport.ts';
-import { boundedBody } from './bounded-body.ts';
+import { boundedBody, ERROR_BYTES, isPacked } from './bounded-body.ts';
 import type { Site } from './call.ts';
 import { type Deadline, deadline } from './deadline.ts';
 import { refusalOf } from './refusals.ts';
@@ -17,8 +17,6 @@ export interface InventoryAsk {
   /** Of the whole call. */
   limitMs: number;
 }
-
-const ERROR_BYTES = 16 * 1024;
 
 /** Null: nothing is newer. */
 export async function inventoryFrom(site: Site, ask: InventoryAsk): Promise<Inventory | null> {
@@ -60,12 +58,9 @@ async function* linesOf(answer: Dispatcher.ResponseData, doing: string, limit: D
 
 /** Packed a thousand times, its lines are counted as they come out, and the rest stays packed. */
 function unpacked({ headers, body }: Dispatcher.ResponseData, doing: string): Readable {
-  const encoding = headers['content-encoding'] ?? 'identity';
   const said = Number(headers['content-length'] ?? 0);
   if (said > INVENTORY_BYTES) throw storeFailure('EDW_ERR_STORE_ANSWER', `${doing}: it is too large`);
-  if (encoding === 'identity') return body;
-  if (encoding !== 'gzip')
-    throw storeFailure('EDW_ERR_STORE_ANSWER', `${doing}: the answer has an encoding that was not asked for`);
+  if (!isPacked({ headers }, doing)) return body;
   const gunzip = createGunzip();
   body.once('error', (thrown) => gunzip.destroy(thrown));
   return body.pipe(gunzip);

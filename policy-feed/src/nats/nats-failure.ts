@@ -1,11 +1,8 @@
 /** What went wrong between this service and NATS, as a coded error. Text of a server is repeated cleaned and short. */
 import { type EdgewardError, systemCodeOf } from '@edgeward/runtime';
 import { AuthorizationError, PermissionViolationError } from '@nats-io/transport-node';
+import { isCertificateFault } from '../certificate-fault.ts';
 import { cleanText, storeFailure } from '../failures.ts';
-
-/** Of Node and OpenSSL: the certificate of either side. */
-const CERTIFICATE =
-  /^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|ERR_SSL_)/;
 
 /** `doing` says what was being done. */
 export function natsFailure(doing: string, thrown: unknown): EdgewardError {
@@ -14,7 +11,7 @@ export function natsFailure(doing: string, thrown: unknown): EdgewardError {
   const message = `${doing}: ${cleanText(said)}`;
   if (chain.some((it) => it instanceof PermissionViolationError || it instanceof AuthorizationError))
     return storeFailure('EDW_ERR_STORE_REFUSED', message, thrown);
-  if (chain.some((it) => CERTIFICATE.test(systemCodeOf(it) ?? '')))
+  if (chain.some((it) => isCertificateFault(systemCodeOf(it) ?? '')))
     return storeFailure('EDW_ERR_STORE_CERTIFICATE', message, thrown);
   return storeFailure('EDW_ERR_STORE_UNREACHABLE', message, thrown);
 }

@@ -5,17 +5,12 @@
 import { randomBytes } from 'node:crypto';
 import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Digest, digestOf, isDigest } from '@edgeward/policy-format';
+import { type Digest, digestOf, isDigest, type StateBlob } from '@edgeward/policy-format';
 import { stateWriteError, syncFolder, unfinishedSuffix } from '@edgeward/runtime';
-
-export interface StoredBlob {
-  digest: Digest;
-  bytes(): Uint8Array;
-}
 
 export interface BlobFolder {
   /** Durable when it resolves; what is there already is not made again. Throws EDW_ERR_STATE_WRITE. */
-  add(blobs: Iterable<StoredBlob>): Promise<void>;
+  add(blobs: Iterable<StateBlob>): Promise<void>;
   /** Null where there is none, where it is larger than `maxBytes` or damaged, and where it can't be read. */
   read(digest: Digest, maxBytes: number): Promise<Uint8Array | null>;
   /** Removes every other. What can't be removed now is removed another time. */

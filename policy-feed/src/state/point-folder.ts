@@ -10,12 +10,11 @@
  */
 import { link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { canonicalJson, type Digest, type PointState, type SignedDocument } from '@edgeward/policy-format';
+import { canonicalJson, type Digest, type PointState, type SignedDocument, stateBlobs } from '@edgeward/policy-format';
 import { stateWriteError, systemCodeOf, takeStateLock, unfinishedSuffix, writeDurably } from '@edgeward/runtime';
 import { HEAD_WIRE_BYTES, ROOT_WIRE_BYTES, readSigned } from '../documents.ts';
 import { type BlobFolder, openBlobFolder } from './blob-folder.ts';
 import { MEMORY_BYTES, type Memory, memoryIn, sealed } from './memory.ts';
-import { digestsOf, stateBlobs } from './state-blobs.ts';
 
 export interface PointFolder {
   readonly path: string;
@@ -27,7 +26,6 @@ export interface PointFolder {
   saveRoot(version: number, document: SignedDocument): Promise<void>;
   /** The state first, then the memory; durable when it resolves. Throws EDW_ERR_STATE_WRITE. */
   save(state: PointState, memory: Memory): Promise<void>;
-  saveMemory(memory: Memory): Promise<void>;
   /** This state was loaded from here, whole: the next one keeps it as the one before. */
   loaded(state: PointState): void;
   close(): Promise<void>;
@@ -54,7 +52,7 @@ export async function openPointFolder(path: string): Promise<PointFolder> {
   }
 }
 
-type States = Pick<PointFolder, 'heads' | 'memories' | 'save' | 'saveMemory' | 'loaded'>;
+type States = Pick<PointFolder, 'heads' | 'memories' | 'save' | 'loaded'>;
 
 function openStates(path: string, blobs: BlobFolder): States {
   const heads = pairOf(join(path, 'head.json'), HEAD_WIRE_BYTES, (bytes) => readSigned(bytes, 'it', HEAD_WIRE_BYTES));
@@ -80,11 +78,14 @@ function openStates(path: string, blobs: BlobFolder): States {
       held = { stateRoot, digests };
       if (rotates || isFirst) await blobs.keep(new Set([...digests, ...before]));
     },
-    saveMemory: (memory) => memories.write(sealed(memory)),
     loaded(state) {
       held = { stateRoot: state.head.stateRoot, digests: digestsOf(state) };
     },
   };
+}
+
+function digestsOf(state: PointState): Set<Digest> {
+  return new Set([...stateBlobs(state)].map(({ digest }) => digest));
 }
 
 function openRoots(folder: string): Pick<PointFolder, 'roots' | 'saveRoot'> {

@@ -7,7 +7,7 @@ import { readFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { createSecureContext } from 'node:tls';
-import { type StoreFailureCode, storeFailure } from '@edgeward/policy-feed';
+import { isCertificateFault, type StoreFailureCode, storeFailure } from '@edgeward/policy-feed';
 import { EdgewardError, messageOf, readSecret, systemCodeOf } from '@edgeward/runtime';
 import type { Profile } from '../profile.ts';
 
@@ -105,13 +105,9 @@ async function bytesOf(response: IncomingMessage, maxBytes: number): Promise<Buf
   return Buffer.concat(pieces, bytes);
 }
 
-/** Of Node and OpenSSL: the certificate of either side. */
-const CERTIFICATE =
-  /^(ERR_TLS_|CERT_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|ERR_SSL_\w*(ALERT|CERTIFICATE))/;
-
 function codeOf(thrown: unknown): StoreFailureCode {
   const code = systemCodeOf(thrown) ?? '';
-  if (CERTIFICATE.test(code)) return 'EDW_ERR_STORE_CERTIFICATE';
+  if (isCertificateFault(code)) return 'EDW_ERR_STORE_CERTIFICATE';
   return code.startsWith('HPE_') || code === 'ERR_SSL_WRONG_VERSION_NUMBER'
     ? 'EDW_ERR_STORE_ANSWER'
     : 'EDW_ERR_STORE_UNREACHABLE';

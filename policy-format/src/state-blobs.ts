@@ -1,11 +1,18 @@
+import type { Digest } from './digest.ts';
+import { type PointState, sliceBytes } from './point-state.ts';
+import { rulesBytes } from './rules-document.ts';
+
+/** A blob that the head of a state names. `bytes` makes it, each time it is called. */
+export interface StateBlob {
+  digest: Digest;
+  bytes(): Uint8Array;
+}
+
 /**
  * The blobs of a state by name, made only when somebody wants the bytes: one member more must not cost writing out every
  * rule again.
  */
-import { type Digest, type PointState, rulesBytes, sliceBytes } from '@edgeward/policy-format';
-import type { StoredBlob } from './blob-folder.ts';
-
-export function* stateBlobs(state: PointState): Iterable<StoredBlob> {
+export function* stateBlobs(state: PointState): Iterable<StateBlob> {
   const { head, base, book } = state;
   yield { digest: head.approval.digest, bytes: () => sliceBytes(state.approval.slice) };
   yield { digest: head.rules.digest, bytes: () => rulesBytes(state.rules) };
@@ -18,8 +25,4 @@ export function* stateBlobs(state: PointState): Iterable<StoredBlob> {
     const page = book.page(number);
     yield { digest: page.digest, bytes: () => page.bytes };
   }
-}
-
-export function digestsOf(state: PointState): Set<Digest> {
-  return new Set([...stateBlobs(state)].map(({ digest }) => digest));
 }
