@@ -4,9 +4,8 @@
  */
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, type Logger, messageOf, unfinishedSuffix } from '@edgeward/runtime';
+import { type Clock, type Logger, messageOf, repeatedly, unfinishedSuffix } from '@edgeward/runtime';
 import { inventoryText, type Workloads } from './inventory-text.ts';
-import { repeatedly } from './turns.ts';
 
 export interface InventoryMirrorOptions {
   /** The mirror. */

@@ -4,7 +4,6 @@
  * head is in the mirror, or noted as one that is not, before anybody is served it. Nothing here decides which version is
  * in force where, and nothing here depends on the time but how long a head lives.
  */
-import { setImmediate } from 'node:timers/promises';
 import {
   type Checkpoint,
   type Cursor,
@@ -14,23 +13,22 @@ import {
   type SigningKey,
   type TrustRoot,
 } from '@edgeward/policy-format';
-import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import { type Clock, createWorkQueue, EdgewardError, type Logger, messageOf, repeatedly } from '@edgeward/runtime';
 import type { Membership, WorkloadEdit } from '../membership/index.ts';
 import { createAssignment, type PointVersion } from './assignment.ts';
 import { createBlobShelf } from './blob-shelf.ts';
+import { createDelivery } from './delivery.ts';
 import { createFoundRevisions } from './found-revisions.ts';
-import { createHeadShelf, type Draft } from './head-shelf.ts';
+import { createHeadShelf } from './head-shelf.ts';
 import { type Changes, createInventoryDesk, heldOther, type InventoryStatus } from './inventory-desk.ts';
 import type { Excess } from './judgement.ts';
 import { createKeptMembers } from './kept-members.ts';
 import { openMirrorFolder } from './mirror-folder.ts';
 import { openMirrorLag } from './mirror-lag.ts';
 import { newsSince, type PointNews } from './point-news.ts';
-import { stateAfter, stateOf, workloadGroups } from './point-state.ts';
 import type { PublishedPoint } from './published-point.ts';
 import { openRevisions } from './revisions.ts';
 import { createStart } from './start.ts';
-import { repeatedly } from './turns.ts';
 import { createWaiters } from './waiters.ts';
 
 export interface PublishingOptions {
@@ -115,8 +113,6 @@ export interface PublishingStatus {
 const RENEW_EVERY_MS = 60_000;
 const RETRY_MS = 5_000;
 const SWEEP_EVERY = 5;
-/** Points worked out before others get their turn. */
-const AT_ONCE = 64;
 
 /** Throws EDW_ERR_STATE_WRITE, EDW_ERR_STORE_REVISION. */
 export async function createPublishing(options: PublishingOptions): Promise<Publishing> {
@@ -125,7 +121,6 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
   const shelf = createBlobShelf(folder, { keepMs: options.keepBlobsMs ?? 600_000 });
   const waiters = createWaiters(clock);
   const roots = new Map<number, Buffer>();
-  const behind = new Set<string>();
   const found = createFoundRevisions();
   let trust: Trust | null = null;
   const trusted = (): Trust => {
@@ -153,7 +148,17 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
   const desk = createInventoryDesk({ membership, concerned, nextName });
   const kept = createKeptMembers(desk.isRefused);
   const start = createStart({ folder, heads, assignment, membership, desk, kept, clock, logger, nextName });
-  let working: Promise<unknown> = Promise.resolve();
+  const delivery = createDelivery({
+    assignment,
+    heads,
+    kept,
+    start,
+    revisions,
+    logger,
+    onCompiled: options.onCompiled,
+  });
+  /** Each piece of work sees what the one before it left. */
+  const queue = createWorkQueue();
 
   function* concerned(groups: Iterable<string>): ReturnType<Parameters<typeof createInventoryDesk>[0]['concerned']> {
     for (const point of assignment.naming(groups)) {
@@ -162,105 +167,22 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     }
   }
 
-  /** One piece of work after another: each sees what the one before it left. */
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = working.then(work);
-    working = done.catch(() => {});
-    return done;
-  }
-
-  /** Everything of these points, worked out from the beginning. Until that is given out, they are behind. */
-  async function publishWhole(points: Iterable<string>): Promise<void> {
-    const drafts: Draft[] = [];
-    const members = start.memberLists();
-    const all = [...points];
-    for (const point of all) behind.add(point);
-    for (const point of all) {
-      const slices = assignment.get(point);
-      if (slices === undefined) {
-        // No version has it any more.
-        behind.delete(point);
-        continue;
-      }
-      const book = await start.bookOf(point);
-      drafts.push(stateOf(point, slices, kept.lists(point, slices, members, book), book));
-      if (drafts.length % AT_ONCE === 0) await setImmediate();
-    }
-    await publish(drafts);
-  }
-
-  async function publish(drafts: readonly Draft[]): Promise<void> {
-    const startedMs = performance.now();
-    for (const { state } of drafts) behind.add(state.point);
-    const published = await heads.publish(drafts, revisions.next, (point) => behind.delete(point));
-    const seconds = (performance.now() - startedMs) / 1000;
-    options.onCompiled?.({ seconds, points: drafts.length, published });
-  }
-
-  /** Only what these groups touch; what is behind anyway is worked out whole. */
-  async function publishChanges(changes: Changes): Promise<void> {
-    const drafts: Draft[] = [];
-    const concerned = assignment.naming(changes.keys());
-    const whole = new Set([...behind, ...settled(concerned)]);
-    for (const point of concerned) {
-      const state = heads.get(point)?.state;
-      if (state === undefined || state === null || whole.has(point) || kept.has(point)) {
-        whole.add(point);
-        continue;
-      }
-      const operations = workloadGroups(state).flatMap((group) => {
-        const change = changes.get(group);
-        return change === undefined ? [] : [{ op: 'members' as const, group, ...change }];
-      });
-      drafts.push({ state: stateAfter(state, operations), operations });
-      if (drafts.length % AT_ONCE === 0) await setImmediate();
-    }
-    await publish(drafts);
-    const moved = move();
-    for (const point of moved) whole.add(point);
-    if (whole.size > 0) await publishWhole(whole);
-    if (moved.length > 0) await reconsider();
-  }
-
-  /** Points that keep other members than before. */
-  function settled(concerned: ReadonlySet<string>): string[] {
-    return kept.settle(assignment.get, concerned, start.memberLists());
-  }
-
   /** Other versions have other limits. */
   async function reconsider(): Promise<void> {
     if (desk.waiting().length > 0) await giveOut(desk.reconsider(clock.now()));
   }
 
-  /**
-   * What came into force is given out to these points, or they are behind and tried again. Nobody has to say it twice: whoever
-   * says what machines are like tells changes, and a change that was taken for lost would be told no more.
-   */
-  async function orBehind(points: Iterable<string>, giveOut: () => Promise<void>): Promise<void> {
-    const concerned = [...points].filter((point) => assignment.get(point) !== undefined);
-    try {
-      await giveOut();
-    } catch (thrown) {
-      for (const point of concerned) behind.add(point);
-      logger.error({ event: 'points_behind', err: thrown }, messageOf(thrown));
-    }
-  }
-
   const giveOut = (changes: Changes): Promise<void> =>
-    orBehind(assignment.naming(changes.keys()), () => publishChanges(changes));
-
-  function move(): string[] {
-    const moved = assignment.move();
-    for (const { point, group, members, max } of assignment.refused())
-      logger.warn({ event: 'version_refused', point, group, members, max }, 'too many members for this version');
-    return moved;
-  }
+    delivery.orBehind(assignment.naming(changes.keys()), async () => {
+      const moved = await delivery.changes(changes);
+      if (moved.length > 0) await reconsider();
+    });
 
   async function begin(): Promise<void> {
     if (start.state() !== 'ready') return;
     await start.begin();
-    move();
-    await orBehind(assignment.points(), () => publishWhole(assignment.points()));
+    delivery.move();
+    await delivery.orBehind(assignment.points(), () => delivery.whole(assignment.points()));
     heads.dropExcept(assignment.points());
   }
 
@@ -290,12 +212,12 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     requireHeld(revision);
     if (start.held()?.revision !== revision) return giveOut(desk.accept(revision, clock.now()));
     const released = kept.release();
-    await orBehind(released, () => publishWhole(released));
+    await delivery.orBehind(released, () => delivery.whole(released));
   }
 
   function pointsBehind(): number {
     const pending = start.state() === 'begun' ? assignment.wanted().keys() : [];
-    return new Set([...behind, ...pending, ...kept.points()]).size;
+    return new Set([...delivery.behind, ...pending, ...kept.points()]).size;
   }
 
   async function numberAbove(point: string, revision: number): Promise<void> {
@@ -308,27 +230,27 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
     else if (isNew) logger.warn(fields, 'no store numbers so far: only in a new epoch is it numbered above this');
     if (!isTaken) return;
     revisions.above(revision);
-    await publish([{ state: was.state, operations: null, anew: true }]);
+    await delivery.anew(was.state);
   }
 
   const stopTurns = repeatedly(clock, RENEW_EVERY_MS, (turns) => {
     if (trust === null) return;
-    const done = inTurn(async () => {
+    const done = queue.run(async () => {
       await heads.renew();
       if (turns % SWEEP_EVERY === 0) shelf.sweep(clock.now());
     });
     done.catch((thrown) => logger.error({ event: 'heads_not_renewed', err: thrown }, messageOf(thrown)));
   });
   const stopRetries = repeatedly(clock, RETRY_MS, () => {
-    if (behind.size === 0) return;
-    const done = inTurn(() => publishWhole([...behind]));
+    if (delivery.behind.size === 0) return;
+    const done = queue.run(() => delivery.whole(delivery.behind));
     done.catch((thrown) => logger.error({ event: 'points_behind', err: thrown }, messageOf(thrown)));
   });
 
   shelf.sweep(clock.now());
   return {
     setTrust: (newest, older) =>
-      inTurn(async () => {
+      queue.run(async () => {
         if (newest.root.store !== store) throw otherStore(store, newest.root.store);
         for (const { version, document } of [...older, { version: newest.root.version, document: newest.document }]) {
           const bytes = Buffer.from(canonicalJson(document));
@@ -341,27 +263,27 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
         // Another epoch is another state to a point; another root or key is the same one, signed anew.
         if (was.root.epoch !== newest.root.epoch) {
           revisions.above(found.forEpoch(newest.root.epoch));
-          await publishWhole(assignment.points());
+          await delivery.whole(assignment.points());
         }
         await heads.renew();
       }),
     setVersions: (points) =>
-      inTurn(async () => {
+      queue.run(async () => {
         assignment.want(points);
         start.assigned();
         if (start.state() !== 'begun') return begin();
-        const moved = move();
+        const moved = delivery.move();
         try {
-          await publishWhole(new Set([...moved, ...settled(assignment.points())]));
+          await delivery.whole(new Set([...moved, ...delivery.settled(assignment.points())]));
         } finally {
           heads.dropExcept(assignment.points());
           if (moved.length > 0) await reconsider();
         }
       }),
-    submitInventory: (edits) => inTurn(() => submit(edits)),
-    accept: (revision) => inTurn(() => acceptHeld(revision)),
+    submitInventory: (edits) => queue.run(() => submit(edits)),
+    accept: (revision) => queue.run(() => acceptHeld(revision)),
     requireHeld,
-    foundRevision: (point, revision) => inTurn(() => numberAbove(point, revision)),
+    foundRevision: (point, revision) => queue.run(() => numberAbove(point, revision)),
     points: heads.all,
     point: heads.get,
     news: (point, from) => newsSince(heads.get(point), from),
@@ -377,12 +299,12 @@ export async function createPublishing(options: PublishingOptions): Promise<Publ
       refused: assignment.refused(),
       unwritten: heads.unwritten(),
       behind: pointsBehind(),
-      undelivered: behind.size,
+      undelivered: delivery.behind.size,
     }),
     async close() {
       stopTurns();
       stopRetries();
-      await working;
+      await queue.settled();
       await heads.settled();
       await revisions.close();
     },
