@@ -331,7 +331,7 @@ t.test('each change that opens something is a risk by its name, and a harmless o
       name: 'a fence around everything',
       was: base,
       is: [FRONT, NET, policy(CRM, { ...CRM, id: 'b', from: [{ workloads: "app == 'b'", within: ['0.0.0.0/0'] }] })],
-      risks: ['unfenced'],
+      risks: ['fence-widened', 'unfenced'],
     },
     {
       name: 'a fence dropped',
@@ -527,6 +527,338 @@ t.test('each change that opens something is a risk by its name, and a harmless o
       was: [FRONT, { ...policy(CRM), tests }],
       is: [FRONT, policy(CRM), { kind: 'Policy', name: 'x', rules: [], tests }],
       risks: [],
+    },
+  ];
+  for (const { name, was, is, risks } of table) {
+    const found = risksOf(bundle(...was), bundle(...is));
+    t.strictSame([...new Set(found.map(({ risk }) => risk))].sort(), risks, name);
+  }
+  t.end();
+});
+
+/** Prefixes of /8 that do not touch. */
+function eights(from: number, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `${2 * (from + i)}.0.0.0/8`);
+}
+
+const BOTH = { ...FRONT, ports: ['tcp/443', 'tcp/8443'] };
+const OTHER = { ...FRONT, name: 'b', bind: 'b', labels: { app: 'x' } };
+
+t.test('what reaches an object is judged as a whole, however it is cut into terms and rules', (t) => {
+  const cidrs = (id: string, from: number, count: number, change: object = {}): object => ({
+    ...CRM,
+    id,
+    from: eights(from, count).map((cidr) => ({ cidr })),
+    ...change,
+  });
+  const fenced = (id: string, from: number, count: number, change: object = {}): object => ({
+    ...CRM,
+    id,
+    from: eights(from, count).map((it) => ({ workloads: "app == 'crm'", within: [it], max: 9 })),
+    ...change,
+  });
+  const split = Array.from({ length: 256 }, (_, i) => ({
+    workloads: "app == 'crm'",
+    within: [`${i}.0.0.0/8`],
+    max: 1,
+  }));
+  const ports = ['tcp/443', 'tcp/8443'];
+  const wide = { ...ANY, ports };
+  const unfenced = { ...CRM, from: [{ workloads: "app == 'crm'" }], ports };
+  const get = { http: [{ methods: ['GET'] }] };
+  const table: { name: string; was: object[] | null; is: object[]; risks: Risk[] }[] = [
+    { name: '256 fences of one rule', was: null, is: [FRONT, policy({ ...CRM, from: split })], risks: ['unfenced'] },
+    {
+      name: 'fences of two rules',
+      was: null,
+      is: [FRONT, policy(fenced('a', 0, 3), fenced('b', 3, 3))],
+      risks: ['unfenced'],
+    },
+    {
+      name: 'fences of two rules at two ports',
+      was: null,
+      is: [BOTH, policy(fenced('a', 0, 3), fenced('b', 3, 3, { ports: ['tcp/8443'] }))],
+      risks: [],
+    },
+    {
+      name: 'fences of two rules at two objects',
+      was: null,
+      is: [FRONT, OTHER, policy(fenced('a', 0, 3), fenced('b', 3, 3, { to: "app == 'x'" }))],
+      risks: [],
+    },
+    { name: 'CIDRs of one rule', was: null, is: [FRONT, policy(cidrs('a', 0, 4))], risks: [] },
+    {
+      name: 'CIDRs of two rules',
+      was: null,
+      is: [FRONT, policy(cidrs('a', 0, 4), cidrs('b', 4, 1))],
+      risks: ['any-source'],
+    },
+    {
+      name: 'CIDRs beside those of before',
+      was: [FRONT, policy(cidrs('a', 0, 4))],
+      is: [FRONT, policy(cidrs('a', 0, 4), cidrs('b', 4, 1))],
+      risks: ['any-source'],
+    },
+    {
+      name: 'CIDRs beside a network',
+      was: [
+        FRONT,
+        { ...NET, cidrs: eights(0, 3) },
+        policy(cidrs('a', 4, 2), { ...ANY, from: [{ network: 'branch' }], to: "app == 'x'" }),
+        OTHER,
+      ],
+      is: [
+        FRONT,
+        { ...NET, cidrs: eights(0, 3) },
+        policy(cidrs('a', 4, 2), { ...ANY, from: [{ network: 'branch' }] }),
+        OTHER,
+      ],
+      risks: ['any-source'],
+    },
+    {
+      name: 'a wide sum that was approved, and something else',
+      was: [BOTH, policy(cidrs('a', 0, 4), cidrs('b', 4, 4))],
+      is: [BOTH, policy(cidrs('a', 0, 4), cidrs('b', 4, 4), cidrs('c', 9, 1, { ports: ['tcp/8443'] }))],
+      risks: [],
+    },
+    {
+      name: 'a wide sum on a port more',
+      was: [BOTH, policy(cidrs('a', 0, 4), cidrs('b', 4, 4))],
+      is: [BOTH, policy(cidrs('a', 0, 4, { ports }), cidrs('b', 4, 4, { ports }))],
+      risks: ['any-source'],
+    },
+    {
+      name: 'a wide sum without its conditions',
+      was: [FRONT, policy(cidrs('a', 0, 4, get), cidrs('b', 4, 4, get))],
+      is: [FRONT, policy(cidrs('a', 0, 4), cidrs('b', 4, 4, get))],
+      risks: ['any-source'],
+    },
+    {
+      name: 'a wide sum in other pieces',
+      was: [FRONT, policy(cidrs('a', 0, 4), cidrs('b', 4, 4))],
+      is: [FRONT, policy(cidrs('a', 0, 3), cidrs('b', 3, 3), cidrs('c', 6, 2))],
+      risks: [],
+    },
+    {
+      name: 'any, and a port more at the object',
+      was: [FRONT, policy(wide)],
+      is: [BOTH, policy(wide)],
+      risks: ['any-source'],
+    },
+    {
+      name: 'labels alone, and a port more at the object',
+      was: [FRONT, policy(unfenced)],
+      is: [BOTH, policy(unfenced)],
+      risks: ['unfenced'],
+    },
+    { name: 'any, and a port less at the object', was: [BOTH, policy(wide)], is: [FRONT, policy(wide)], risks: [] },
+    {
+      name: 'any, and a port that the rule does not open',
+      was: [FRONT, policy(ANY)],
+      is: [BOTH, policy(ANY)],
+      risks: [],
+    },
+    {
+      name: 'any, and an object more',
+      was: [FRONT, policy(ANY)],
+      is: [FRONT, { ...FRONT, name: 'b', bind: 'b' }, policy(ANY)],
+      risks: ['any-source'],
+    },
+    {
+      name: 'labels alone, and an object more',
+      was: [FRONT, policy(unfenced)],
+      is: [FRONT, { ...FRONT, name: 'b', bind: 'b' }, policy(unfenced)],
+      risks: ['unfenced'],
+    },
+    {
+      name: 'labels alone, and a host more whose port no rule opens',
+      was: [FRONT, GUARD, policy({ ...unfenced, to: 'all()' })],
+      is: [FRONT, HOST, GUARD, policy({ ...unfenced, to: 'all()' })],
+      risks: [],
+    },
+    {
+      name: 'labels alone, and a host more',
+      was: [FRONT, GUARD, policy({ ...unfenced, to: 'all()' })],
+      is: [FRONT, { ...HOST, ports: ['tcp/443'] }, GUARD, policy({ ...unfenced, to: 'all()' })],
+      risks: ['unfenced'],
+    },
+    {
+      name: 'labels alone, selecting one more',
+      was: [FRONT, OTHER, policy(unfenced)],
+      is: [FRONT, { ...OTHER, labels: FRONT.labels }, policy(unfenced)],
+      risks: ['unfenced'],
+    },
+    {
+      name: 'a fence, selecting one more',
+      was: [FRONT, OTHER, policy(CRM)],
+      is: [FRONT, { ...OTHER, labels: FRONT.labels }, policy(CRM)],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'a fence, and an object more',
+      was: [FRONT, policy(CRM)],
+      is: [FRONT, { ...FRONT, name: 'b', bind: 'b' }, policy(CRM)],
+      risks: [],
+    },
+    {
+      name: 'a condition dropped inside a fence',
+      was: [FRONT, policy({ ...CRM, ...get })],
+      is: [FRONT, policy(CRM)],
+      risks: [],
+    },
+    {
+      name: 'a condition dropped from any',
+      was: [FRONT, policy({ ...ANY, ...get })],
+      is: [FRONT, policy(ANY)],
+      risks: ['any-source'],
+    },
+  ];
+  for (const { name, was, is, risks } of table) {
+    const found = risksOf(was === null ? null : bundle(...was), bundle(...is));
+    t.strictSame([...new Set(found.map(({ risk }) => risk))].sort(), risks, name);
+  }
+  t.end();
+});
+
+t.test('another name for a rule hides nothing that it opens', (t) => {
+  const fence = (id: string, within: string, max?: number, change: object = {}): object => {
+    const from = [{ workloads: "app == 'crm'", within: [within], ...(max === undefined ? {} : { max }) }];
+    return { ...CRM, id, from, ...change };
+  };
+  const cidr = (id: string, it: string, change: object = {}): object => ({
+    ...CRM,
+    id,
+    from: [{ cidr: it }],
+    ...change,
+  });
+  const names = (id: string, network: string): object => ({ ...CRM, id, from: [{ network }] });
+  const narrow = fence('a', '10.1.0.0/24', 5);
+  const ends = { until: UNTIL };
+  const grown = { ...NET, name: 'grown', cidrs: ['192.0.0.0/16'] };
+  const ending = { ...NET, expires: UNTIL };
+  const table: { name: string; was: object[]; is: object[]; risks: Risk[] }[] = [
+    { name: 'the same', was: [FRONT, policy(narrow)], is: [FRONT, policy(fence('b', '10.1.0.0/24', 5))], risks: [] },
+    { name: 'narrower', was: [FRONT, policy(narrow)], is: [FRONT, policy(fence('b', '10.1.0.0/25', 4))], risks: [] },
+    {
+      name: 'a wider fence',
+      was: [FRONT, policy(narrow)],
+      is: [FRONT, policy(fence('b', '10.0.0.0/8', 5))],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'a wider fence beside',
+      was: [FRONT, policy(narrow)],
+      is: [FRONT, policy(narrow, fence('b', '10.0.0.0/8', 5))],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'more members',
+      was: [FRONT, policy(narrow)],
+      is: [FRONT, policy(fence('b', '10.1.0.0/24', 6))],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'any number of members',
+      was: [FRONT, policy(narrow)],
+      is: [FRONT, policy(fence('b', '10.1.0.0/24'))],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'more members in two pieces',
+      was: [FRONT, policy(narrow)],
+      is: [FRONT, policy(narrow, fence('b', '10.1.0.0/25', 5))],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'no end',
+      was: [FRONT, policy({ ...narrow, ...ends })],
+      is: [FRONT, policy(fence('b', '10.1.0.0/24', 5))],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'an end',
+      was: [FRONT, policy(narrow)],
+      is: [FRONT, policy(fence('b', '10.1.0.0/24', 5, ends))],
+      risks: [],
+    },
+    {
+      name: 'a CIDR without its end',
+      was: [FRONT, policy(cidr('a', '10.9.0.0/24', ends))],
+      is: [FRONT, policy(cidr('b', '10.9.0.0/24'))],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'a part of it, without its end',
+      was: [FRONT, policy(cidr('a', '10.9.0.0/24', ends))],
+      is: [FRONT, policy(cidr('b', '10.9.0.0/25'))],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'a wider CIDR',
+      was: [FRONT, policy(cidr('a', '10.9.0.0/24'))],
+      is: [FRONT, policy(cidr('b', '10.8.0.0/15'))],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'a CIDR in two',
+      was: [FRONT, policy(cidr('a', '10.8.0.0/15'))],
+      is: [FRONT, policy(cidr('b', '10.8.0.0/16'), cidr('c', '10.9.0.0/16'))],
+      risks: [],
+    },
+    {
+      name: 'a CIDR elsewhere',
+      was: [FRONT, policy(cidr('a', '10.9.0.0/24'))],
+      is: [FRONT, policy(cidr('b', '172.16.0.0/24'))],
+      risks: [],
+    },
+    {
+      name: 'a wider network',
+      was: [FRONT, NET, grown, policy(names('a', 'branch'))],
+      is: [FRONT, NET, grown, policy(names('b', 'grown'))],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'a network without its exceptions, as a CIDR',
+      was: [FRONT, NET, policy(names('a', 'branch'))],
+      is: [FRONT, NET, policy(cidr('b', '192.0.2.0/24'))],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'a network without its end, as a CIDR',
+      was: [FRONT, { ...ending, except: [] }, policy(names('a', 'branch'))],
+      is: [FRONT, { ...ending, except: [] }, policy(cidr('b', '192.0.2.0/24'))],
+      risks: ['fence-widened'],
+    },
+    {
+      name: 'a network, as a part of it',
+      was: [FRONT, NET, policy(names('a', 'branch'))],
+      is: [FRONT, NET, policy(cidr('b', '192.0.2.128/25'))],
+      risks: [],
+    },
+    {
+      name: 'labels beside a network',
+      was: [FRONT, NET, policy(names('a', 'branch'))],
+      is: [
+        FRONT,
+        NET,
+        policy({ ...CRM, id: 'a', from: [{ network: 'branch' }, { workloads: "app == 'x'", within: ['10.0.0.0/8'] }] }),
+      ],
+      risks: ['fence-widened'],
+    },
+    { name: 'a first fence', was: [FRONT, policy()], is: [FRONT, policy(narrow)], risks: ['fence-widened'] },
+    {
+      name: 'a fence of another object',
+      was: [FRONT, OTHER, policy({ ...narrow, to: "app == 'x'" })],
+      is: [FRONT, OTHER, policy(narrow)],
+      risks: ['fence-widened'],
+    },
+    { name: 'a first fence at a new object', was: [OTHER, policy()], is: [OTHER, FRONT, policy(narrow)], risks: [] },
+    { name: 'any made a fence', was: [FRONT, policy(ANY)], is: [FRONT, policy(narrow)], risks: [] },
+    {
+      name: 'a deny rule made a fence',
+      was: [FRONT, policy({ ...narrow, action: 'deny' })],
+      is: [FRONT, policy(narrow)],
+      risks: ['deny-removed', 'fence-widened'],
     },
   ];
   for (const { name, was, is, risks } of table) {

@@ -1,6 +1,15 @@
-import { linkModel, type Model, type ProtectedObject, resolve, type SourceTerm } from '@edgeward/policy';
+import {
+  linkModel,
+  type Model,
+  normalisePorts,
+  type PortRange,
+  type ProtectedObject,
+  resolve,
+  type SourceTerm,
+} from '@edgeward/policy';
 import { canonicalJson } from '@edgeward/policy-format';
 import { type Bundle, sourceDocumentsOf } from './bundle.ts';
+import { commonPorts } from './port-sets.ts';
 
 /** One version of policy as risks look at it: what each rule reaches, by names, without inventory and without time. */
 export interface PolicyView {
@@ -23,8 +32,8 @@ export interface RuleView {
   ports: Rule['ports'];
   /** Names. */
   objects: Set<string>;
-  /** Names, each with its ports where the rule opens every port of it. */
-  reach: Set<string>;
+  /** By name, the ports that the rule opens of the object; without those where it opens none. */
+  reach: Map<string, PortRange[]>;
   /** Everything that its author wrote and that has an effect, in one spelling. */
   definition: string;
 }
@@ -57,7 +66,11 @@ function ruleView(
     terms: from,
     ports,
     objects: new Set(reached.map((it) => it.name)),
-    reach: new Set(reached.map((it) => (ports === null ? canonicalJson([it.name, it.ports]) : it.name))),
+    reach: new Map(reached.map((it) => [it.name, opened(it, ports)] as const).filter(([, open]) => open.length > 0)),
     definition: canonicalJson({ action, from, ports, http, untilMs }),
   };
+}
+
+function opened(object: ProtectedObject, ports: Rule['ports']): PortRange[] {
+  return ports === null ? normalisePorts(object.ports) : commonPorts(object.ports, ports);
 }

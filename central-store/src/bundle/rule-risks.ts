@@ -3,14 +3,17 @@ import { canonicalJson } from '@edgeward/policy-format';
 import { covers, isWide, overlaps } from './address-sets.ts';
 import { isNarrowed } from './deny-cover.ts';
 import { isLater } from './document-risks.ts';
+import { isFenceWidened, isUnfenced, type WorkloadTerm } from './fences.ts';
+import { openingRisks } from './opening-risks.ts';
 import type { PolicyView, RuleView } from './policy-view.ts';
+import { coversPorts } from './port-sets.ts';
 import type { RiskFinding } from './risks.ts';
 
 /** Risks that lie in rules: what an allow rule opens, what a deny rule stops no longer, and how many there are. */
 export function ruleRisks(was: PolicyView, is: PolicyView): RiskFinding[] {
-  const opened = [...is.rules.values()].flatMap((after) => openingRisks(was.rules.get(after.rule.id), after, is));
+  const opened = [...is.rules.values()].flatMap((after) => allowRisks(was.rules.get(after.rule.id), after, is));
   const closed = [...was.rules.values()].flatMap((before) => denyRisks(before, was, is));
-  return [...opened, ...closed, ...countRisks(was, is)];
+  return [...opened, ...openingRisks(was, is, opened), ...closed, ...countRisks(was, is)];
 }
 
 const MANY_RULES = 20;
@@ -41,16 +44,15 @@ function denyRisks(before: RuleView, was: PolicyView, is: PolicyView): RiskFindi
   return [{ risk: 'deny-removed', where, message: 'it denies less than before, or not as long' }];
 }
 
-function openingRisks(before: RuleView | undefined, after: RuleView, is: PolicyView): RiskFinding[] {
+function allowRisks(before: RuleView | undefined, after: RuleView, is: PolicyView): RiskFinding[] {
   if (after.rule.action !== 'allow') return [];
   const was = before?.rule.action === 'allow' ? before : undefined;
   const where = `rule ${after.rule.id}`;
   const out: RiskFinding[] = [];
-  if (was === undefined || was.definition !== after.definition || minus(after.reach, was.reach).length > 0) {
+  if (was === undefined || was.definition !== after.definition || reachesMore(was, after)) {
     const anybody = anySource(after.terms, is);
     if (anybody !== null) out.push({ risk: 'any-source', where, message: anybody });
-    const unfenced = after.terms.some((term) => term.kind === 'workloads' && isUnfenced(term));
-    if (unfenced)
+    if (isUnfenced(labelsIn(after.terms)))
       out.push({ risk: 'unfenced', where, message: 'labels alone decide who is let in: no fence, or a wide one' });
   }
   if (was !== undefined) {
@@ -58,12 +60,6 @@ function openingRisks(before: RuleView | undefined, after: RuleView, is: PolicyV
     if (message !== null) out.push({ risk: 'fence-widened', where, message });
   }
   return out;
-}
-
-type WorkloadTerm = Extract<SourceTerm, { kind: 'workloads' }>;
-
-function isUnfenced(term: WorkloadTerm): boolean {
-  return term.within === null || isWide(term.within);
 }
 
 function anySource(terms: readonly SourceTerm[], view: PolicyView): string | null {
@@ -77,42 +73,26 @@ function anySource(terms: readonly SourceTerm[], view: PolicyView): string | nul
 
 function widening(before: RuleView, after: RuleView): string | null {
   if (isLater(before.rule.untilMs, after.rule.untilMs)) return 'it ends later, or never';
-  if (after.terms.some((term) => term.kind === 'workloads' && isFenceWidened(term, before.terms)))
+  const fences = labelsIn(before.terms);
+  const spelled = new Set(fences.map((term) => canonicalJson(term)));
+  if (labelsIn(after.terms).some((term) => !spelled.has(canonicalJson(term)) && isFenceWidened(term, fences)))
     return 'a fence holds more addresses, or more members';
   const had = cidrsIn(before.terms);
   const grown = cidrsIn(after.terms).some((it) => overlaps(had, [it]) && !covers(had, [it]));
   return grown ? 'a CIDR holds more addresses' : null;
 }
 
+function labelsIn(terms: readonly SourceTerm[]): WorkloadTerm[] {
+  return terms.filter((term) => term.kind === 'workloads');
+}
+
 function cidrsIn(terms: readonly SourceTerm[]): Interval[] {
   return terms.flatMap((term) => (term.kind === 'cidr' ? [term.interval] : []));
 }
 
-/** Against the term of the same labels, or all of them where its labels are new: a new selector hides no wider fence. */
-function isFenceWidened(term: WorkloadTerm, before: readonly SourceTerm[]): boolean {
-  const had = before.filter((it) => it.kind === 'workloads');
-  if (had.some((it) => canonicalJson(it) === canonicalJson(term))) return false;
-  const selector = canonicalJson(term.selector);
-  const same = had.filter((it) => canonicalJson(it.selector) === selector);
-  const against = same.length > 0 ? same : had;
-  if (against.length === 0) return false;
-  return isBeyond(term.within, against) || isMore(term.max, against);
-}
-
-function isBeyond(within: Interval[] | null, against: readonly WorkloadTerm[]): boolean {
-  if (against.some((it) => it.within === null)) return false;
-  return (
-    within === null ||
-    !covers(
-      against.flatMap((it) => it.within ?? []),
-      within,
-    )
-  );
-}
-
-function isMore(max: number | null, against: readonly WorkloadTerm[]): boolean {
-  const least = Math.min(...against.map((it) => it.max ?? Number.POSITIVE_INFINITY));
-  return (max ?? Number.POSITIVE_INFINITY) > least;
+/** Whether it opens another object, or a port more of one, also because the object changed. */
+function reachesMore(before: RuleView, after: RuleView): boolean {
+  return [...after.reach].some(([object, ports]) => !coversPorts(before.reach.get(object) ?? [], ports));
 }
 
 function minus(from: ReadonlySet<string>, taken: ReadonlySet<string>): string[] {
