@@ -3,6 +3,7 @@
  * has changed, read it. Nothing of it is verified and nothing compiled, which is in its favour.
  */
 import { Agent, request } from 'node:https';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 
@@ -19,6 +20,7 @@ interface Got {
   body: Buffer;
 }
 
+const RETRY_MS = 100;
 const unpack = promisify(gunzip);
 
 /** For ever; resolves at once. */
@@ -30,8 +32,12 @@ async function followOne({ url, tlsOf, onPolicy }: WholeOptions, point: number):
   const agent = new Agent({ keepAlive: true, maxSockets: 1, ...tlsOf(point) });
   const held: { policy: unknown } = { policy: null };
   for (let etag = ''; ; ) {
-    const got = await get(url, agent, etag);
-    if (got.status !== 200) continue;
+    const got = await get(url, agent, etag).catch(() => null);
+    if (got?.status !== 200) {
+      // A connection that was closed while others of the process had their turn is opened anew.
+      if (got === null) await sleep(RETRY_MS);
+      continue;
+    }
     held.policy = JSON.parse((await unpack(got.body)).toString());
     etag = got.etag;
     onPolicy(point);

@@ -11,6 +11,8 @@ import { gzipSync } from 'node:zlib';
 
 const [file = '', certFile = '', keyFile = '', caFile = ''] = process.argv.slice(2);
 const WAIT_MS = 30_000;
+/** Clients that read half a minute between two requests are not cut off. */
+const KEEP_MS = 300_000;
 const waiting = new Map<ServerResponse, NodeJS.Timeout>();
 let policy = read();
 
@@ -26,7 +28,7 @@ function answer(response: ServerResponse): void {
 }
 
 const tls = { cert: readFileSync(certFile), key: readFileSync(keyFile), ca: readFileSync(caFile) };
-const options = { ...tls, requestCert: true, rejectUnauthorized: true, keepAliveTimeout: 75_000, noDelay: true };
+const options = { ...tls, requestCert: true, rejectUnauthorized: true, keepAliveTimeout: KEEP_MS, noDelay: true };
 const server = createServer(options, (request, response) => {
   if (request.headers['if-none-match'] !== policy.etag) return answer(response);
   const unchanged = (): void => {
