@@ -236,6 +236,80 @@ t.test('glass is not broken on top of a version that is not everywhere, unless t
   t.match(plain, { code: 2, err: /--on-top-of says what break-glass stands on/ });
 });
 
+t.test('a version that only old keys signed is believed where it is known, or confirmed', async (t) => {
+  const store = await openStore(t);
+  const policy = {
+    version: 1,
+    digest: (await store.json<{ policy: { digest: string } }>('cyn', ['root'])).policy.digest,
+  };
+  await ok(['store', 'key', '--name', 'cyn', '--out', join(store.root, 'cyn-2.key')]);
+  const { kid, x } = JSON.parse(readFileSync(join(store.root, 'cyn-2.key.pub'), 'utf8')) as { kid: string; x: string };
+  const file = join(store.root, 'root-2.json');
+  await store.as('ben', ['root', '--out', file]);
+  const draft = JSON.parse(readFileSync(file, 'utf8')) as { people: { name: string }[] };
+  const people = draft.people.map((it) => (it.name === 'cyn' ? { ...it, keys: [{ kid, x }] } : it));
+  writeFileSync(file, JSON.stringify({ ...draft, people }));
+  const made = await store.json<{ root: { digest: string } }>('ben', [
+    'propose',
+    '--root',
+    file,
+    '--reason',
+    'a lost key',
+  ]);
+  const { digest } = made.root;
+  const sign = ['approve', digest, '--reason', 'it is mine'];
+  await store.json('cyn', sign);
+  await store.json('cyn', [...sign, '--signing-key', join(store.root, 'cyn-2.key')]);
+  await store.json('ben', ['publish', digest.slice(0, 16)]);
+  t.match(await store.json('cyn', ['root']), { version: 2, policy }, 'this machine has seen it');
+  // Eve's has seen no version, and the signatures that hold now are too few.
+  const fresh = await store.as('eve', ['root']);
+  t.match(fresh, {
+    code: 3,
+    out: '',
+    err: new RegExp(`EDW_ERR_APPROVAL_TOO_FEW: looking at version 1, ${policy.digest}: `),
+  });
+  t.match(fresh.err, `--confirm-version ${policy.digest}`);
+  t.match(await store.as('eve', ['root', '--confirm-version', 'ab'.repeat(32)]), { code: 3, out: '' }, 'another one');
+  t.match(await store.as('eve', ['root', '--confirm-version', 'ab']), { code: 2, err: /is no digest/ });
+  t.match(await store.json('eve', ['root', '--confirm-version', policy.digest]), { version: 2, policy });
+  t.match(
+    (await store.as('eve', ['root'])).out,
+    `  newest policy: version 1, payload ${policy.digest}\n`,
+    'remembered',
+  );
+});
+
+t.test('an old version is restored by the digests of those after it', async (t) => {
+  const store = await openStore(t);
+  await store.json('ben', ['approve', store.digest, '--reason', 'ok']);
+  await store.json('ben', ['publish', store.id]);
+  const newest = await fetchBytes(store, '/v1/versions/newest');
+  const restore = ['restore', '1', '--reason', 'x', '--dry-run'];
+  t.match(await store.as('ada', restore), { code: 0, out: /restored {2}documents/ });
+  const cases: { name: string; lies: Lies; says: RegExp }[] = [
+    {
+      name: 'another version',
+      lies: { 'GET /v1/versions/1': () => newest },
+      says: /EDW_ERR_STORE_TAMPERED: version 1 is not the one that version 2 follows/,
+    },
+    {
+      name: 'no version',
+      lies: { 'GET /v1/versions/1': () => refused(404, 'EDW_ERR_VERSION_UNKNOWN') },
+      says: /EDW_ERR_STORE_TAMPERED: version 1 is not the one that version 2 follows/,
+    },
+    {
+      name: 'other documents',
+      lies: { 'GET /v1/versions/1/documents': () => '' },
+      says: /EDW_ERR_STORE_TAMPERED: the documents of version 1 are not those that were approved/,
+    },
+  ];
+  for (const { name, lies, says } of cases) {
+    const lying = await openLyingStore(t, store, lies);
+    t.match(await lying.ben(restore), { code: 3, out: '', err: says }, name);
+  }
+});
+
 t.test('what takes another payload than was sent did not take it', async (t) => {
   const store = await openStore(t);
   const before = await run(['store', 'review', '--profile', store.profile('ada'), '--json']);

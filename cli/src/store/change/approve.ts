@@ -1,4 +1,5 @@
 /** `edgeward store approve`: computes a proposal on this machine, and signs what came out, if it is what was proposed. */
+
 import { type Digest, type SignedDocument, type SigningKey, sign } from '@edgeward/policy-format';
 import type { Command, Context } from '../../frame/command.ts';
 import type { ExitCode } from '../../frame/exit-codes.ts';
@@ -9,8 +10,15 @@ import { distrust } from '../trust/distrust.ts';
 import { type Opened, openProposal } from '../trust/opened-proposal.ts';
 import { reviewedDigest } from '../trust/reviewed-proposals.ts';
 import { ownKey } from '../trust/signer.ts';
-import { openTrusted } from '../trust/trusted-store.ts';
-import { allOption, dryRunOption, inventoryOption, proposalArgument, reasonOption } from './change-options.ts';
+import {
+  allOption,
+  confirmOption,
+  dryRunOption,
+  inventoryOption,
+  proposalArgument,
+  reasonOption,
+} from './change-options.ts';
+import { openStore } from './opened-store.ts';
 import { proposalOf, proposalText, rootText, viewProposal } from './review.ts';
 import { rootChanges } from './root-view.ts';
 
@@ -36,6 +44,7 @@ export const approve: Command = {
     'dry-run': dryRunOption,
     inventory: inventoryOption,
     all: allOption,
+    'confirm-version': confirmOption,
     ...storeOptions,
   },
   run: runApprove,
@@ -46,7 +55,7 @@ async function runApprove(context: Context): Promise<ExitCode> {
   const reason = context.required('reason');
   const session = await openSession(context, 'store approve');
   const { client, person, profile } = session;
-  const trusted = await openTrusted(client, profile.rootFile, context.now());
+  const trusted = await openStore(context, session, 'store approve');
   const exactly = digest ?? (await shownBefore(profile.rootFile, id));
   const opened = await openProposal(client, trusted, { id, exactly, nowMs: context.now() });
   if (opened.proposedBy === person)

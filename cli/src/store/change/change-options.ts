@@ -5,6 +5,12 @@ import { parseDurationMs } from '../../frame/duration.ts';
 import { usageError } from '../../frame/usage-error.ts';
 import { storeOptions } from '../store-session.ts';
 
+export const confirmOption: Option = {
+  type: 'string',
+  value: 'DIGEST',
+  says: 'Believe this version, though keys that signed it are no longer in the trust root; remembered.',
+};
+
 export const dryRunOption: Option = {
   type: 'boolean',
   says: 'Do everything but the change; the store puts the attempt on its record.',
@@ -39,6 +45,7 @@ export const proposalOptions: Record<string, Option> = {
   inventory: inventoryOption,
   all: allOption,
   'dry-run': dryRunOption,
+  'confirm-version': confirmOption,
   ...storeOptions,
 };
 

@@ -1,4 +1,5 @@
 /** `edgeward store grant`: proposes an opening that ends by itself. */
+
 import { randomBytes } from 'node:crypto';
 import { type Grant, grantDocument, withDocument } from '@edgeward/central-store';
 import { parseCidr } from '@edgeward/policy';
@@ -9,8 +10,8 @@ import type { ExitCode } from '../../frame/exit-codes.ts';
 import { usageError } from '../../frame/usage-error.ts';
 import { openSession, storeExits, storeUsage } from '../store-session.ts';
 import { readInventory } from '../trust/flow-sides.ts';
-import { openTrusted } from '../trust/trusted-store.ts';
 import { proposalOptions, timeOption } from './change-options.ts';
+import { openStore } from './opened-store.ts';
 import { submit } from './submission.ts';
 
 export const grant: Command = {
@@ -54,8 +55,8 @@ async function runGrant(context: Context): Promise<ExitCode> {
   const wanted = wantedGrant(context, nowMs);
   const document = grantDocument(wanted, nowMs);
   const session = await openSession(context, 'store grant');
-  const { client, profile } = session;
-  const trusted = await openTrusted(client, profile.rootFile, nowMs);
+  const { client } = session;
+  const trusted = await openStore(context, session, 'store grant');
   const base = trusted.previous?.approved ?? null;
   if (base === null)
     throw new EdgewardError('EDW_ERR_GRANT', 'writing a grant: nothing is in force that it could be added to', {

@@ -1,4 +1,5 @@
 /** A trust root as a proposal: read, compared with the one in force, signed by an approver or author, sent. */
+
 import { readFile } from 'node:fs/promises';
 import { digestOfRoot, sign, type TrustRoot, trustRootOf } from '@edgeward/policy-format';
 import { EdgewardError, messageOf } from '@edgeward/runtime';
@@ -8,13 +9,13 @@ import { printable } from '../../frame/terminal-text.ts';
 import type { StoreSession } from '../store-session.ts';
 import { proposalIdOf } from '../trust/opened-proposal.ts';
 import { ownKey } from '../trust/signer.ts';
-import { openTrusted } from '../trust/trusted-store.ts';
+import { openStore } from './opened-store.ts';
 import { rootChanges, rootHead } from './root-view.ts';
 import { requireSame } from './submission.ts';
 
 export async function proposeRoot(context: Context, session: StoreSession, file: string): Promise<ExitCode> {
   const root = await readRoot(file);
-  const trusted = await openTrusted(session.client, session.profile.rootFile, context.now());
+  const trusted = await openStore(context, session, 'store propose');
   const before = trusted.roots.newest;
   const key = await ownKey(session, [before], 'store propose');
   const dryRun = context.flag('dry-run');

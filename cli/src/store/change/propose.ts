@@ -1,4 +1,5 @@
 /** `edgeward store propose`: a policy directory, or a trust root, becomes a proposal that others approve. */
+
 import { type Bundle, bundleOf, inventoryOf, withDocument } from '@edgeward/central-store';
 import type { SourceDocument } from '@edgeward/policy';
 import { createDirectoryReader } from '@edgeward/policy-source';
@@ -10,8 +11,8 @@ import { readPolicy } from '../../policy/policy-reading.ts';
 import { isRefused } from '../../policy/sound-policy.ts';
 import { openSession, storeExits, storeUsage } from '../store-session.ts';
 import { type Inventory, readInventory } from '../trust/flow-sides.ts';
-import { openTrusted } from '../trust/trusted-store.ts';
 import { proposalOptions } from './change-options.ts';
+import { openStore } from './opened-store.ts';
 import { proposeRoot } from './propose-root.ts';
 import { runningGrants } from './running-grants.ts';
 import { submit } from './submission.ts';
@@ -72,7 +73,7 @@ async function proposePolicy(context: Context, directory: string): Promise<ExitC
   const { documents } = await createDirectoryReader(directory).read();
   const written = bundleOf(documents);
   const session = await openSession(context, 'store propose');
-  const trusted = await openTrusted(session.client, session.profile.rootFile, context.now());
+  const trusted = await openStore(context, session, 'store propose');
   const { bundle, notes } = carryOver(context, written, trusted.previous?.approved ?? null);
   const inventory = await readInventory(session.client, context.text('inventory'));
   const lacking = lackingWorkloads(documents, inventory);

@@ -1,4 +1,5 @@
 /** `edgeward store review`: what waits for signatures, and what one proposal would change, found out on this machine. */
+
 import type { Command, Context } from '../../frame/command.ts';
 import { formatDuration } from '../../frame/duration.ts';
 import type { ExitCode } from '../../frame/exit-codes.ts';
@@ -8,10 +9,11 @@ import { openSession, type StoreSession, storeExits, storeOptions, storeUsage } 
 import { readInventory } from '../trust/flow-sides.ts';
 import { type Opened, type OpenedPolicy, type OpenedRoot, openProposal } from '../trust/opened-proposal.ts';
 import { rememberReviewed, requireReviewed, reviewedDigest } from '../trust/reviewed-proposals.ts';
-import { openTrusted, type TrustedStore } from '../trust/trusted-store.ts';
-import { allOption, inventoryOption, proposalArgument } from './change-options.ts';
+import type { TrustedStore } from '../trust/trusted-store.ts';
+import { allOption, confirmOption, inventoryOption, proposalArgument } from './change-options.ts';
 import { approvalsText, type ChangeView, changeText, viewChange } from './change-view.ts';
 import { groundOf } from './glass-ground.ts';
+import { openStore } from './opened-store.ts';
 import { rootChanges, rootHead } from './root-view.ts';
 
 export const review: Command = {
@@ -40,7 +42,7 @@ export const review: Command = {
     },
   },
   args: ['[ID]'],
-  options: { inventory: inventoryOption, all: allOption, ...storeOptions },
+  options: { inventory: inventoryOption, all: allOption, 'confirm-version': confirmOption, ...storeOptions },
   run: runReview,
 };
 
@@ -49,7 +51,7 @@ async function runReview(context: Context): Promise<ExitCode> {
   const session = await openSession(context, 'store review');
   if (given === undefined) return await list(context, session);
   const { id, digest } = proposalArgument(given, 'store review');
-  const trusted = await openTrusted(session.client, session.profile.rootFile, context.now());
+  const trusted = await openStore(context, session, 'store review');
   const { rootFile } = session.profile;
   const opened = await openProposal(session.client, trusted, { id, exactly: digest, nowMs: context.now() });
   requireReviewed(rootFile, await reviewedDigest(rootFile, id), opened);

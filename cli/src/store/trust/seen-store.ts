@@ -13,10 +13,19 @@ export interface Seen {
   root: { version: number; digest: Digest };
   /** Of policy; null before the first. */
   version: { version: number; digest: Digest } | null;
+  /** Of policy, oldest first: what was believed once, whoever leaves the trust root since. */
+  versions: Digest[];
 }
 
+const MAX_VERSIONS = 200;
+
 const marked = z.strictObject({ version: z.int().min(1), digest: z.string() });
-const schema: z.ZodType<Seen> = z.strictObject({ store: z.string(), root: marked, version: marked.nullable() });
+const schema: z.ZodType<Seen> = z.strictObject({
+  store: z.string(),
+  root: marked,
+  version: marked.nullable(),
+  versions: z.array(z.string()).default([]),
+});
 
 function seenFile(rootFile: string): string {
   return `${rootFile}.seen`;
@@ -37,6 +46,16 @@ export async function readSeen(rootFile: string, store: string): Promise<Seen | 
   }
   // Another root was pinned at this place since.
   return seen.store === store ? seen : null;
+}
+
+export function hasSeen(seen: Seen | null, digest: Digest): boolean {
+  return seen !== null && (seen.version?.digest === digest || seen.versions.includes(digest));
+}
+
+/** With these, newest first; the oldest are forgotten. */
+export function versionsWith(seen: Seen | null, digests: readonly Digest[]): Digest[] {
+  const before = seen?.versions ?? [];
+  return [...before, ...digests.toReversed().filter((it) => !before.includes(it))].slice(-MAX_VERSIONS);
 }
 
 /** Written only when it moved. Throws EDW_ERR_STATE_WRITE. */

@@ -3,11 +3,12 @@
  * that it needs. What somebody is shown, and signs, is worked out from here and from no word of the store.
  */
 import { type Predecessor, verifyPredecessor } from '@edgeward/central-store';
-import { type Approval, approvalOf, digestOfPayload, LIMITS, payloadOf } from '@edgeward/policy-format';
+import { type Approval, approvalOf, type Digest, digestOfPayload, LIMITS, payloadOf } from '@edgeward/policy-format';
 import type { ShownVersion } from '../client/store-answers.ts';
 import type { StoreClient } from '../client/store-client.ts';
 import { distrust } from './distrust.ts';
-import { checkSeen, readSeen, type Seen, saveSeen } from './seen-store.ts';
+import { requireBelieved } from './old-versions.ts';
+import { checkSeen, hasSeen, readSeen, type Seen, saveSeen, versionsWith } from './seen-store.ts';
 import { followRoots, readPinnedRoot, type TrustedRoots } from './trusted-roots.ts';
 
 export interface TrustedStore {
@@ -24,7 +25,11 @@ export interface TrustedStore {
 const MAX_GLASSES = 50;
 
 /** Throws EDW_ERR_STORE_TAMPERED, EDW_ERR_STORE_ROLLED_BACK, EDW_ERR_ROOT_…, EDW_ERR_APPROVAL_…, EDW_ERR_PROPOSAL_DIFFERS. */
-export async function openTrusted(client: StoreClient, rootFile: string, nowMs: number): Promise<TrustedStore> {
+export async function openTrusted(
+  client: StoreClient,
+  rootFile: string,
+  { confirmed, nowMs }: { confirmed: Digest | null; nowMs: number },
+): Promise<TrustedStore> {
   const roots = await followRoots(await readPinnedRoot(rootFile), client.root);
   const chain = await newestChain(client);
   await roots.reach(Math.min(roots.newest.version, ...chain.map(({ payload }) => payload.root)));
@@ -37,19 +42,27 @@ export async function openTrusted(client: StoreClient, rootFile: string, nowMs: 
   });
   const newest = chain[0] ?? null;
   const seen = await readSeen(rootFile, roots.pinned.store);
-  const now = seenNow(roots, newest);
+  const known = (digest: Digest): boolean => digest === confirmed || hasSeen(seen, digest);
+  for (const { shown, payload } of chain) await requireBelieved(shown, payload, { root: roots.newest, known, nowMs });
+  const now = seenNow(roots, seen, chain);
   checkSeen(rootFile, seen, now, roots.digestAt);
   await saveSeen(rootFile, seen, now);
   return { roots, previous, newest: newest?.shown ?? null, inFull: full };
 }
 
-function seenNow(roots: TrustedRoots, newest: Link | null): Seen {
+function seenNow(roots: TrustedRoots, before: Seen | null, chain: readonly Link[]): Seen {
   const { version, store } = roots.newest;
+  const shown = chain.map(({ shown: { approval }, payload }) => {
+    return { version: payload.version, digest: digestOfPayload(approval) };
+  });
   return {
     store,
     root: { version, digest: roots.digestAt(version) },
-    version:
-      newest === null ? null : { version: newest.payload.version, digest: digestOfPayload(newest.shown.approval) },
+    version: shown[0] ?? null,
+    versions: versionsWith(
+      before,
+      shown.map(({ digest }) => digest),
+    ),
   };
 }
 
