@@ -18,10 +18,11 @@ const pages = [
 ];
 const names = new Set(commands.map(({ name }) => name));
 
-/** Words of a line without its comment; a pipe ends the command. */
+/** Words of a line without its comment; a pipe ends the command. Neither does in quotes. */
 function wordsOf(line: string): string[] {
-  const [command = ''] = line.split(/ #|\s[|>&]/);
-  return [...command.trim().matchAll(/"[^"]*"|'[^']*'|\S+/g)].map(([word]) => word.replaceAll(/^["']|["']$/g, ''));
+  const words = [...line.trim().matchAll(/"[^"]*"|'[^']*'|\S+/g)].map(([word]) => word);
+  const end = words.findIndex((word) => /^[#|>&]/.test(word));
+  return words.slice(0, end < 0 ? words.length : end).map((word) => word.replaceAll(/^["']|["']$/g, ''));
 }
 
 for (const path of pages) {

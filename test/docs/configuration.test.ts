@@ -2,29 +2,44 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describeSchema } from '@edgeward/runtime';
+import { storeConfigSchema } from '@edgeward/central-store';
+import { describeSchema, type SchemaRow } from '@edgeward/runtime';
 import { loadServiceConfig, serviceSchema } from '@edgeward/sync-service';
 import t from 'tap';
+import { profileSchema } from '../../cli/src/store/profile-schema.ts';
 import { blocksOf, page, tableRows } from './markdown.ts';
 
 const text = page('docs/configuration.md');
 const heading = ['key', 'type', 'default', 'env', 'meaning'];
+const none = '–';
 
-t.test('every key is documented with its type, default, variable and meaning, and nothing else is', async (t) => {
-  const none = '–';
-  const rows = describeSchema(serviceSchema);
-  const documented = new Map(tableRows(text, heading).map((row) => [row[0], row]));
-  t.strictSame(
-    [...documented.keys()],
-    rows.map(({ path }) => path),
-    'the same keys in the same order',
-  );
-  for (const { path, type, default: value, env, description } of rows) {
-    const [, ...cells] = documented.get(path) ?? [];
-    const [, , , meaning = ''] = cells;
-    t.strictSame(cells, [type, value ?? none, env ?? none, description === '' ? meaning : description], path);
-    t.not(meaning, '', `${path} has a meaning`);
-  }
+const files: Record<string, { text: string; rows: SchemaRow[] }> = {
+  'edgeward.yaml': { text: text.slice(0, text.indexOf('## The store')), rows: describeSchema(serviceSchema) },
+  'edgeward-store.yaml': {
+    text: text.slice(text.indexOf('## The store')),
+    rows: describeSchema(storeConfigSchema, 'EDGEWARD_STORE_'),
+  },
+};
+
+for (const [file, { text, rows }] of Object.entries(files))
+  t.test(`${file}: every key with its type, default, variable and meaning, and nothing else`, async (t) => {
+    const documented = new Map(tableRows(text, heading).map((row) => [row[0], row]));
+    t.strictSame(
+      [...documented.keys()],
+      rows.map(({ path }) => path),
+      'the same keys in the same order',
+    );
+    for (const { path, type, default: value, env, description } of rows) {
+      const [, ...cells] = documented.get(path) ?? [];
+      const [, , , meaning = ''] = cells;
+      t.strictSame(cells, [type, value ?? none, env ?? none, description === '' ? meaning : description], path);
+      t.not(meaning, '', `${path} has a meaning`);
+    }
+  });
+
+t.test("a person's profile: every key, and nothing else", async (t) => {
+  const rows = describeSchema(profileSchema).map(({ path, type, description }) => [path, type, description]);
+  t.strictSame(tableRows(text, ['key', 'type', 'meaning']), rows);
 });
 
 t.test('the example is a whole configuration', async (t) => {

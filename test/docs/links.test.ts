@@ -12,6 +12,9 @@ const pages = ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.m
     .map((name) => join('docs', name)),
 );
 
+/** In the folder of a store, not in this repository. */
+const PUBLISHED = /^(roots|heads)\//;
+
 /** As GitHub makes them of headings. */
 function anchorsOf(text: string): string[] {
   const headings = [...text.matchAll(/^#+ (.+)$/gm)].map((match) => match[1] ?? '');
@@ -38,7 +41,7 @@ t.test('every link leads to something', async (t) => {
 t.test('every test and source that a page names is there', async (t) => {
   for (const path of pages) {
     for (const [, name = ''] of page(path).matchAll(/`([a-z-]+\/[\w./-]+\.(?:ts|js|conf|json))`/g)) {
-      t.ok(existsSync(join(root, name)), `${path}: ${name}`);
+      if (!PUBLISHED.test(name)) t.ok(existsSync(join(root, name)), `${path}: ${name}`);
     }
   }
 });

@@ -4,8 +4,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCollector } from '@edgeward/audit-collector';
-import { createLogger, createMetrics } from '@edgeward/runtime';
-import t from 'tap';
+import { createLogger, createMetrics, type Registry } from '@edgeward/runtime';
+import t, { type Test } from 'tap';
+import { rolloutMetrics } from '../../central-store/src/rollout/metrics.ts';
+import { storeMetrics } from '../../central-store/src/service/store-metrics.ts';
 import { serviceMetrics } from '../../sync-service/src/service-metrics.ts';
 import { page, tableRows } from './markdown.ts';
 
@@ -22,7 +24,9 @@ function namesInSources(): string[] {
     'runtime/src',
   ];
   const files = folders.flatMap((folder) =>
-    readdirSync(new URL(`../../${folder}/`, import.meta.url)).map((name) => `${folder}/${name}`),
+    readdirSync(new URL(`../../${folder}/`, import.meta.url))
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => `${folder}/${name}`),
   );
   return files.flatMap((file) =>
     [...page(file).matchAll(/['"`](edgeward_[a-z_]+)['"`]/g)].map((match) => match[1] ?? ''),
@@ -55,16 +59,20 @@ t.test('type and labels are those that are registered', async (t) => {
   const logger = createLogger({ level: 'silent' });
   const collector = createCollector({ ledgerFile: join(folder, 'ledger.db'), logs: [], labels, logger, registry });
   t.teardown(() => collector.close());
-  for (const [name = '', type = '', documented = ''] of rows) {
+  checkRegistered(t, registry, rows);
+});
+
+function checkRegistered(t: Test, registry: Registry, documentedRows: readonly string[][]): void {
+  for (const [name = '', type = '', documented = ''] of documentedRows) {
     // prom-client tells the labels of a metric only here.
     const metric = registry.getSingleMetric(name) as unknown as { labelNames: string[]; constructor: { name: string } };
     const names = documented === '–' ? [] : documented.split(', ');
     t.strictSame([metric.constructor.name.toLowerCase(), metric.labelNames], [type, names], name);
   }
-});
+}
 
 t.test('an alert asks only for metrics that exist', async (t) => {
-  const known = new Set(rows.map(([name]) => name));
+  const known = new Set([...rows, ...storeRows].map(([name]) => name));
   const asked = tableRows(text, ['expression', 'says']).flatMap(([expression = '']) =>
     [...expression.matchAll(/edgeward_[a-z_]+/g)].map(([name]) => name),
   );
@@ -73,4 +81,13 @@ t.test('an alert asks only for metrics that exist', async (t) => {
     asked.filter((name) => !known.has(name)),
     [],
   );
+});
+
+t.test('every metric of a store is documented once, and no other', async (t) => {
+  const sources = ['central-store/src/service/store-metrics.ts', 'central-store/src/rollout/metrics.ts']
+    .map(page)
+    .join();
+  const names = [...sources.matchAll(/'(edgeward_store_[a-z_]+)'/g)].map((match) => match[1] ?? '');
+  const documented = tableRows(text, ['store metric', 'type', 'labels', 'meaning']).map(([name]) => name);
+  t.strictSame(documented.sort(), [...new Set(names)].sort());
 });
