@@ -33,7 +33,7 @@ export {
 } from './config.ts';
 export { type StoreConfigInput, storeConfigSchema } from './config-schema.ts';
 export { type InitOptions, initStore, type NewStore } from './folder/init.ts';
-export { type KeyUse, newServerKey, serverKey } from './folder/server-keys.ts';
+export { newServerKey } from './folder/server-keys.ts';
 export { openStoreFolder, type StoreFolder, type StoreFolderOptions } from './folder/store-folder.ts';
 export type { TrustRoots } from './folder/trust-roots.ts';
 export {
@@ -47,7 +47,6 @@ export {
   type WorkloadEdit,
 } from './membership/index.ts';
 export * from './nats/index.ts';
-export { requireRole } from './proposals/people.ts';
 export type {
   FollowUp,
   GivenApproval,
@@ -59,7 +58,7 @@ export type {
   PublishedVersion,
 } from './proposals/proposals.ts';
 export * from './publishing/index.ts';
-export { type Actor, type Attempt, recordRefusal, rehearse, type Work, withRecord } from './record/attempt.ts';
+export { type Actor, rehearse, withRecord } from './record/attempt.ts';
 export type { NewEntry, Outcome, RecordEntry } from './record/entry.ts';
 export { type AttemptRecord, openRecord, type RecordOptions } from './record/record.ts';
 export { type RecordProblem, type RecordVerification, verifyRecord } from './record/verification.ts';

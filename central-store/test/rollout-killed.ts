@@ -3,37 +3,13 @@
  * write with the number that it was given: before a rename, after it, before bytes of the record, or after. At the end it
  * says how it ended and how many writes that took.
  */
-import { promises } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
 import { createLogger } from '@edgeward/runtime';
 import { createMembership, createPublishing, createRollout, DEFAULT_ROLLOUT, openStoreFolder } from '../src/index.ts';
+import { killAtWrite } from './decisions/killed-at-write.ts';
 import { stillClock } from './decisions/world.ts';
 
 const [, , dir = '', scenario = 'good', killAt = '0'] = process.argv;
-let writes = 0;
-
-function count(): void {
-  writes += 1;
-  if (writes === Number(killAt)) process.kill(process.pid, 'SIGKILL');
-}
-
-const { rename } = promises;
-promises.rename = async (...names) => {
-  count();
-  await rename(...names);
-  count();
-};
-syncBuiltinESMExports();
-const probe = await open(process.execPath, 'r');
-const handle = Object.getPrototypeOf(probe) as { datasync(): Promise<void> };
-await probe.close();
-const { datasync } = handle;
-handle.datasync = async function (this: object) {
-  count();
-  await datasync.call(this);
-  count();
-};
+const writes = await killAtWrite(Number(killAt));
 
 const clock = stillClock();
 const logger = createLogger({ level: 'silent' });
@@ -70,4 +46,4 @@ const versions = [...publishing.points()].map(({ point, state }) => `${point}=${
 await rollout.close();
 await publishing.close();
 await store.close();
-process.stdout.write(`${JSON.stringify({ state: rollout.status().state, versions, writes })}\n`);
+process.stdout.write(`${JSON.stringify({ state: rollout.status().state, versions, writes: writes() })}\n`);

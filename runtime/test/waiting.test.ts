@@ -1,28 +1,6 @@
 import t from 'tap';
-import { type Clock, createWorkQueue, pauseFor, repeatedly, whilePausing } from '../src/index.ts';
-
-/** Time that stands still until it is moved on. */
-function stillClock(): Clock & { advance(ms: number): void; waiting(): number } {
-  let nowMs = 0;
-  let waiting: { atMs: number; run: () => void }[] = [];
-  return {
-    now: () => nowMs,
-    after(delayMs, run) {
-      const it = { atMs: nowMs + delayMs, run };
-      waiting.push(it);
-      return () => {
-        waiting = waiting.filter((other) => other !== it);
-      };
-    },
-    advance(ms) {
-      nowMs += ms;
-      const due = waiting.filter(({ atMs }) => atMs <= nowMs);
-      waiting = waiting.filter(({ atMs }) => atMs > nowMs);
-      for (const { run } of due) run();
-    },
-    waiting: () => waiting.length,
-  };
-}
+import { createWorkQueue, pauseFor, repeatedly, whilePausing } from '../src/index.ts';
+import { createManualClock } from './fixtures/manual-clock.ts';
 
 t.test('a pause is over by its time, when it is ended, or with the signal, and leaves no timer', async (t) => {
   const ways: { name: string; aborted?: boolean; end: (of: { pauseEnds: () => void; abort: () => void }) => void }[] = [
@@ -32,27 +10,27 @@ t.test('a pause is over by its time, when it is ended, or with the signal, and l
     { name: 'a signal from before', aborted: true, end: () => {} },
   ];
   for (const { name, aborted, end } of ways) {
-    const clock = stillClock();
+    const clock = createManualClock();
     const ending = new AbortController();
     if (aborted) ending.abort();
     const pause = pauseFor(clock, 100);
     const over = whilePausing(pause, ending.signal);
     end({ pauseEnds: pause.end, abort: () => ending.abort() });
-    if (name === 'its time') clock.advance(100);
+    if (name === 'its time') await clock.advance(100);
     await over;
-    t.equal(clock.waiting(), 0, name);
+    t.equal(clock.pending(), 0, name);
   }
 });
 
 t.test('what is repeated is counted, waits for what it promised, and ends when it is told to', async (t) => {
-  const clock = stillClock();
+  const clock = createManualClock();
   const turns: number[] = [];
   const stop = repeatedly(clock, 10, (turn) => {
     turns.push(turn);
   });
-  for (let step = 0; step < 3; step += 1) clock.advance(10);
+  for (let step = 0; step < 3; step += 1) await clock.advance(10);
   stop();
-  clock.advance(100);
+  await clock.advance(100);
   t.strictSame(turns, [1, 2, 3]);
 
   let finish = (): void => {};
@@ -63,17 +41,16 @@ t.test('what is repeated is counted, waits for what it promised, and ends when i
       finish = resolve;
     });
   });
-  clock.advance(10);
-  clock.advance(100);
+  await clock.advance(10);
+  await clock.advance(100);
   t.equal(begun, 1, 'a turn that is under way is waited for');
   finish();
-  await new Promise(setImmediate);
-  clock.advance(10);
+  await clock.advance(10);
   t.equal(begun, 2);
   end();
   finish();
-  await new Promise(setImmediate);
-  t.equal(clock.waiting(), 0, 'the turn that was under way was the last');
+  await clock.rest();
+  t.equal(clock.pending(), 0, 'the turn that was under way was the last');
 });
 
 t.test('work is done in the order in which it comes, and what fails stops nothing', async (t) => {

@@ -12,7 +12,8 @@ import {
   type TrustRoot,
   trustRootOf,
 } from '@edgeward/policy-format';
-import { EdgewardError, messageOf, systemCodeOf, writeDurably } from '@edgeward/runtime';
+import { writeDurably } from '@edgeward/runtime';
+import { unreadable } from '../folder/unreadable-file.ts';
 import type { GivenApproval } from './proposals.ts';
 
 /** A proposal on disk: `proposals/ID/documents.ndjson`, then `proposal.json`, which makes it one. */
@@ -78,12 +79,4 @@ async function readProposal(path: string, id: string): Promise<StoredProposal> {
   } catch (thrown) {
     throw unreadable(path, thrown);
   }
-}
-
-export function unreadable(path: string, thrown: unknown): EdgewardError {
-  const why = systemCodeOf(thrown) === 'ENOENT' ? 'it is missing' : messageOf(thrown);
-  return new EdgewardError('EDW_ERR_STORE_FOLDER', `reading ${path}: ${why}`, {
-    mend: 'Somebody or something changed it. Bring the file back from a backup.',
-    cause: thrown,
-  });
 }

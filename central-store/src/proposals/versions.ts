@@ -11,7 +11,7 @@ import {
 } from '@edgeward/policy-format';
 import { EdgewardError, systemCodeOf, writeDurably } from '@edgeward/runtime';
 import { type Bundle, parseBundle } from '../bundle/bundle.ts';
-import { unreadable } from './stored-proposal.ts';
+import { unreadable } from '../folder/unreadable-file.ts';
 
 /**
  * Everything that was ever published, `versions/N/`. `bundle.ndjson` is written first and `approval.json` makes it a

@@ -3,6 +3,7 @@
  * costs the same however often it reports.
  */
 import type { PointReport } from '@edgeward/policy-format';
+import { MAX_SERVICES } from './sight.ts';
 
 export interface DenialHistory {
   add(report: Pick<PointReport, 'service' | 'denials'>, nowMs: number): void;
@@ -18,8 +19,6 @@ const HOUR_MS = 3_600_000;
 const EVERY_MS = 60_000;
 /** A counter that is younger says nothing about an hour. */
 const LEAST_MS = 300_000;
-/** Services that report beside one another for a point. */
-const MAX_SERVICES = 8;
 
 interface Counter {
   total: number;

@@ -39,13 +39,22 @@ export function plannedRollout(inputs: PlanInputs): RolloutState {
   for (const slice of inputs.slices) {
     const was = before.get(slice.point);
     points[slice.point] = {
-      ...{ wave: waveOf.get(slice.point) ?? waves.length - 1, from: was?.version ?? null, gone: false },
-      ...{ changed: was?.slice?.digest !== slice.digest, movedMs: null, deniedPerHour: 0 },
+      wave: waveOf.get(slice.point) ?? waves.length - 1,
+      from: was?.version ?? null,
+      changed: was?.slice?.digest !== slice.digest,
+      gone: false,
+      movedMs: null,
+      deniedPerHour: 0,
     };
   }
   for (const [point, { version }] of before)
     points[point] ??= {
-      ...{ wave: waves.length, from: version, gone: true, changed: false, movedMs: null, deniedPerHour: 0 },
+      wave: waves.length,
+      from: version,
+      changed: false,
+      gone: true,
+      movedMs: null,
+      deniedPerHour: 0,
     };
   return {
     format: 1,

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { systemCodeOf, writeDurably } from '@edgeward/runtime';
 import * as z from 'zod';
-import { unreadable } from '../proposals/stored-proposal.ts';
+import { unreadable } from '../folder/unreadable-file.ts';
 import type { RolloutState } from './state.ts';
 
 const instantMs = z.number().min(0);

@@ -28,6 +28,9 @@ export interface Sight {
   deniedPerHour: number;
 }
 
+/** Services that report beside one another for a point; of more, the last ones count. */
+export const MAX_SERVICES = 8;
+
 /** A point that has not been heard of for so long, while others were, is away. */
 export const AWAY_MS = 180_000;
 

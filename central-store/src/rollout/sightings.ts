@@ -4,7 +4,7 @@
  */
 import type { PointReport } from '@edgeward/policy-format';
 import { createDenialHistory, type DenialHistory } from './denial-history.ts';
-import { AWAY_MS, type Sight, type Sights } from './sight.ts';
+import { AWAY_MS, MAX_SERVICES, type Sight, type Sights } from './sight.ts';
 
 export interface Sightings {
   heard(report: PointReport, heardMs: number): void;
@@ -33,8 +33,6 @@ interface Known {
   applied: { first: ServedHead; atMs: number; total: number } | null;
 }
 
-const MAX_SERVICES = 8;
-
 export function createSightings(startMs: number): Sightings {
   const points = new Map<string, Known>();
   let sinceMs = startMs;
@@ -44,14 +42,12 @@ export function createSightings(startMs: number): Sightings {
     const found = points.get(point);
     if (found !== undefined) return found;
     const fresh: Known = {
-      ...{
-        reports: new Map(),
-        heardMs: null,
-        presentMs: 0,
-        denials: createDenialHistory(),
-        first: null,
-        applied: null,
-      },
+      reports: new Map(),
+      heardMs: null,
+      presentMs: 0,
+      denials: createDenialHistory(),
+      first: null,
+      applied: null,
     };
     points.set(point, fresh);
     return fresh;

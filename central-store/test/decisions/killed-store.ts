@@ -2,39 +2,16 @@
  * Opens a store, proposes, approves and publishes one version, and is killed by itself at the write with the number that
  * it was given: before a rename, after it, or before bytes of the record. Says what was acknowledged, line by line.
  */
-import { promises } from 'node:fs';
-import { open, readFile } from 'node:fs/promises';
-import { syncBuiltinESMExports } from 'node:module';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addSignature, generateSigningKey, sign, signingKeyOf } from '@edgeward/policy-format';
 import { createLogger } from '@edgeward/runtime';
 import { computeApprovalPayload, openStoreFolder, parseBundle } from '../../src/index.ts';
+import { killAtWrite } from './killed-at-write.ts';
 import { stillClock } from './world.ts';
 
 const [, , dir = '', killAt = '0'] = process.argv;
-let writes = 0;
-
-function count(): void {
-  writes += 1;
-  if (writes === Number(killAt)) process.kill(process.pid, 'SIGKILL');
-}
-
-const { rename } = promises;
-promises.rename = async (...names) => {
-  count();
-  await rename(...names);
-  count();
-};
-syncBuiltinESMExports();
-const probe = await open(process.execPath, 'r');
-const handle = Object.getPrototypeOf(probe) as { datasync(): Promise<void> };
-await probe.close();
-const { datasync } = handle;
-handle.datasync = async function (this: object) {
-  count();
-  await datasync.call(this);
-  count();
-};
+await killAtWrite(Number(killAt));
 
 const { keys, bundle } = JSON.parse(await readFile(join(dir, '..', 'input.json'), 'utf8'));
 const ada = await signingKeyOf(keys.ada);
