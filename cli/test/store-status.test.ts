@@ -58,6 +58,14 @@ const status: StoreStatus = {
       workloads: ['a', 'b'],
       fault: { state: 'held', losses: [{ point: 'edge-1', object: 'order-front', before: 10, lost: 8, workloads: 2 }] },
     },
+    alsoWaiting: [
+      {
+        revision: 1040,
+        sinceMs: nowMs - 180_000,
+        workloads: ['c'],
+        fault: { state: 'refused', excesses: [{ point: 'edge-2', group: 'g.1', members: 9, max: 8, counted: 'ipv4' }] },
+      },
+    ],
     error: { code: 'EDW_ERR_STORE_INVENTORY', message: 'half a line', mend: 'Correct it.' },
   },
   refused: [{ point: 'edge-1', group: 'g.0123456789abcdef', members: 300, max: 200, counted: 'workloads' }],
@@ -127,6 +135,7 @@ t.test(
       'error  edge-2 (site-1)  refuses revision 40 at fence: EDW_ERR_FENCE_OUTSIDE  10.9.9.9 \\x1b[2J\n',
       'error  edge-5 (site-1)  has seen another record of attempts: run `edgeward store verify`\n',
       'held  revision 1042 of the inventory since 2m: order-front at edge-1 loses 8 of 10 members by 2 workloads; `edgeward store accept 1042` lets it through\n',
+      'refused  revision 1040 of the inventory since 3m: too many: g.1 at edge-2: 9 ipv4, and 8 are allowed\n',
       'error  EDW_ERR_STORE_INVENTORY  half a line\n    Correct it.\n',
       'refused  edge-1 keeps an older version: g.0123456789abcdef has 300 workloads, and 200 are allowed\n',
       'mirror  2 heads could not be written; look at the disk of the store\n',

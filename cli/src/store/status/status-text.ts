@@ -100,8 +100,9 @@ function refusalsText(points: readonly ShownStorePoint[], paint: Paint): string 
 
 function waitingText({ inventory, refused, unwritten, behind, followUps, nowMs }: ShownStore, paint: Paint): string {
   const lines: [string, string][] = [];
-  const { waiting, error } = inventory;
-  if (waiting !== null) lines.push([waiting.fault.state, heldText(waiting, nowMs)]);
+  const { waiting, alsoWaiting = [], error } = inventory;
+  for (const it of waiting === null ? alsoWaiting : [waiting, ...alsoWaiting])
+    lines.push([it.fault.state, heldText(it, nowMs)]);
   if (error !== null) lines.push(['error', `${error.code}  ${error.message}\n    ${error.mend}`]);
   for (const { point, group, members, max, counted: what } of refused)
     lines.push(['refused', `${point} keeps an older version: ${group} has ${members} ${what}, and ${max} are allowed`]);

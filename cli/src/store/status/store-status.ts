@@ -13,6 +13,7 @@ export interface ShownStore {
   inventory: {
     workloads: number;
     waiting: ShownWaiting | null;
+    alsoWaiting?: ShownWaiting[] | undefined;
     error: { code: string; message: string; mend: string } | null;
   };
   refused: Excess[];
@@ -167,6 +168,7 @@ const schema: z.ZodType<ShownStore> = z.object({
   inventory: z.object({
     workloads: z.number(),
     waiting: waiting.nullable(),
+    alsoWaiting: z.array(waiting).optional(),
     error: z.object({ code: z.string(), message: z.string(), mend: z.string() }).nullable(),
   }),
   refused: z.array(excess),

@@ -22,7 +22,7 @@ export async function requireBelieved(shown: ShownVersion, payload: Approval, be
   try {
     await verifyApproval({ document: shown.approval, root, accepted: known, nowMs });
   } catch (cause) {
-    if (!(cause instanceof EdgewardError) || !cause.code.startsWith('EDW_ERR_APPROVAL_')) throw cause;
+    if (!(cause instanceof EdgewardError) || !/^EDW_ERR_APPROVAL_/.test(cause.code)) throw cause;
     throw new EdgewardError(
       cause.code,
       `looking at version ${payload.version}, ${digest}: it was approved under trust root ${payload.root}, and by trust root ${root.version} ${messageOf(cause)}`,
