@@ -1,4 +1,4 @@
-import type { Interval, PortRange, SourceTerm } from '@edgeward/policy';
+import { formatPortRange, type Interval, type PortRange, type SourceTerm } from '@edgeward/policy';
 import { canonicalJson } from '@edgeward/policy-format';
 import type { PolicyView, RuleView } from './policy-view.ts';
 
@@ -9,6 +9,8 @@ import type { PolicyView, RuleView } from './policy-view.ts';
 export interface Opening extends Source {
   /** Of the object, as far as the rule opens them. */
   ports: readonly PortRange[];
+  /** The same in one form. */
+  portsText: string;
 }
 
 interface Source {
@@ -33,17 +35,33 @@ const EVERYBODY: readonly Interval[] = [
   { lo: '0'.repeat(32), hi: 'f'.repeat(32) },
 ];
 
-/** By name of the object; one that lets nobody in is left out. */
-export function openingsOf(view: PolicyView): Map<string, Opening[]> {
-  const out = new Map<string, Opening[]>();
+/** By name of the object; one that lets nobody in is left out. Objects that let in the same share one list. */
+export function openingsOf(view: PolicyView): Map<string, readonly Opening[]> {
+  const parts: Opening[][] = [];
+  const partsAt = new Map<string, number[]>();
   for (const rule of view.rules.values()) {
     if (rule.rule.action !== 'allow') continue;
     const sources = rule.terms.map((term) => sourceOf(rule, term, view));
+    const byPorts = new Map<string, number>();
     for (const [object, ports] of rule.reach) {
-      const openings = out.get(object) ?? [];
-      out.set(object, openings);
-      for (const source of sources) openings.push({ ...source, ports });
+      const portsText = ports.map(formatPortRange).join();
+      const part = byPorts.get(portsText) ?? parts.push(sources.map((it) => ({ ...it, ports, portsText }))) - 1;
+      byPorts.set(portsText, part);
+      partsAt.set(object, partsAt.get(object) ?? []);
+      partsAt.get(object)?.push(part);
     }
+  }
+  return joinParts(partsAt, parts);
+}
+
+function joinParts(partsAt: Map<string, number[]>, parts: readonly Opening[][]): Map<string, readonly Opening[]> {
+  const lists = new Map<string, Opening[]>();
+  const out = new Map<string, readonly Opening[]>();
+  for (const [object, numbers] of partsAt) {
+    const key = numbers.join();
+    const list = lists.get(key) ?? numbers.flatMap((it) => parts[it] ?? []);
+    lists.set(key, list);
+    out.set(object, list);
   }
   return out;
 }

@@ -3,7 +3,7 @@ import { canonicalJson } from '@edgeward/policy-format';
 import { covers, isWide, overlaps } from './address-sets.ts';
 import { isNarrowed } from './deny-cover.ts';
 import { isLater } from './document-risks.ts';
-import { isFenceWidened, isUnfenced, type WorkloadTerm } from './fences.ts';
+import { fenceBook, isFenceWidened, isUnfenced, labelsIn } from './fences.ts';
 import { openingRisks } from './opening-risks.ts';
 import type { PolicyView, RuleView } from './policy-view.ts';
 import { coversPorts } from './port-sets.ts';
@@ -73,17 +73,18 @@ function anySource(terms: readonly SourceTerm[], view: PolicyView): string | nul
 
 function widening(before: RuleView, after: RuleView): string | null {
   if (isLater(before.rule.untilMs, after.rule.untilMs)) return 'it ends later, or never';
-  const fences = labelsIn(before.terms);
-  const spelled = new Set(fences.map((term) => canonicalJson(term)));
-  if (labelsIn(after.terms).some((term) => !spelled.has(canonicalJson(term)) && isFenceWidened(term, fences)))
-    return 'a fence holds more addresses, or more members';
+  if (isAnyFenceWidened(before, after)) return 'a fence holds more addresses, or more members';
   const had = cidrsIn(before.terms);
   const grown = cidrsIn(after.terms).some((it) => overlaps(had, [it]) && !covers(had, [it]));
   return grown ? 'a CIDR holds more addresses' : null;
 }
 
-function labelsIn(terms: readonly SourceTerm[]): WorkloadTerm[] {
-  return terms.filter((term) => term.kind === 'workloads');
+function isAnyFenceWidened(before: RuleView, after: RuleView): boolean {
+  const fences = labelsIn(before.terms);
+  if (fences.length === 0) return false;
+  const book = fenceBook(fences);
+  const spelled = new Set(fences.map((term) => canonicalJson(term)));
+  return labelsIn(after.terms).some((term) => !spelled.has(canonicalJson(term)) && isFenceWidened(term, book));
 }
 
 function cidrsIn(terms: readonly SourceTerm[]): Interval[] {
