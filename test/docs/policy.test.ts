@@ -1,7 +1,9 @@
 /** Every example in docs/policy.md goes through the compiler, and every row of its tables through `decide`. */
 import {
   decide,
+  explain,
   type Finding,
+  identitiesOf,
   linkModel,
   lint,
   POLICY_WARNINGS,
@@ -76,8 +78,9 @@ t.test('a path is compared as the table says', async (t) => {
   }
 });
 
+const front = { kind: 'VirtualServer', name: 'front', labels: { app: 'shop' }, point: 'edge-1', bind: 'front' };
+
 function objectWithPath(path: string): unknown[] {
-  const front = { kind: 'VirtualServer', name: 'front', labels: { app: 'shop' }, point: 'edge-1', bind: 'front' };
   const rule = { id: 'r', from: [{ any: true }], to: 'all()', http: [{ path }] };
   return [
     { ...front, ports: ['tcp/443'], mode: 'enforce' },
@@ -101,4 +104,67 @@ t.test('a flow that no example speaks of is denied', async (t) => {
   const view = pointViews(check(good).resolution, sha256Hex).forObject('order-front');
   const { verdict } = decide(view, { from: '10.9.9.9', to: 'order-front', port: 'tcp/443', path: '/v1/orders/7' });
   t.equal(verdict, 'deny');
+});
+
+const prod = { name: 'crm-1', labels: { app: 'crm', env: 'prod' }, addresses: ['10.30.1.4', '10.9.0.5'] };
+const dev = { name: 'crm-2', labels: { app: 'crm', env: 'dev' }, addresses: ['10.30.1.5'] };
+const bare = { name: 'crm-3', labels: { app: 'crm' }, addresses: ['10.30.1.6'] };
+const branch = { cidrs: ['192.0.2.0/24'], except: ['192.0.2.66'], expires: '2027-01-31T00:00:00Z' };
+const crm = { workloads: "app == 'crm' && env == 'prod'", within: ['10.30.0.0/16'] };
+const http = [{ methods: ['GET', 'POST'], path: '/v1/orders/*' }];
+const later = Date.parse('2027-02-01T00:00:00Z');
+
+const lacking: Record<string, { rule: object; flow: object; atMs?: number }> = {
+  "source: needs env == 'prod', has 'dev'": { rule: { from: [crm] }, flow: { from: '10.30.1.5' } },
+  "source: needs env == 'prod', has no such label": { rule: { from: [crm] }, flow: { from: '10.30.1.6' } },
+  'source: its address is outside the fence 10.30.0.0/16': { rule: { from: [crm] }, flow: { from: '10.9.0.5' } },
+  "source: it is an exception of the network 'branch-offices'": {
+    rule: { from: [{ network: 'branch-offices' }] },
+    flow: { from: '192.0.2.66' },
+  },
+  "source: the network 'branch-offices' expired at 2027-01-31T00:00:00.000Z": {
+    rule: { from: [{ network: 'branch-offices' }] },
+    flow: { from: '192.0.2.7' },
+    atMs: later,
+  },
+  'source: the address is in none of 203.0.113.0/24': {
+    rule: { from: [{ cidr: '203.0.113.0/24' }] },
+    flow: { from: '10.1.1.1' },
+  },
+  'time: the rule ended at 2026-12-24T18:00:00.000Z': {
+    rule: { from: [crm], until: '2026-12-24T18:00:00Z' },
+    flow: { from: '10.30.1.4' },
+    atMs: later,
+  },
+  'the object does not list tcp/8443': { rule: { from: [crm] }, flow: { from: '10.30.1.4', port: 'tcp/8443' } },
+  'port: tcp/80 is not tcp/443': {
+    rule: { from: [crm], ports: ['tcp/443'] },
+    flow: { from: '10.30.1.4', port: 'tcp/80' },
+  },
+  'method: DELETE is not GET, POST': {
+    rule: { from: [crm], http },
+    flow: { from: '10.30.1.4', method: 'DELETE', path: '/v1/orders/7' },
+  },
+  'path: /v2 is not /v1/orders/*': { rule: { from: [crm], http }, flow: { from: '10.30.1.4', path: '/v2' } },
+  'host: none is not shop.example': {
+    rule: { from: [crm], http: [{ hosts: ['shop.example'] }] },
+    flow: { from: '10.30.1.4' },
+  },
+};
+
+t.test('what a denial lacked is told in the words of the table', async (t) => {
+  const rows = tableRows(text, ['missed', 'what would let it in']).map(([missed]) => missed);
+  t.strictSame(rows, Object.keys(lacking));
+  for (const [missed, { rule, flow, atMs = nowMs }] of Object.entries(lacking)) {
+    const documents = [
+      ...[prod, dev, bare].map((workload) => ({ kind: 'Workload', ...workload })),
+      { kind: 'Network', name: 'branch-offices', ...branch },
+      { ...front, ports: ['tcp/443', 'tcp/80'] },
+      { kind: 'Policy', name: 'p', rules: [{ id: 'r', to: 'all()', ...rule }] },
+    ].map((value) => ({ file: 'a', value, locate: () => ({ line: 1, column: 1 }) }));
+    const resolution = resolve(linkModel(documents, []), atMs);
+    const view = pointViews(resolution, sha256Hex).forObject('front');
+    const whole = { from: '', to: 'front', port: 'tcp/443', ...flow };
+    t.equal(explain(identitiesOf(resolution), view, whole).missed, missed);
+  }
 });
