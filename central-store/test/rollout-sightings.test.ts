@@ -27,6 +27,12 @@ t.test('a report counts for the version from the revision on that is of it', asy
     { name: 'an older epoch', said: { epoch: 0, applied: 11 }, applied: false, refused: false },
     { name: 'a later epoch numbers anew', said: { epoch: 2, applied: 1 }, applied: true, refused: false },
     { name: 'a refusal of it', said: { nack: nack(11) }, applied: false, refused: true },
+    {
+      name: 'bytes of it that were not to be had',
+      said: { nack: { ...nack(11), stage: 'fetch' } },
+      applied: false,
+      refused: false,
+    },
     { name: 'a refusal from before', said: { nack: nack(10) }, applied: false, refused: false },
   ];
   for (const { name, said, applied, refused } of cases) {

@@ -129,13 +129,18 @@ function isTooOld({ report, heardMs }: { report: PointReport; heardMs: number },
   return nowMs - heardMs <= AWAY_MS && report.nack?.code === 'EDW_ERR_APPROVAL_ROLLBACK';
 }
 
-/** Of a service that is gone the last word does not stand for ever. */
+/**
+ * Of a service that is gone the last word does not stand for ever. And what could not be fetched is no word on the version: a
+ * replica or a mirror may be late, and where nobody ever has it, the time that the roll-out gives a point ends.
+ */
 function isRefusal(
   { report, heardMs }: { report: PointReport; heardMs: number },
   first: ServedHead,
   nowMs: number,
 ): boolean {
-  return nowMs - heardMs <= AWAY_MS && report.nack !== null && isFrom(report.epoch, report.nack.revision, first);
+  const { nack, epoch } = report;
+  if (nack === null || nack.stage === 'fetch') return false;
+  return nowMs - heardMs <= AWAY_MS && isFrom(epoch, nack.revision, first);
 }
 
 function isFrom(epoch: number, revision: number | null, first: ServedHead): boolean {
