@@ -43,6 +43,16 @@ export async function appliedBy({ status }: Service): Promise<(number | null)[]>
   return points.map((point) => found.find((it) => it.point === point)?.appliedRevision ?? null);
 }
 
+/** What each service takes for a change that somebody made by hand: nobody made one. */
+export async function driftTold(services: readonly Service[]): Promise<string[]> {
+  const told = services.map(async ({ name, status }) =>
+    (await status()).points.flatMap(({ point, drift }) =>
+      drift.count === 0 ? [] : [`${name}: ${point}: ${drift.count} times, such as ${drift.last?.changes.join(', ')}`],
+    ),
+  );
+  return (await Promise.all(told)).flat();
+}
+
 interface Memory {
   memory: { witness: { checkpoint: Checkpoint; contradicted: unknown } | null };
 }

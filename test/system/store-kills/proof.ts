@@ -2,7 +2,7 @@
 import type { StoreStatus } from '@edgeward/central-store';
 import type { Test } from 'tap';
 import { eventually } from '../waiting.ts';
-import { appliedBy, recordOf, unrecorded, unrest, witnesses, wrongDenials } from './aftermath.ts';
+import { appliedBy, driftTold, recordOf, unrecorded, unrest, witnesses, wrongDenials } from './aftermath.ts';
 import { measureAges } from './ages.ts';
 import { judgePatterns, judgePublished, type Recovery, recovered } from './claims.ts';
 import { points } from './estate.ts';
@@ -70,6 +70,7 @@ async function settle(t: Test, stage: Stage, watches: readonly Watch[]): Promise
   const newest = points.map((point) => published.newest(point));
   for (const service of services)
     t.strictSame(await appliedBy(service), newest, `${service.name} says that the newest is in force`);
+  t.strictSame(await driftTold(services), [], 'neither service takes the other for a change by hand');
   t.strictSame(await complaintsOf(stage), [], 'the store has nothing left to make up for');
   await Promise.all(watches.map((watch) => watch.stop()));
 }
