@@ -59,6 +59,7 @@ export {
   signersOf,
   signingKeyOf,
 } from './signing.ts';
+export { keysOf, peopleWhoSigned, whoCanSign } from './signing-people.ts';
 export { type SliceLeaf, type SlicePlace, sliceTree, verifySlice } from './slice-tree.ts';
 export { type StateBlob, stateBlobs } from './state-blobs.ts';
 export {

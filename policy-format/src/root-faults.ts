@@ -1,6 +1,7 @@
 import { isWeakKey } from './key-strength.ts';
 import { keyIdOf } from './signing.ts';
-import type { Person, PublicKey, Role, TrustRoot } from './trust-root.ts';
+import { whoCanSign } from './signing-people.ts';
+import type { PublicKey, TrustRoot } from './trust-root.ts';
 
 /** What is wrong with a trust root whose form is right; null: nothing. Of several the first. */
 export function rootFault(root: TrustRoot): RootFault | null {
@@ -50,10 +51,6 @@ function thresholdFault(root: TrustRoot): RootFault | null {
   if (most < elevated)
     return { code, problem: `${elevated} approvers beside the proposer are to sign, and at most ${most} can` };
   return null;
-}
-
-function whoCanSign(root: TrustRoot, role: Role): Person[] {
-  return root.people.filter((person) => person.roles.includes(role) && person.keys.length > 0);
 }
 
 function firstTwice(texts: readonly string[]): string | null {

@@ -1,5 +1,5 @@
 import { type SignedDocument, signersOf } from './signing.ts';
-import type { Person, Role, TrustRoot } from './trust-root.ts';
+import type { Person, PublicKey, Role, TrustRoot } from './trust-root.ts';
 
 /** The people of a trust root whose signature holds, each once: two keys of one person are one person. */
 export async function peopleWhoSigned(document: SignedDocument, typ: string, root: TrustRoot): Promise<Person[]> {
@@ -10,4 +10,14 @@ export async function peopleWhoSigned(document: SignedDocument, typ: string, roo
 
 export function namesWithRole(people: readonly Person[], role: Role): Set<string> {
   return new Set(people.filter((person) => person.roles.includes(role)).map(({ name }) => name));
+}
+
+/** People with this role who have a key at all. */
+export function whoCanSign(root: TrustRoot, role: Role): Person[] {
+  return root.people.filter((person) => person.roles.includes(role) && person.keys.length > 0);
+}
+
+/** None of somebody whom the root does not name. */
+export function keysOf(root: TrustRoot, name: string): PublicKey[] {
+  return root.people.find((person) => person.name === name)?.keys ?? [];
 }

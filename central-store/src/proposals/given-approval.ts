@@ -1,6 +1,6 @@
-import { type SignedDocument, signedDocumentOf, type TrustRoot } from '@edgeward/policy-format';
+import { keysOf, type SignedDocument, signedDocumentOf, type TrustRoot } from '@edgeward/policy-format';
 import type { Actor } from '../record/attempt.ts';
-import { hasRole, keysOf, requireRole } from './people.ts';
+import { hasRole, requireRole } from './people.ts';
 import { refusal } from './refusals.ts';
 import { signaturesBy, withSignatures } from './signatures.ts';
 import type { StoredProposal } from './stored-proposal.ts';

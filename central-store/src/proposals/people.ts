@@ -1,4 +1,4 @@
-import type { PublicKey, Role, TrustRoot } from '@edgeward/policy-format';
+import type { Role, TrustRoot } from '@edgeward/policy-format';
 import { EdgewardError } from '@edgeward/runtime';
 import type { Actor } from '../record/attempt.ts';
 
@@ -11,10 +11,6 @@ export function requireRole(root: TrustRoot, actor: Actor, roles: readonly Role[
   throw new EdgewardError('EDW_ERR_STORE_ROLE', `${what}: ${actor.name} has no role ${roles.join(' or ')}`, {
     mend: 'Let somebody do it who has the role, or propose a trust root that gives it.',
   });
-}
-
-export function keysOf(root: TrustRoot, name: string): PublicKey[] {
-  return root.people.find((it) => it.name === name)?.keys ?? [];
 }
 
 export function hasRole(root: TrustRoot, name: string, role: Role): boolean {

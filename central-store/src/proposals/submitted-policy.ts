@@ -3,6 +3,7 @@ import {
   type Approval,
   approvalOf,
   digestOfPayload,
+  keysOf,
   LIMITS,
   payloadOf,
   type SignedDocument,
@@ -12,7 +13,7 @@ import {
 import { type Predecessor, recomputeApproval } from '../bundle/approval-payload.ts';
 import { type Bundle, parseBundle } from '../bundle/bundle.ts';
 import type { Actor } from '../record/attempt.ts';
-import { hasRole, keysOf, requireRole } from './people.ts';
+import { hasRole, requireRole } from './people.ts';
 import { refusal } from './refusals.ts';
 import { signaturesBy } from './signatures.ts';
 import { proposalId, type StoredProposal } from './stored-proposal.ts';

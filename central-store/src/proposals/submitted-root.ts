@@ -1,6 +1,7 @@
 import {
   digestOfPayload,
   digestOfRoot,
+  keysOf,
   LIMITS,
   payloadOf,
   type SignedDocument,
@@ -9,7 +10,7 @@ import {
   trustRootOf,
 } from '@edgeward/policy-format';
 import type { Actor } from '../record/attempt.ts';
-import { hasRole, keysOf, requireRole } from './people.ts';
+import { hasRole, requireRole } from './people.ts';
 import { refusal, requireReason } from './refusals.ts';
 import { signaturesBy } from './signatures.ts';
 import { proposalId, type StoredProposal } from './stored-proposal.ts';

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type EdgewardError, messageOf } from '@edgeward/runtime';
 import type { Command, Context } from '../frame/command.ts';
 import { codedError, type ExitCode } from '../frame/exit-codes.ts';
+import { stopOnSignals } from '../frame/stop-signals.ts';
 import { jsonText, printable } from '../frame/terminal-text.ts';
 import { usageError } from '../frame/usage-error.ts';
 import { createDenialFold, type DenialFold } from './denial-fold.ts';
@@ -98,20 +99,6 @@ function limitOf(context: Context): number {
   if (limit < 1 || limit > 10_000) throw usageError(`--limit: '${given}' is not within 1 to 10000`, 'denials');
   if (context.flag('since')) throw usageError("--limit and --since can't be given together", 'denials');
   return limit;
-}
-
-/** Until a signal comes; the handlers are ours only as long as we follow. */
-function stopOnSignals(): { stop: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const onSignal = (): void => controller.abort();
-  const signals = ['SIGINT', 'SIGTERM'] as const;
-  for (const signal of signals) process.once(signal, onSignal);
-  return {
-    stop: controller.signal,
-    release: () => {
-      for (const signal of signals) process.off(signal, onSignal);
-    },
-  };
 }
 
 async function nextPage(reading: Reading): Promise<Page> {

@@ -1,6 +1,7 @@
 /** The status for a person. Times are ages by the clock of the service, so that two clocks are never compared. */
 import { join } from 'node:path';
 import { formatAge, formatDuration } from '../frame/duration.ts';
+import { tableText } from '../frame/table-text.ts';
 import { counted, type Paint, printable } from '../frame/terminal-text.ts';
 import type { Held, ShownPoint, ShownStatus } from './service-answers.ts';
 
@@ -75,19 +76,6 @@ function denialsText({ denials: { stored, counted } }: ShownPoint): string {
 
 function revisionText(revision: number | null): string {
   return revision === null ? '-' : String(revision);
-}
-
-function tableText(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));
-  return rows
-    .map(
-      (row) =>
-        `${row
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
 }
 
 interface Problem {

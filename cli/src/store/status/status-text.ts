@@ -1,9 +1,9 @@
 /** The status of a store for a person: what is published, where it has arrived, what waits for somebody. */
 import { formatAge, formatDuration } from '../../frame/duration.ts';
+import { tableText } from '../../frame/table-text.ts';
 import { counted, type Paint, printable } from '../../frame/terminal-text.ts';
 import { rolloutText } from './rollout-text.ts';
 import type { ShownStore, ShownStorePoint, ShownWaiting } from './store-status.ts';
-import { tableText } from './table.ts';
 
 export interface StatusLimits {
   points: number;

@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command, Context } from '../../frame/command.ts';
 import { codedError, type ExitCode } from '../../frame/exit-codes.ts';
+import { stopOnSignals } from '../../frame/stop-signals.ts';
 import { jsonText } from '../../frame/terminal-text.ts';
 import type { StoreClient } from '../client/store-client.ts';
 import { sayLost } from '../record/log.ts';
-import { stopOnSignals } from '../signals.ts';
 import { openSession, storeExits, storeOptions, storeUsage } from '../store-session.ts';
 import { statusText } from './status-text.ts';
 import { storeStatusOf } from './store-status.ts';

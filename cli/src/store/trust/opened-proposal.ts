@@ -18,7 +18,7 @@ import {
 import type { OpenedProposal } from '../client/store-answers.ts';
 import type { StoreClient } from '../client/store-client.ts';
 import { distrust } from './distrust.ts';
-import { namesWithRole, peopleWhoSigned } from './signatures.ts';
+import { namesWhoSigned, namesWithRole } from './signatures.ts';
 import type { TrustedStore } from './trusted-store.ts';
 
 export type Opened = OpenedPolicy | OpenedRoot;
@@ -98,7 +98,7 @@ async function openPolicy(
     throw distrust('EDW_ERR_STORE_TAMPERED', `${what}: its documents are not those that were signed`);
   const bundle = parseBundle(bytes);
   const computed = recomputeApproval(payload, { bundle, previous: trusted.previous, root });
-  const signed = await peopleWhoSigned(document, payload.typ, root);
+  const signed = await namesWhoSigned(document, payload.typ, root);
   const { proposedBy } = payload;
   if (!signed.includes(proposedBy))
     throw distrust('EDW_ERR_STORE_TAMPERED', `${what}: it does not carry the signature of ${proposedBy}`);
@@ -159,8 +159,8 @@ async function openRoot(begun: Begun, { roots }: TrustedStore): Promise<OpenedRo
   if (payload.version !== before.version + 1 || payload.previous !== digestOfRoot(before))
     throw distrust('EDW_ERR_STORE_OUTDATED', `${what}: it does not follow version ${before.version}, the newest`);
   const [old, coming] = [
-    await peopleWhoSigned(document, payload.typ, before),
-    await peopleWhoSigned(document, payload.typ, payload),
+    await namesWhoSigned(document, payload.typ, before),
+    await namesWhoSigned(document, payload.typ, payload),
   ];
   const counts = [...new Set([...namesWithRole(before, 'approver'), ...namesWithRole(payload, 'approver')])];
   const signed = new Set([...old, ...coming]);

@@ -1,5 +1,5 @@
 /** The key that a person signs with, once it is sure that the trust root knows it as theirs. */
-import type { PublicKey, SigningKey, TrustRoot } from '@edgeward/policy-format';
+import { keysOf, type SigningKey, type TrustRoot } from '@edgeward/policy-format';
 import { usageError } from '../../frame/usage-error.ts';
 import { readSigningKey } from '../keys/signing-key-file.ts';
 import type { StoreSession } from '../store-session.ts';
@@ -20,8 +20,4 @@ export async function ownKey(
     'EDW_ERR_STORE_SIGNER',
     `signing as ${person}: the trust root does not list the key ${key.kid} of ${signingKeyFile} as theirs`,
   );
-}
-
-function keysOf(root: TrustRoot, name: string): PublicKey[] {
-  return root.people.find((it) => it.name === name)?.keys ?? [];
 }

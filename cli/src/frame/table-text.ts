@@ -1,5 +1,5 @@
 /** Columns that line up; nothing in a cell controls a terminal. */
-import { printable } from '../../frame/terminal-text.ts';
+import { printable } from './terminal-text.ts';
 
 export function tableText(rows: readonly (readonly string[])[]): string {
   const shown = rows.map((row) => row.map(printable));
