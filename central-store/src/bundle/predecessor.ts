@@ -1,5 +1,11 @@
-import { type SignedDocument, type TrustRoot, type VerifiedApproval, verifyApproval } from '@edgeward/policy-format';
-import { EdgewardError } from '@edgeward/runtime';
+import {
+  type Digest,
+  type SignedDocument,
+  type TrustRoot,
+  type VerifiedApproval,
+  verifyApproval,
+} from '@edgeward/policy-format';
+import { EdgewardError, messageOf } from '@edgeward/runtime';
 import type { Predecessor } from './approval-payload.ts';
 import { parseBundle } from './bundle.ts';
 
@@ -12,12 +18,14 @@ export interface PublishedChain {
   approvals: readonly SignedDocument[];
   /** Canonical documents of the last of them. */
   bundle: Uint8Array;
-  /** Trust roots of a chain that was verified from the pinned one; each version was approved under one of them. */
+  /** Trust roots of a chain that was verified from the pinned one up to the newest; each version was approved under one. */
   rootAt: (version: number) => TrustRoot | null;
+  /** Whether this machine, or the person at it, knows this payload from before; without it nothing is known. */
+  seen?: (digest: Digest) => boolean;
   nowMs: number;
 }
 
-/** Throws EDW_ERR_PROPOSAL_DIFFERS, EDW_ERR_APPROVAL_…, EDW_ERR_FORMAT_…, EDW_ERR_BUNDLE. */
+/** Throws EDW_ERR_PROPOSAL_DIFFERS, EDW_ERR_APPROVAL_UNCONFIRMED and others of EDW_ERR_APPROVAL_…, EDW_ERR_FORMAT_…, EDW_ERR_BUNDLE. */
 export async function verifyPredecessor(chain: PublishedChain): Promise<Predecessor | null> {
   const versions: VerifiedApproval[] = [];
   for (const document of chain.approvals) versions.push(await verified(document, chain));
@@ -37,12 +45,42 @@ export async function verifyPredecessor(chain: PublishedChain): Promise<Predeces
   return { approval: newest.approval, digest: newest.digest, approved };
 }
 
-/** Under the trust root of its time: who approved it then may have left since. */
-async function verified(document: SignedDocument, { rootAt, nowMs }: PublishedChain): Promise<VerifiedApproval> {
+/**
+ * Under the trust root of its time, and under the newest one too: keys that were taken from people since could have signed
+ * it yesterday. What the people of today do not stand behind is believed where it was seen before.
+ */
+async function verified(document: SignedDocument, { rootAt, seen, nowMs }: PublishedChain): Promise<VerifiedApproval> {
   const version = rootVersionIn(document);
   const root = version === null ? null : rootAt(version);
   if (root === null) throw differs('a version was approved under a trust root that is not known here');
-  return await verifyApproval({ document, root, accepted: () => false, nowMs });
+  const it = await verifyApproval({ document, root, accepted: () => false, nowMs });
+  const newest = newestAfter(root, rootAt);
+  if (newest === root || seen?.(it.digest) === true) return it;
+  try {
+    await verifyApproval({ document, root: newest, accepted: () => false, nowMs });
+  } catch (cause) {
+    throw unconfirmed(it, newest, cause);
+  }
+  return it;
+}
+
+function newestAfter(root: TrustRoot, rootAt: PublishedChain['rootAt']): TrustRoot {
+  let newest = root;
+  for (let next = rootAt(root.version + 1); next?.version === newest.version + 1; next = rootAt(next.version + 1))
+    newest = next;
+  return newest;
+}
+
+function unconfirmed({ approval, digest }: VerifiedApproval, newest: TrustRoot, cause: unknown): EdgewardError {
+  return new EdgewardError(
+    'EDW_ERR_APPROVAL_UNCONFIRMED',
+    `looking at what the store says is in force: version ${approval.version}, ${digest}, was approved under trust root ` +
+      `${approval.root}, and not by the people of trust root ${newest.version}: ${messageOf(cause)}`,
+    {
+      cause,
+      mend: 'Compare the 64 digits, by a way that is not the store, with somebody whose machine has seen this version; sign nothing before they are the same.',
+    },
+  );
 }
 
 /** Not believed: `verifyApproval` reads the payload strictly, and refuses one that was made under a newer root. */

@@ -33,17 +33,18 @@ export async function openTrusted(
   const roots = await followRoots(await readPinnedRoot(rootFile), client.root);
   const chain = await newestChain(client);
   await roots.reach(Math.min(roots.newest.version, ...chain.map(({ payload }) => payload.root)));
+  const seen = await readSeen(rootFile, roots.pinned.store);
+  const known = (digest: Digest): boolean => digest === confirmed || hasSeen(seen, digest);
+  for (const { shown, payload } of chain) await requireBelieved(shown, payload, { root: roots.newest, known, nowMs });
   const full = chain.at(-1)?.payload.version ?? null;
   const previous = await verifyPredecessor({
     approvals: chain.map(({ shown }) => shown.approval),
     bundle: full === null ? new Uint8Array() : await client.versionDocuments(full),
     rootAt: roots.at,
+    seen: known,
     nowMs,
   });
   const newest = chain[0] ?? null;
-  const seen = await readSeen(rootFile, roots.pinned.store);
-  const known = (digest: Digest): boolean => digest === confirmed || hasSeen(seen, digest);
-  for (const { shown, payload } of chain) await requireBelieved(shown, payload, { root: roots.newest, known, nowMs });
   const now = seenNow(roots, seen, chain);
   checkSeen(rootFile, seen, now, roots.digestAt);
   await saveSeen(rootFile, seen, now);
