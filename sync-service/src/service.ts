@@ -11,7 +11,8 @@ import {
   stateWriteError,
 } from '@edgeward/runtime';
 import type { BigipConfig, ServiceConfig } from './config.ts';
-import { countDenials, type DenialCounts, followCounts } from './enforced-counts.ts';
+import { countDenials, type DenialCounts } from './denial-counts.ts';
+import { followCounts } from './enforced-counts.ts';
 import { eventLabels } from './event-labels.ts';
 import { openPolicySource } from './open-policy-source.ts';
 import type { PolicyInForce } from './policy-in-force.ts';

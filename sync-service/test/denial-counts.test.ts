@@ -1,6 +1,6 @@
 /** What a store is told of denials: how many since this service began, whatever the ledger remembers. */
 import t from 'tap';
-import { countDenials } from '../src/enforced-counts.ts';
+import { countDenials } from '../src/denial-counts.ts';
 
 function ledger(enforced: Record<string, number>) {
   const it = {

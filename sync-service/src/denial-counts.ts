@@ -1,0 +1,37 @@
+import type { Collector } from '@edgeward/audit-collector';
+
+/** Denials at each point since this service counts them: for a store, which makes a rate of them. */
+export interface DenialCounts {
+  /** From now on, once for each point: what was denied in earlier lives of this service would look like an attack of now. */
+  begin(point: string): void;
+  /** `total` only grows while `sinceMs` stays. */
+  of(point: string): { total: number; sinceMs: number };
+}
+
+export function countDenials(collector: Pick<Collector, 'status' | 'listeners'>, nowMs: () => number): DenialCounts {
+  const counters = new Map<string, { first: number; last: number; sinceMs: number }>();
+  const startedAtMs = nowMs();
+  return {
+    begin(point) {
+      const first = counters.has(point) ? null : enforcedAt(point, collector);
+      if (first !== null) counters.set(point, { first, last: 0, sinceMs: nowMs() });
+    },
+    of(point) {
+      const counter = counters.get(point);
+      if (counter === undefined) return { total: 0, sinceMs: startedAtMs };
+      counter.last = Math.max(counter.last, (enforcedAt(point, collector) ?? 0) - counter.first);
+      return { total: counter.last, sinceMs: counter.sinceMs };
+    },
+  };
+}
+
+/** Over all its lives; null where nobody can say. */
+function enforcedAt(point: string, collector: Pick<Collector, 'status' | 'listeners'>): number | null {
+  try {
+    const log = collector.status().find((it) => it.point === point);
+    const listener = collector.listeners().find((it) => it.point === point);
+    return log?.enforced ?? listener?.observed ?? null;
+  } catch {
+    return null; // The status says that the ledger can't be read.
+  }
+}
