@@ -204,6 +204,97 @@ t.test('what is wrong with the policy keeps anybody from signing it', async (t) 
   }
 });
 
+t.test('whoever writes the inventory vetoes no edit', async (t) => {
+  const root = await rootOf();
+  const before = { from: '10.30.1.4', to: 'order-front', port: 'tcp/443', expect: 'allow' };
+  const other = { ...before, from: '10.30.1.5' };
+  const withTests = (...all: object[]): object => ({ ...policy(term({ max: 2 })), tests: all });
+  const edited = (rules: object, ...more: object[]): Bundle =>
+    bundle({ ...FRONT, ports: ['tcp/443', 'tcp/80'] }, rules, ...more);
+  const payload = computeApprovalPayload(inputs(root, bundle(FRONT, withTests(before)))).payload;
+  const approved = bundle(FRONT, withTests(before));
+  const previous: Predecessor = { approval: payload, digest: digestOf(canonicalJson(payload)), approved };
+  const gone = documents();
+  const three = documents(...[4, 5, 6].map((n) => ({ ...WORKLOAD, name: `crm-${n}`, addresses: [`10.30.1.${n}`] })));
+  const breakGlass = { endsAtMs: START_MS + HOUR_MS };
+  const broken = policy({ ...CRM, to: "app == 'nothing'" });
+  const table: { name: string; it: Bundle; more: Partial<PayloadInputs>; said: string }[] = [
+    {
+      name: 'a test that fails in force too',
+      it: edited(withTests(before)),
+      more: { inventory: gone },
+      said: 'warning EDW_ERR_TEST_FAILED',
+    },
+    {
+      name: 'a test that fails anew',
+      it: edited(withTests(before, other)),
+      more: { inventory: gone },
+      said: 'error EDW_ERR_TEST_FAILED',
+    },
+    {
+      name: 'too many in force too',
+      it: edited(withTests(before)),
+      more: { inventory: three },
+      said: 'warning EDW_ERR_MAX_EXCEEDED',
+    },
+    {
+      name: 'too many anew',
+      it: edited(policy(term({ max: 1 }))),
+      more: { inventory: three },
+      said: 'error EDW_ERR_MAX_EXCEEDED',
+    },
+    {
+      name: 'a first version',
+      it: edited(withTests(before)),
+      more: { inventory: gone, previous: null },
+      said: 'error EDW_ERR_TEST_FAILED',
+    },
+    {
+      name: 'break-glass and a test',
+      it: edited(withTests(before, other)),
+      more: { inventory: gone, breakGlass },
+      said: 'warning EDW_ERR_TEST_FAILED',
+    },
+    {
+      name: 'break-glass and too many',
+      it: edited(policy(term({ max: 1 }))),
+      more: { inventory: three, breakGlass },
+      said: 'warning EDW_ERR_MAX_EXCEEDED',
+    },
+    {
+      name: 'a restore and a test',
+      it: edited(withTests(other)),
+      more: { inventory: gone, restored: true },
+      said: 'warning EDW_ERR_TEST_FAILED',
+    },
+    {
+      name: 'break-glass and its own fault',
+      it: edited(broken),
+      more: { inventory: gone, breakGlass },
+      said: 'error EDW_ERR_TO_NOTHING',
+    },
+  ];
+  for (const { name, it, more, said } of table)
+    t.equal(verdictOn({ ...inputs(root, it, previous), ...more }), said, name);
+  const { payload: glass } = computeApprovalPayload({
+    ...inputs(root, edited(withTests(other)), previous),
+    breakGlass,
+  });
+  const again = { bundle: edited(withTests(other)), previous, root, inventory: gone };
+  t.doesNotThrow(() => recomputeApproval(glass, again), 'the store judges as the author did');
+});
+
+/** The first thing that is said of tests, `max` or the policy itself. */
+function verdictOn(input: PayloadInputs): string {
+  try {
+    const found = computeApprovalPayload(input).findings.find(({ code }) => code.startsWith('EDW_ERR_'));
+    return found === undefined ? 'nothing' : `${found.severity} ${found.code}`;
+  } catch (thrown) {
+    const [, code] = /\((EDW_ERR_\w+)\)/.exec(String(thrown)) ?? [];
+    return `error ${code}`;
+  }
+}
+
 t.test('a host is a member by the labels of the inventory, as it is in the store', async (t) => {
   const root = await rootOf();
   const host = { ...HOST, addresses: ['10.30.1.7'] };

@@ -84,7 +84,12 @@ const MAX_RETURN_MS = 30 * 24 * HOUR_MS;
 export function computeApprovalPayload(inputs: PayloadInputs): ComputedPayload {
   refuseInputs(inputs);
   const { bundle, previous, root, nowMs } = inputs;
-  const { model, findings } = judgePolicy(bundle, nowMs, inputs.inventory);
+  const { model, findings } = judgePolicy(bundle, {
+    nowMs,
+    inventory: inputs.inventory,
+    inForce: previous?.approved,
+    isEmergency: inputs.breakGlass !== undefined || inputs.restored === true,
+  });
   const slices = slicesOfModel(model);
   // What a point would refuse is refused before anybody signs it.
   for (const { bytes, point } of slices) rulesOf(bytes, point);
