@@ -166,13 +166,13 @@ export function createSteps(options: StepsOptions): Steps {
   return { probe, look, push, fail };
 }
 
-/** A service beside this one was quicker, which is told as that: nobody changed anything by hand. */
+/** A service beside this one was quicker, and did what this one is about to: nobody changed anything by hand. */
 function isAhead(
   actual: Exclude<Actual, { state: 'empty' }>,
   desired: CompiledPolicy,
   settled: CompiledPolicy,
 ): boolean {
-  if (actual.revision > desired.revision) return true;
+  if (actual.revision > settled.revision) return true;
   return settled !== desired && actual.revision === desired.revision && actual.hash === desired.hash;
 }
 

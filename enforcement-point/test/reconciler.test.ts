@@ -201,12 +201,17 @@ t.test('a service beside this one that is a revision ahead is no change by hand'
       onDrift,
     );
     t.match(reconciler.status(), { state: 'behind', appliedRevision: 6, drift: { count: 0 } }, onDrift);
+    reconciler.setDesired(policy(7));
     point.actual = { ...point.actual, drift: [] };
-    reconciler.setDesired(policy(6));
+    await clock.advance(2_000);
+    t.match(reconciler.status(), { appliedRevision: 7, drift: { count: 0 } }, `${onDrift}, and overtaken`);
+    point.actual = { ...point.actual, revision: 8, hash: policy(8).hash };
+    await clock.advance(2_000);
+    reconciler.setDesired(policy(8));
     await clock.advance(2_000);
     t.match(
       reconciler.status(),
-      { state: 'current', appliedRevision: 6, drift: { count: 0 }, lastError: null },
+      { state: 'current', appliedRevision: 8, drift: { count: 0 }, lastError: null },
       onDrift,
     );
   }
