@@ -36,7 +36,7 @@ export const init: Command = {
       'DIR --person NAME:ROLE,…[=FILE.pub]... [--host NAME]... [--approvals N] [--approvals-with-risk N] [--approvals-of-root N] [--break-glass-hours N] [--days N] [--dry-run] [--json]',
     ],
     about: [
-      'Roles are viewer, author, approver, publisher and auditor; whoever is author or approver needs a public key, made with `edgeward store key`. Nobody approves what is their own, so an author who is an approver does not count for that change. Thresholds that these people could not reach are refused.',
+      'Roles are viewer, author, approver, publisher and auditor; whoever is author or approver needs a public key, made with `edgeward store key`. Nobody approves what is their own, so an author who is an approver does not count for that change. Thresholds that these people could not reach are refused. Name one approver more than a new trust root asks for: with none to spare, a key that is lost can never be replaced.',
       'DIR must be empty or new. It gets keys/ (of the store alone), roots/1.json (the first trust root: what points and people pin), record/, authority/ (issues certificates), tls/ (what the server shows), inventory/ (where machines write workloads) and edgeward-store.yaml for `edgeward store serve`. The fingerprint that is printed is that of the first trust root; tell it to people by another way than the file.',
       'JSON: {store, dir, root: {version, digest, file}, people: [{name, roles, kids}], thresholds, hosts, certificate, config}; dir, file, certificate and config are null in a dry run.',
     ],
