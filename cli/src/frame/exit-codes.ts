@@ -61,6 +61,7 @@ const codesByExit: Partial<Record<ExitCode, readonly string[]>> = {
     'EDW_ERR_APPROVAL_STORE',
     'EDW_ERR_APPROVAL_THRESHOLD',
     'EDW_ERR_APPROVAL_TOO_FEW',
+    'EDW_ERR_APPROVAL_UNCONFIRMED',
     'EDW_ERR_APPROVAL_UNSIGNED',
     'EDW_ERR_BUNDLE',
     'EDW_ERR_FORMAT_APPROVAL',

@@ -4,10 +4,10 @@
  */
 import { type Predecessor, verifyPredecessor } from '@edgeward/central-store';
 import { type Approval, approvalOf, type Digest, digestOfPayload, LIMITS, payloadOf } from '@edgeward/policy-format';
+import { EdgewardError } from '@edgeward/runtime';
 import type { ShownVersion } from '../client/store-answers.ts';
 import type { StoreClient } from '../client/store-client.ts';
 import { distrust } from './distrust.ts';
-import { requireBelieved } from './old-versions.ts';
 import { checkSeen, hasSeen, readSeen, type Seen, saveSeen, versionsWith } from './seen-store.ts';
 import { followRoots, readPinnedRoot, type TrustedRoots } from './trusted-roots.ts';
 
@@ -34,21 +34,29 @@ export async function openTrusted(
   const chain = await newestChain(client);
   await roots.reach(Math.min(roots.newest.version, ...chain.map(({ payload }) => payload.root)));
   const seen = await readSeen(rootFile, roots.pinned.store);
-  const known = (digest: Digest): boolean => digest === confirmed || hasSeen(seen, digest);
-  for (const { shown, payload } of chain) await requireBelieved(shown, payload, { root: roots.newest, known, nowMs });
   const full = chain.at(-1)?.payload.version ?? null;
   const previous = await verifyPredecessor({
     approvals: chain.map(({ shown }) => shown.approval),
     bundle: full === null ? new Uint8Array() : await client.versionDocuments(full),
     rootAt: roots.at,
-    seen: known,
+    seen: (digest) => digest === confirmed || hasSeen(seen, digest),
     nowMs,
+  }).catch((thrown: unknown) => {
+    throw confirmable(thrown);
   });
   const newest = chain[0] ?? null;
   const now = seenNow(roots, seen, chain);
   checkSeen(rootFile, seen, now, roots.digestAt);
   await saveSeen(rootFile, seen, now);
   return { roots, previous, newest: newest?.shown ?? null, inFull: full };
+}
+
+/** Who can confirm a version is told how, in the words of these commands. */
+function confirmable(thrown: unknown): unknown {
+  if (!(thrown instanceof EdgewardError) || thrown.code !== 'EDW_ERR_APPROVAL_UNCONFIRMED') return thrown;
+  const how =
+    'Their `edgeward store root` prints them; if they are the same, add `--confirm-version` and these digits.';
+  return new EdgewardError(thrown.code, thrown.message, { cause: thrown, mend: `${thrown.mend} ${how}` });
 }
 
 function seenNow(roots: TrustedRoots, before: Seen | null, chain: readonly Link[]): Seen {
