@@ -11,6 +11,7 @@ import {
   takeStateLock,
   unfinishedSuffix,
 } from '@edgeward/runtime';
+import type { GlassGround } from '../proposals/glass-ground.ts';
 import { openProposals } from '../proposals/open-proposals.ts';
 import type { Proposals } from '../proposals/proposals.ts';
 import { type AttemptRecord, openRecord } from '../record/record.ts';
@@ -46,6 +47,8 @@ export interface StoreFolderOptions {
   logger: Logger;
   /** Workload documents as they are now, for the tests of proposed policy. Without it they are not run here. */
   inventory?: () => readonly SourceDocument[];
+  /** How far what was published is, for break-glass on top of it. Without it nobody rolls anything out. */
+  rollout?: () => GlassGround;
 }
 
 /** Throws EDW_ERR_STORE_FOLDER, EDW_ERR_STATE_IN_USE, EDW_ERR_STORE_KEY, EDW_ERR_STORE_RECORD. */

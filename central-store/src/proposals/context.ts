@@ -1,10 +1,12 @@
 import { join } from 'node:path';
 import type { SourceDocument } from '@edgeward/policy';
+import type { Approval } from '@edgeward/policy-format';
 import type { Clock } from '@edgeward/runtime';
 import type { Predecessor } from '../bundle/approval-payload.ts';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { TrustRoots } from '../folder/trust-roots.ts';
 import type { Actor } from '../record/attempt.ts';
+import { type GlassGround, requireGround } from './glass-ground.ts';
 import { type Facts, stateOf } from './proposal-view.ts';
 import { refusal } from './refusals.ts';
 import { readProposals, type StoredProposal, saveDocuments, saveProposal } from './stored-proposal.ts';
@@ -25,6 +27,8 @@ export interface ProposalContext {
   findOpen(id: string): StoredProposal;
   predecessor(): Promise<Predecessor | null>;
   standing(): Promise<Standing>;
+  /** Throws EDW_ERR_ROLLOUT_STATE. */
+  requireGround(payload: Approval, onTopOf: number | undefined): void;
   requireRoom(actor: Actor): void;
   save(proposal: StoredProposal, documents?: Uint8Array): Promise<void>;
 }
@@ -35,6 +39,8 @@ export interface ContextOptions {
   roots: TrustRoots;
   clock: Clock;
   inventory?: () => readonly SourceDocument[];
+  /** How far what was published is, for break-glass on top of it. Without it nobody rolls anything out. */
+  rollout?: () => GlassGround;
 }
 
 /** Open at one time, of everybody and of one proposer. */
@@ -72,6 +78,9 @@ export async function openContext(options: ContextOptions): Promise<ProposalCont
       const previous = await predecessor();
       const inventory = options.inventory?.();
       return { root: roots.newest(), previous, versions: versions.all(), nowMs: nowMs(), inventory };
+    },
+    requireGround(payload, onTopOf) {
+      requireGround(payload, options.rollout?.() ?? null, onTopOf);
     },
     requireRoom(actor) {
       const now = facts();

@@ -98,10 +98,10 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
       });
       return view(proposal);
     },
-    async publish(actor, id, { dryRun } = {}) {
+    async publish(actor, id, { dryRun, onTopOf } = {}) {
       const about = { actor, action: 'proposal.publish', target: targetOf(id) };
       return await attempt(about, dryRun, async () => {
-        const { digest, published, save } = await readPublication(context, actor, id);
+        const { digest, published, save } = await readPublication(context, actor, id, onTopOf);
         const saveAndTell = async (): Promise<void> => {
           await save();
           tell(published);

@@ -31,8 +31,11 @@ export interface Proposals {
   ): Promise<ProposalView>;
   /** By an approver, or by whoever proposed it. */
   reject(actor: Actor, id: string, submission: { reason: string; dryRun?: boolean }): Promise<ProposalView>;
-  /** Puts an approved one into force: a version, or a trust root. */
-  publish(actor: Actor, id: string, options?: { dryRun?: boolean }): Promise<Published>;
+  /**
+   * Puts an approved one into force: a version, or a trust root. Break-glass on top of a version whose roll-out is not done
+   * has to name that version in `onTopOf`. Throws EDW_ERR_ROLLOUT_STATE as well.
+   */
+  publish(actor: Actor, id: string, options?: { dryRun?: boolean; onTopOf?: number }): Promise<Published>;
   /** The newest; null before the first. */
   current(): PublishedVersion | null;
   /** Throws EDW_ERR_VERSION_UNKNOWN. Its digest is that of the approval's payload. */

@@ -14,15 +14,20 @@ import { requireBasis } from './submitted-policy.ts';
  */
 export type Publication = { digest: string; published: Published; save(): Promise<void> };
 
-export async function readPublication(context: ProposalContext, actor: Actor, id: string): Promise<Publication> {
+export async function readPublication(
+  context: ProposalContext,
+  actor: Actor,
+  id: string,
+  onTopOf?: number,
+): Promise<Publication> {
   const proposal = context.find(id);
   const isGlass = proposal.kind === 'policy' && proposal.payload.breakGlass !== null;
   // At night the approver who opens the glass may be the only one awake.
   requireRole(context.roots.newest(), actor, isGlass ? ['publisher', 'approver'] : ['publisher'], 'publishing');
   context.findOpen(id);
-  return proposal.kind === 'root'
-    ? await rootPublication(context, proposal)
-    : await policyPublication(context, actor, proposal);
+  if (proposal.kind === 'root') return await rootPublication(context, proposal);
+  context.requireGround(proposal.payload, onTopOf);
+  return await policyPublication(context, actor, proposal);
 }
 
 async function rootPublication(

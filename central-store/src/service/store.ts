@@ -55,12 +55,14 @@ export async function startStore(options: StoreOptions): Promise<Store> {
   const { config, logger, lifecycle, clock = systemClock } = options;
   let inventory: InventoryDirectory | null = null;
   let workloads: Publishing['workloads'] | null = null;
+  let rolling: Rollout | null = null;
   let serving: Serving | null = null;
   const folder = await openStoreFolder({
     dir: config.stateDir,
     clock,
     logger,
     inventory: () => (workloads === null ? [] : workloadDocuments(workloads)),
+    rollout: () => rolling?.status() ?? { version: null, state: 'none' },
   });
   lifecycle.onClose('store folder', () => folder.close());
   const { record, roots, proposals } = folder;
@@ -76,6 +78,7 @@ export async function startStore(options: StoreOptions): Promise<Store> {
     ...{ dir: folder.dir, config: config.rollout, record, proposals, publishing, clock, logger, registry },
     root: () => roots.newest(),
   });
+  rolling = rollout;
   lifecycle.onClose('rollout', () => rollout.close());
   const reports = await openReportShelf({
     ...{ dir: folder.dir, clock, logger },

@@ -24,7 +24,7 @@ const proposalSchema = z.union([
 ]);
 const signatureSchema = z.strictObject({ document: z.unknown(), reason, dryRun });
 const rejectSchema = z.strictObject({ reason, dryRun });
-const publishSchema = z.strictObject({ dryRun });
+const publishSchema = z.strictObject({ dryRun, onTopOf: z.int().min(1).optional() });
 const followUpSchema = z.strictObject({ reason });
 
 export function proposalRoutes(proposals: Proposals, recorded: Recorded): StoreRoute[] {
@@ -116,19 +116,20 @@ export function proposalRoutes(proposals: Proposals, recorded: Recorded): StoreR
       ...{ method: 'POST', path: '/v1/proposals/:id/publish', budget: 'requests', action: 'proposal.publish' },
       who: ['publisher', 'approver'],
       handle: recorded(async (request, actor) => {
-        const submission = defined(bodyOf(request, publishSchema));
+        const { onTopOf, ...rest } = bodyOf(request, publishSchema);
+        const submission = { ...defined(rest), ...(onTopOf === undefined ? {} : { onTopOf }) };
         const published = await proposals.publish(actor, request.params.id ?? '', submission);
         if (published.kind === 'root') return { json: { kind: 'root', version: published.root.version } };
         return { json: { kind: 'policy', version: published.version.version } };
       }),
       doc: {
         summary: 'Put an approved proposal into force',
-        body: '`{dryRun?}`',
+        body: '`{dryRun?, onTopOf?}`; `onTopOf` with break-glass: the version that it is published on top of, though the roll-out of that one is not done.',
         answers: {
           200: '`{kind, version}`',
           400: 'It may not be published.',
           404: 'There is none.',
-          409: 'It is closed.',
+          409: 'It is closed; or it is break-glass, and the roll-out of what it stands on is not done.',
         },
       },
     },

@@ -16,6 +16,12 @@ export const dryRunOption: Option = {
   says: 'Do everything but the change; the store puts the attempt on its record.',
 };
 
+export const onTopOfOption: Option = {
+  type: 'string',
+  value: 'VERSION',
+  says: 'With break-glass: this version is to be everywhere, though its roll-out is not done.',
+};
+
 export const reasonOption: Option = { type: 'string', value: 'TEXT', says: 'Why; signed, and on the record for good.' };
 
 export const inventoryOption: Option = {
@@ -31,11 +37,7 @@ export const proposalOptions: Record<string, Option> = {
   reason: reasonOption,
   'break-glass': { type: 'boolean', says: 'One approver alone, you; it ends by itself, and others follow up.' },
   for: { type: 'string', value: 'TIME', says: 'How long: 30m, 2h.' },
-  'on-top-of': {
-    type: 'string',
-    value: 'VERSION',
-    says: 'With --break-glass: this version is to be everywhere, though its roll-out is not done.',
-  },
+  'on-top-of': onTopOfOption,
   'return-for': {
     type: 'string',
     value: 'TIME',

@@ -24,7 +24,7 @@ import { namesWithRole } from '../trust/signatures.ts';
 import { ownKey } from '../trust/signer.ts';
 import type { TrustedStore } from '../trust/trusted-store.ts';
 import { approvalsText, type ChangeView, changeText, viewChange } from './change-view.ts';
-import { type Ground, groundOf, requireGround } from './glass-ground.ts';
+import { type Ground, groundOf, isSettled, requireGround } from './glass-ground.ts';
 import { payloadInputs } from './payload-inputs.ts';
 
 export interface Submission {
@@ -126,14 +126,15 @@ function submittedText(context: Context, id: string, { computed, view }: Sent, a
   return (
     `${head}, ${approvalsText(approvals, breakGlass !== null)}\n` +
     changeText(view, context.flag('all'), context.paint, context.now()) +
-    (dryRun ? '' : nextText(id, approvals))
+    (dryRun ? '' : nextText(id, approvals, view.builtOn))
   );
 }
 
-function nextText(id: string, { needed, approvers }: { needed: number; approvers: string[] }): string {
+function nextText(id: string, { needed, approvers }: Approvals, ground: Ground | null): string {
+  const onTopOf = ground === null || isSettled(ground) ? '' : ` --on-top-of ${ground.version}`;
   const next =
     approvers.length >= needed
-      ? `edgeward store publish ${id}`
+      ? `edgeward store publish ${id}${onTopOf}`
       : `edgeward store review ${id}   (an approver, on their own machine; then approve, then publish)`;
   return `\nNext: ${next}\n`;
 }

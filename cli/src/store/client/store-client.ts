@@ -36,7 +36,10 @@ export interface StoreClient {
   propose(proposal: NewProposal): Promise<OpenedProposal>;
   sign(id: string, given: { document: SignedDocument; reason: string; dryRun: boolean }): Promise<OpenedProposal>;
   reject(id: string, given: { reason: string; dryRun: boolean }): Promise<OpenedProposal>;
-  publish(id: string, given: { dryRun: boolean }): Promise<{ kind: 'policy' | 'root'; version: number }>;
+  publish(
+    id: string,
+    given: { dryRun: boolean; onTopOf?: number },
+  ): Promise<{ kind: 'policy' | 'root'; version: number }>;
   followUp(version: number, reason: string): Promise<void>;
   accept(revision: number): Promise<{ accepted: number }>;
   rollout(action: string, body: object): Promise<unknown>;
