@@ -6,7 +6,7 @@ import { ascends, countField, digestField, groupField, ordinalField, readAs } fr
 import { LIMITS } from './limits.ts';
 import type { MemberBook } from './member-book.ts';
 import { refused } from './refusal.ts';
-import { type SignedDocument, signedDocumentOf } from './signing.ts';
+import { type SignedDocument, signedDocumentOf, withEncodedPayload, withOpenPayload } from './signing.ts';
 
 /**
  * From one state of a point to another. Unsigned: it is good if and only if it reaches the `stateRoot` of the signed
@@ -66,13 +66,21 @@ export function deltaOf(value: unknown): Delta {
   return { ...rest, head: signedDocumentOf(head) };
 }
 
-/** As it travels: canonical JSON. Throws what `parseCanonical` and `deltaOf` throw. */
+/**
+ * As it travels: canonical JSON, the head's payload as a value in it. Throws what `parseCanonical`, `withEncodedPayload` and
+ * `deltaOf` throw.
+ */
 export function deltaFrom(bytes: Uint8Array): Delta {
-  return deltaOf(parseCanonical(bytes, 'the delta', LIMITS.deltaBytes));
+  const value = parseCanonical(bytes, 'the delta', LIMITS.deltaBytes);
+  return deltaOf(hasHead(value) ? { ...value, head: withEncodedPayload(value.head) } : value);
 }
 
-export function deltaBytes(delta: Delta): Buffer {
-  return Buffer.from(canonicalJson(delta));
+function hasHead(value: unknown): value is { head: unknown } {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, 'head');
+}
+
+export function deltaBytes({ head, ...rest }: Delta): Buffer {
+  return Buffer.from(canonicalJson({ ...rest, head: withOpenPayload(head, 'the head', LIMITS.headBytes) }));
 }
 
 /** What makes `after` of `before`. */

@@ -126,6 +126,26 @@ export function payloadOf(document: SignedDocument, what: string, maxBytes: numb
 }
 
 /**
+ * The document with its payload as the value that it is, for where each byte counts: base64url of hexadecimal digests does
+ * not pack. The payload is canonical, so its signatures are over the same bytes. Nothing of it is verified.
+ */
+export function withOpenPayload(document: SignedDocument, what: string, maxBytes: number): OpenDocument {
+  return { payload: payloadOf(document, what, maxBytes), signatures: document.signatures };
+}
+
+export interface OpenDocument {
+  payload: unknown;
+  signatures: SignedDocument['signatures'];
+}
+
+/** What `withOpenPayload` made, as it is signed. Throws EDW_ERR_FORMAT_SIGNED for any other shape. */
+export function withEncodedPayload(value: unknown): SignedDocument {
+  if (!hasExactly(value, ['payload', 'signatures'])) return signedDocumentOf(value);
+  const payload = Buffer.from(canonicalJson(value.payload)).toString('base64url');
+  return signedDocumentOf({ payload, signatures: value.signatures });
+}
+
+/**
  * Ids of the given keys whose signature over this document holds, each once. Signatures by other keys are nobody's: they
  * are passed over, and never make a good one bad.
  */

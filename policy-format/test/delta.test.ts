@@ -62,7 +62,13 @@ t.test('a delta is read as it was written, and in no other form', async (t) => {
   await store.move({ [simpleGroup()]: ['10.30.0.1'] });
   const delta = store.delta('edge-1', from);
   if (delta === null) throw new Error('there is no delta');
-  t.strictSame(deltaFrom(deltaBytes(delta)), delta);
+  const bytes = deltaBytes(delta);
+  t.strictSame(deltaFrom(bytes), delta);
+  t.strictSame(
+    JSON.parse(bytes.toString()).head.payload,
+    JSON.parse(Buffer.from(delta.head.payload, 'base64url').toString()),
+    'the payload of its head is a value in it',
+  );
   const operation = delta.operations[0] as DeltaOperation;
   const none = { ...operation, add: [], remove: [] };
   for (const [name, change] of [

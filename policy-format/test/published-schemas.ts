@@ -25,7 +25,8 @@ const sliceApproval = z.strictObject({
   path: z.array(z.string().regex(/^[0-9a-f]{64}$/)).max(64),
 });
 
-const delta = (deltaSchema as unknown as z.ZodObject).extend({ head: signedDocument });
+/** The payload of its head is a value in it. */
+const delta = (deltaSchema as unknown as z.ZodObject).extend({ head: signedDocument.extend({ payload: headSchema }) });
 
 const SCHEMAS: Record<string, { about: string; schema: z.ZodType }> = {
   approval: { about: 'What the author and the approvers sign: one version of the policy', schema: approvalSchema },

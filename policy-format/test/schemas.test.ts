@@ -31,6 +31,12 @@ interface Document {
   value: unknown;
 }
 
+type NamesBlobs = Record<'approval' | 'rules' | 'members', { digest: string }>;
+
+interface SentDelta {
+  head: { payload: unknown };
+}
+
 /** Everything that good vectors say, by what it is. */
 function* goodDocuments({ vectors, documents, blobs }: VectorFile): Iterable<Document> {
   const parsed = (base64: string | undefined): unknown => JSON.parse(Buffer.from(base64 ?? '', 'base64').toString());
@@ -45,9 +51,8 @@ function* goodDocuments({ vectors, documents, blobs }: VectorFile): Iterable<Doc
     }
     if (request.do !== 'head' && request.do !== 'delta') continue;
     const value = parsed(documents[String(request.bytes)]);
-    const signed = request.do === 'head' ? value : (value as { head: unknown }).head;
     yield { schema: request.do === 'head' ? 'signed-document' : 'delta', value };
-    const head = payload(signed) as Record<'approval' | 'rules' | 'members', { digest: string }>;
+    const head = (request.do === 'head' ? payload(value) : (value as SentDelta).head.payload) as NamesBlobs;
     yield { schema: 'head', value: head };
     const approval = parsed(blobs[head.approval.digest]) as { approval: unknown };
     yield { schema: 'slice-approval', value: approval };

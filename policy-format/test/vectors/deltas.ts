@@ -1,9 +1,21 @@
 /** Deltas that do not reach what their head says. The head itself is taken over afterwards. */
-import { canonicalJson, type Delta, type DeltaOperation } from '@edgeward/policy-format';
+import {
+  canonicalJson,
+  type Delta,
+  type DeltaOperation,
+  deltaBytes,
+  type Head,
+  type SignedDocument,
+} from '@edgeward/policy-format';
 import { type Claim, GROUP, POINT, refusal } from './scenario.ts';
 
+/** As it travels. */
+interface SentDelta extends Omit<Delta, 'head'> {
+  head: { payload: Head; signatures: SignedDocument['signatures'] };
+}
+
 /** A delta from `.1 .2` to `.2 .3 .4`, with something else in it. */
-const altered = (name: string, change: (delta: Delta) => unknown, stage: string, code: string): Claim => ({
+const altered = (name: string, change: (delta: SentDelta) => unknown, stage: string, code: string): Claim => ({
   name,
   threat: 'poisoned mirror',
   play: async (s) => {
@@ -12,7 +24,8 @@ const altered = (name: string, change: (delta: Delta) => unknown, stage: string,
     await s.store.move({ [GROUP]: ['10.30.0.2', '10.30.0.3', '10.30.0.4'] });
     const delta = s.store.delta(POINT, { epoch, revision, stateRoot });
     if (delta === null) throw new Error('there is no delta');
-    s.delta(delta, refusal(stage, code), { bytes: Buffer.from(canonicalJson(change(delta))) });
+    const sent = JSON.parse(deltaBytes(delta).toString()) as SentDelta;
+    s.delta(delta, refusal(stage, code), { bytes: Buffer.from(canonicalJson(change(sent))) });
     s.head();
   },
 });
@@ -26,6 +39,9 @@ const listed = (
   code: string = 'FORMAT_DELTA',
   stage: string = 'members',
 ): Claim => operating(name, (operation) => ({ ...operation, ...lists }), stage, code);
+
+const encoded = (value: unknown): string => Buffer.from(canonicalJson(value)).toString('base64url');
+const later = (head: Head): Head => ({ ...head, expiresAt: new Date(Date.parse(head.expiresAt) + 1).toISOString() });
 
 export const deltas: readonly Claim[] = [
   listed('one address too few', { add: ['10.30.0.3'] }, 'STATE_ROOT', 'state'),
@@ -73,6 +89,30 @@ export const deltas: readonly Claim[] = [
     'DELTA_FROM',
   ),
   altered('no signed head', (delta) => ({ ...delta, head: {} }), 'head', 'FORMAT_SIGNED'),
+  altered(
+    'no payload in the head',
+    ({ head, ...delta }) => ({ ...delta, head: { ...head, payload: 7 } }),
+    'head',
+    'FORMAT_HEAD',
+  ),
+  altered(
+    'the payload of the head in base64url, as in a document of its own',
+    ({ head, ...delta }) => ({ ...delta, head: { ...head, payload: encoded(head.payload) } }),
+    'head',
+    'FORMAT_HEAD',
+  ),
+  altered(
+    'a later end of the head, which nobody signed',
+    ({ head, ...delta }) => ({ ...delta, head: { ...head, payload: later(head.payload) } }),
+    'head',
+    'HEAD_UNSIGNED',
+  ),
+  altered(
+    'a head that nobody signed',
+    ({ head, ...delta }) => ({ ...delta, head: { ...head, signatures: [] } }),
+    'head',
+    'HEAD_UNSIGNED',
+  ),
   {
     name: 'the head of another point',
     threat: 'swapped audiences',
