@@ -17,15 +17,17 @@ function report(more: Partial<PointReport> = {}): PointReport {
 
 const nack = (revision: number) => ({ revision, stage: 'fence' as const, code: 'EDW_ERR_FENCE', message: 'outside' });
 
-t.test('a report counts for the version from the revision on that is of it', async (t) => {
+t.test('a report counts for the version when it speaks of a revision that the point was given with it', async (t) => {
   const cases: { name: string; said: Partial<PointReport>; applied: boolean; refused: boolean }[] = [
     { name: 'the revision before', said: { applied: 10 }, applied: false, refused: false },
     { name: 'its first revision', said: { applied: 11 }, applied: true, refused: false },
-    { name: 'a later one', said: { applied: 14 }, applied: true, refused: false },
+    { name: 'a later one that it was given', said: { applied: 13 }, applied: true, refused: false },
+    { name: 'a later one of somebody else', said: { applied: 14 }, applied: false, refused: false },
+    { name: 'one between that it was not given', said: { applied: 12 }, applied: false, refused: false },
     { name: 'taken over and not applied', said: { revision: 11, applied: 10 }, applied: false, refused: false },
     { name: 'nothing applied', said: { applied: null }, applied: false, refused: false },
     { name: 'an older epoch', said: { epoch: 0, applied: 11 }, applied: false, refused: false },
-    { name: 'a later epoch numbers anew', said: { epoch: 2, applied: 1 }, applied: true, refused: false },
+    { name: 'an epoch of somebody else', said: { epoch: 2, applied: 11 }, applied: false, refused: false },
     { name: 'a refusal of it', said: { nack: nack(11) }, applied: false, refused: true },
     {
       name: 'bytes of it that were not to be had',
@@ -47,6 +49,28 @@ t.test('a report counts for the version from the revision on that is of it', asy
     t.equal(sight?.servedMs, NOW, name);
     t.match(it.look(['edge-1'], 3, NOW).points.get('edge-1'), { appliedMs: null, nack: null, servedMs: null }, name);
   }
+});
+
+t.test('a number from elsewhere is not applied, though the store numbers above it later', async (t) => {
+  const it = createSightings(NOW);
+  const applied = (): number | null => it.look(['edge-1'], 2, NOW).points.get('edge-1')?.appliedMs ?? null;
+  it.served('edge-1', { version: 2, epoch: 1, revision: 11 }, NOW);
+  it.heard(report({ applied: 5_000 }), NOW);
+  it.served('edge-1', { version: 2, epoch: 1, revision: 5_001 }, NOW + SECOND);
+  t.equal(applied(), null);
+  it.served('edge-1', { version: 2, epoch: 2, revision: 5_002 }, NOW + SECOND);
+  it.heard(report({ epoch: 2, applied: 5_001 }), NOW + SECOND);
+  t.equal(applied(), null, 'of another epoch');
+  it.heard(report({ epoch: 2, applied: 5_002 }), NOW + 2 * SECOND);
+  t.equal(applied(), NOW + 2 * SECOND);
+});
+
+t.test('a point that is given head after head has applied the version with any of the last ones', async (t) => {
+  const it = createSightings(NOW);
+  for (let revision = 11; revision < 1_011; revision += 1)
+    it.served('edge-1', { version: 2, epoch: 1, revision }, NOW + revision);
+  it.heard(report({ applied: 900 }), NOW + HOUR);
+  t.equal(it.look(['edge-1'], 2, NOW).points.get('edge-1')?.appliedMs, NOW + HOUR);
 });
 
 t.test('it is all the same whether the report or the head is known first', async (t) => {

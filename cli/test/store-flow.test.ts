@@ -237,7 +237,10 @@ t.test('grants, break-glass, follow-ups and restores are versions like any other
   const reviewed = await store.as('cyn', ['review', glass.proposal.id]);
   t.match(reviewed.out, /break-glass until .*; then the version before/);
   t.match(reviewed.out, '  as the store says, the roll-out of version 2 is rolling: this is built on it, and puts it');
-  t.match(await store.as('ben', ['publish', glass.proposal.id]), { code: 3, err: /add `--on-top-of 2` if it is to be/ });
+  t.match(await store.as('ben', ['publish', glass.proposal.id]), {
+    code: 3,
+    err: /add `--on-top-of 2` if it is to be/,
+  });
   await store.json('ben', ['publish', glass.proposal.id, '--on-top-of', '2']);
   const status = await store.as('cyn', ['status']);
   t.match(status.out, /follow-up {2}version 3 was break-glass of ben, until .*`edgeward store follow-up close 3`/);

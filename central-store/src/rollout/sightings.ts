@@ -1,6 +1,7 @@
 /**
- * Reports, as they come, made into what a roll-out looks at. A report counts for the version when it speaks of a revision
- * from which on the point's heads are of that version; what it says of older ones is past.
+ * Reports, as they come, made into what a roll-out looks at. A point has applied the version when it says that it holds a
+ * revision which it was given here with that version; a number from elsewhere says nothing, however great. A refusal counts
+ * from the revision on from which the point's heads are of the version; what is said of older ones is past.
  */
 import type { PointReport } from '@edgeward/policy-format';
 import { createDenialHistory, type DenialHistory } from './denial-history.ts';
@@ -30,6 +31,8 @@ interface Known {
   denials: DenialHistory;
   /** From which head on its version has been what it is. */
   first: (ServedHead & { servedMs: number }) | null;
+  /** Heads of that version that the point was given, the newest last, until it has applied one. */
+  given: Pick<ServedHead, 'epoch' | 'revision'>[];
   applied: { first: ServedHead; atMs: number; total: number } | null;
 }
 
@@ -47,6 +50,7 @@ export function createSightings(startMs: number): Sightings {
       presentMs: 0,
       denials: createDenialHistory(),
       first: null,
+      given: [],
       applied: null,
     };
     points.set(point, fresh);
@@ -79,7 +83,11 @@ export function createSightings(startMs: number): Sightings {
     },
     served(point, head, nowMs) {
       const it = known(point);
-      if (it.first?.version !== head.version) it.first = { ...head, servedMs: nowMs };
+      if (it.first?.version !== head.version) {
+        it.first = { ...head, servedMs: nowMs };
+        it.given = [];
+      }
+      noteGiven(it, head);
       // The head may have been applied, and told, before anybody said here that it is served.
       if (it.heardMs !== null) noteApplied(it, it.heardMs);
     },
@@ -97,11 +105,25 @@ export function createSightings(startMs: number): Sightings {
   };
 }
 
+/** Of a point that never says what it holds; whoever does is heard long before so many. */
+const MAX_GIVEN = 256;
+
+function noteGiven(it: Known, { epoch, revision }: ServedHead): void {
+  if (it.applied?.first === it.first || isGiven(it, epoch, revision)) return;
+  it.given = [...it.given.slice(1 - MAX_GIVEN), { epoch, revision }];
+}
+
 function noteApplied(it: Known, heardMs: number): void {
   const { first } = it;
   if (first === null || it.applied?.first === first) return;
-  const holds = [...it.reports.values()].some(({ report }) => isFrom(report.epoch, report.applied, first));
-  if (holds) it.applied = { first, atMs: heardMs, total: it.denials.total() };
+  const holds = [...it.reports.values()].some(({ report }) => isGiven(it, report.epoch, report.applied));
+  if (!holds) return;
+  it.applied = { first, atMs: heardMs, total: it.denials.total() };
+  it.given = [];
+}
+
+function isGiven({ given }: Known, epoch: number, revision: number | null): boolean {
+  return given.some((it) => it.epoch === epoch && it.revision === revision);
 }
 
 function sightOf(
