@@ -31,6 +31,42 @@ t.test('status says first whether anything is enforced, then every point, then w
   t.match(out, 'edge-1  EDW_ERR_POINT_UNREACHABLE  connect refused (5s ago)\n    Start NGINX.\n');
 });
 
+t.test('status tells of break-glass that is open at a point, by whom and until when', async (t) => {
+  const [point] = status.points;
+  const breakGlass = {
+    ...{ version: 9, endsAt: '2026-11-22T12:30:00.000Z' },
+    ...{ proposedBy: 'ben', reason: 'INC-7: \x1b[2J' },
+  };
+  const base = {
+    epoch: 1,
+    revision: 12,
+    version: 9,
+    stale: false,
+    contradicted: false,
+    lastCheckedAtMs: null,
+    nack: null,
+  };
+  const of = (glass: typeof breakGlass | null): ServiceStatus => ({
+    ...status,
+    points: point === undefined ? [] : [{ ...point, store: { ...base, breakGlass: glass } }],
+  });
+  const table: [ServiceStatus, boolean][] = [
+    [of(breakGlass), true],
+    [of(null), false],
+    [status, false],
+  ];
+  for (const [given, isOpen] of table) {
+    const { config } = await openStatusApi(t, { status: () => shown(given) });
+    const { out } = await run(['status', '--config', config]);
+    const told =
+      'warning  edge-1  break-glass: version 9 of ben alone, until 2026-11-22T12:30:00.000Z (30m): INC-7: \\x1b[2J\n';
+    t.equal(out.includes(told), isOpen);
+    t.equal(out.includes('a grant, network or break-glass ends in 1h\n'), isOpen);
+    const json = documentsIn((await run(['status', '--config', config, '--json'])).out);
+    t.strictSame(json, [given]);
+  }
+});
+
 t.test('status --json passes on what the service said', async (t) => {
   const { config } = await openStatusApi(t, { status: () => ({ ...status, later: 'more' }) });
   const { code, out } = await run(['status', '--config', config, '--json']);

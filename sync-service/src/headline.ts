@@ -25,6 +25,8 @@ export function headlineOf(
   if (unprotected.length > 0) parts.push(`NOT PROTECTED: ${unprotected.join(', ')}`);
   const unreachable = holding.filter((point) => point.state === 'unreachable').map((point) => point.point);
   if (unreachable.length > 0) parts.push(`UNREACHABLE: ${unreachable.join(', ')} (keeps what it had)`);
+  const open = points.filter((point) => point.store !== null && point.store.breakGlass !== null);
+  if (open.length > 0) parts.push(`BREAK-GLASS at ${open.map((point) => point.point).join(', ')}`);
   if (policy.held !== null) parts.push('a revision is HELD');
   if (policy.state === 'last-known-good') parts.push('on the last-known-good policy');
   return parts.join(', ');

@@ -1,4 +1,5 @@
 import type { PointStatus } from '@edgeward/enforcement-point';
+import type { FollowerStatus } from '@edgeward/policy-feed';
 import { Gauge, Histogram, type Registry, scrapedGauge } from '@edgeward/runtime';
 import type { PolicyStatus } from './policy-in-force.ts';
 
@@ -17,6 +18,7 @@ export function serviceMetrics(
   version: string,
   policy: () => PolicyStatus,
   points: () => PointStatus[],
+  followers: () => FollowerStatus[] = () => [],
 ): ServiceMetrics {
   const registers = [registry];
   const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void): void =>
@@ -56,6 +58,10 @@ export function serviceMetrics(
   });
   gauge('edgeward_point_refills', 'How often a point was found empty after it had held a policy.', ['point'], (it) => {
     for (const status of points()) it.set({ point: status.point }, status.refills);
+  });
+  const glass = 'edgeward_policy_break_glass';
+  gauge(glass, '1 while one approver alone opened what the point is to hold.', ['point'], (it) => {
+    for (const { point, breakGlass } of followers()) it.set({ point }, breakGlass === null ? 0 : 1);
   });
   const lost = new Gauge({
     name: 'edgeward_deny_log_write_failures',

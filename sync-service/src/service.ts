@@ -76,6 +76,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     options.version,
     () => source.policy.status(),
     () => served.map((it) => it.reconciler.status()),
+    () => source.followers(),
   );
   const serving = { policy: source.policy, metrics, logger };
   for (const point of config.points) served.push(serveNginx(point, serving));

@@ -50,6 +50,8 @@ export interface PointReport extends PointStatus {
     stale: boolean;
     /** The record of attempts was rewritten after this point had seen it. */
     contradicted: boolean;
+    /** One approver alone opened what the point is to hold; it ends by itself. `endsAt` as in 2026-11-22T12:00:00.000Z. */
+    breakGlass: { version: number; endsAt: string; proposedBy: string; reason: string } | null;
     lastCheckedAtMs: number | null;
     nack: Nack | null;
   } | null;

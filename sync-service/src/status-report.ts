@@ -52,8 +52,8 @@ export function reportStatus({ version, startedAtMs, source, served, collector }
 
 function storeOf(follower: FollowerStatus | undefined): PointReport['store'] {
   if (follower === undefined) return null;
-  const { epoch, revision, version, stale, contradicted, lastCheckedAtMs, nack } = follower;
-  return { epoch, revision, version, stale, contradicted, lastCheckedAtMs, nack };
+  const { epoch, revision, version, stale, contradicted, breakGlass, lastCheckedAtMs, nack } = follower;
+  return { epoch, revision, version, stale, contradicted, breakGlass, lastCheckedAtMs, nack };
 }
 
 /** What the policy says of these objects is judged by nobody, or only in part. */

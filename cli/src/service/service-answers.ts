@@ -25,7 +25,15 @@ export interface ShownPoint {
   /** What keeps the point from enforcing as the policy says. */
   hazards: { object: string; code: string; words: string; mend: string }[];
   /** How it follows a central store. */
-  store: { version: number; stale: boolean; contradicted: boolean } | null;
+  store: { version: number; stale: boolean; contradicted: boolean; breakGlass: BreakGlass | null } | null;
+}
+
+/** What one approver alone opened, until then. */
+export interface BreakGlass {
+  version: number;
+  endsAt: string;
+  proposedBy: string;
+  reason: string;
 }
 
 export interface Held {
@@ -69,6 +77,13 @@ const held: z.ZodType<Held> = z.object({
   objects: z.array(z.object({ object: z.string(), lostShare: z.number() })),
 });
 
+const breakGlass: z.ZodType<BreakGlass> = z.object({
+  version: z.number(),
+  endsAt: z.iso.datetime(),
+  proposedBy: z.string(),
+  reason: z.string(),
+});
+
 const point: z.ZodType<ShownPoint> = z.object({
   point: z.string(),
   state: z.string(),
@@ -83,7 +98,14 @@ const point: z.ZodType<ShownPoint> = z.object({
   logError: z.object({ code: z.string(), message: z.string(), mend: z.string() }).nullable(),
   unfinished: z.array(z.string()),
   hazards: z.array(z.object({ object: z.string(), code: z.string(), words: z.string(), mend: z.string() })),
-  store: z.object({ version: z.number(), stale: z.boolean(), contradicted: z.boolean() }).nullable(),
+  store: z
+    .object({
+      version: z.number(),
+      stale: z.boolean(),
+      contradicted: z.boolean(),
+      breakGlass: breakGlass.nullable(),
+    })
+    .nullable(),
 });
 
 export const statusAnswer: z.ZodType<ShownStatus> = z.object({

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { formatAge, formatDuration } from '../frame/duration.ts';
 import { tableText } from '../frame/table-text.ts';
 import { counted, type Paint, printable } from '../frame/terminal-text.ts';
-import type { Held, ShownPoint, ShownStatus } from './service-answers.ts';
+import type { BreakGlass, Held, ShownPoint, ShownStatus } from './service-answers.ts';
 
 export function statusText(status: ShownStatus, paint: Paint): string {
   const parts = [headlineText(status, paint), policyText(status), pointsText(status), problemsText(status, paint)];
@@ -15,17 +15,22 @@ function headlineText({ headline }: ShownStatus, paint: Paint): string {
   return `${tone(printable(headline))}\n`;
 }
 
-function policyText({ policy, nowMs, version, startedAtMs }: ShownStatus): string {
+function policyText({ policy, points, nowMs, version, startedAtMs }: ShownStatus): string {
   const { revision, state, directory, store, changedAtMs, warnings, held, nextChangeAtMs } = policy;
   const rows: [string, string][] = [
     ['policy', `revision ${revision}, ${state}, changed ${formatAge(changedAtMs, nowMs)}, from ${directory ?? store}`],
     ['findings', `${counted(policy.errors.length, 'error')}, ${counted(warnings, 'warning')}`],
   ];
   if (nextChangeAtMs !== null)
-    rows.push(['next', `a grant or network ends in ${formatDuration(nextChangeAtMs - nowMs)}`]);
+    rows.push(['next', `${endingText(points)} ends in ${formatDuration(nextChangeAtMs - nowMs)}`]);
   if (held !== null) rows.push(['held', heldText(held, nowMs)]);
   rows.push(['service', `${version}, up ${formatDuration(nowMs - startedAtMs)}`]);
   return rows.map(([name, value]) => `${name.padEnd(9)} ${printable(value)}\n`).join('');
+}
+
+function endingText(points: readonly ShownPoint[]): string {
+  const isOpen = points.some(({ store }) => store !== null && store.breakGlass !== null);
+  return isOpen ? 'a grant, network or break-glass' : 'a grant or network';
 }
 
 export function heldText({ revision, heldAtMs, objects }: Held, nowMs: number): string {
@@ -114,6 +119,8 @@ function problemsOf(shown: ShownPoint, nowMs: number): Problem[] {
       what: `${point}  the record of attempts at the store is not the one that this point has seen`,
       mend: 'Somebody rewrote it, or an old copy of the store was restored. Run `edgeward store verify` with this witness.',
     });
+  if (store !== null && store.breakGlass !== null)
+    problems.push({ tone: 'warning', what: `${point}  ${glassText(store.breakGlass, nowMs)}`, mend: GLASS_MEND });
   if (store?.stale === true)
     problems.push({
       tone: 'warning',
@@ -130,3 +137,11 @@ function problemsOf(shown: ShownPoint, nowMs: number): Problem[] {
     problems.push({ tone: 'warning', what: `${point}  ${object}  ${code}: ${words}`, mend });
   return problems;
 }
+
+function glassText({ version, endsAt, proposedBy, reason }: BreakGlass, nowMs: number): string {
+  const left = formatDuration(Math.max(0, Date.parse(endsAt) - nowMs));
+  return `break-glass: version ${version} of ${proposedBy} alone, until ${endsAt} (${left}): ${reason}`;
+}
+
+const GLASS_MEND =
+  'It ends by itself, also without the store. Another approver looks at it and closes it: `edgeward store follow-up`.';
