@@ -12,7 +12,7 @@ import {
   verifyApproval,
 } from '@edgeward/policy-format';
 import t from 'tap';
-import { openStoreFolder, type PublishedChain, verifyPredecessor, verifyRecord } from '../src/index.ts';
+import { initStore, openStoreFolder, type PublishedChain, verifyPredecessor, verifyRecord } from '../src/index.ts';
 import {
   bundle,
   CRM,
@@ -341,6 +341,23 @@ t.test('people change the trust root together, those of before and those to come
   const again = await world.reopen();
   t.equal(again.roots.newest().version, 2);
   t.match(await world.publish(PLAIN), { version: 1, payload: { root: 2 } });
+});
+
+t.test('nobody is called what the record calls the store, or nobody', async (t) => {
+  const world = await openWorld(t);
+  const before = world.root();
+  const first = before.people.slice(1);
+  for (const name of ['store', 'nobody']) {
+    const people = [...first, { name, roles: ['author' as const], keys: [world.keys.ada.publicKey] }];
+    const options = { dir: folderOf(t), people, thresholds: before.thresholds, clock: world.clock, logger };
+    await t.rejects(initStore(options), { code: 'EDW_ERR_ROOT_PEOPLE' }, name);
+    t.strictSame(readdirSync(options.dir), [], `${name}: nothing was made`);
+    const next: TrustRoot = { ...before, version: 2, previous: digestOfRoot(before), people };
+    const root = await sign(next, [world.keys.cleo]);
+    const proposed = world.store.proposals.proposeRoot(world.as('cleo'), { root, reason: `${name} joins` });
+    await t.rejects(proposed, { code: 'EDW_ERR_ROOT_PEOPLE' }, name);
+    t.equal(await lastRefusal(world), 'EDW_ERR_ROOT_PEOPLE', `${name}: on the record`);
+  }
 });
 
 t.test('the same proposal sent twice is one, and nobody floods the store', async (t) => {

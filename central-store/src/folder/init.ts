@@ -13,7 +13,9 @@ import {
   trustRootOf,
 } from '@edgeward/policy-format';
 import { type Clock, type Logger, takeStateLock, writeDurably } from '@edgeward/runtime';
+import { STORE } from '../record/own-names.ts';
 import { openRecord } from '../record/record.ts';
+import { requirePeopleNames } from './people-names.ts';
 import { newServerKey, serverKey } from './server-keys.ts';
 import { requireUnused, STORE_FILE } from './store-folder.ts';
 import { writeRoot } from './trust-roots.ts';
@@ -39,7 +41,8 @@ export interface NewStore {
 
 /** `store.json` comes last: what was cut off before it is begun anew. Throws EDW_ERR_STORE_FOLDER, EDW_ERR_ROOT_…. */
 export async function initStore(options: InitOptions): Promise<NewStore> {
-  const { dir } = options;
+  const { dir, people } = options;
+  requirePeopleNames(people, 'making a store');
   await requireUnused(dir);
   const release = await takeStateLock(dir);
   try {
@@ -76,7 +79,7 @@ async function beginRecord({ dir, clock, logger }: InitOptions, { store, root, d
   const record = await openRecord({ dir: join(dir, 'record'), store, logKey, clock, logger });
   try {
     const target = 'root/1';
-    await record.append({ actor: 'store', by: 'local', action: 'store.init', target, digest, outcome: 'allowed' });
+    await record.append({ actor: STORE, by: 'local', action: 'store.init', target, digest, outcome: 'allowed' });
   } finally {
     await record.close();
   }

@@ -1,5 +1,6 @@
 import { type Approval, verifyApproval, verifyNextRoot } from '@edgeward/policy-format';
 import { type Bundle, parseBundle } from '../bundle/bundle.ts';
+import { requirePeopleNames } from '../folder/people-names.ts';
 import type { Actor } from '../record/attempt.ts';
 import type { ProposalContext } from './context.ts';
 import { requireRole } from './people.ts';
@@ -35,6 +36,7 @@ async function rootPublication(
   { document, digest }: StoredProposal & { kind: 'root' },
 ): Promise<Publication> {
   const root = await verifyNextRoot(roots.newest(), document);
+  requirePeopleNames(root.people, 'publishing a trust root');
   const save = async (): Promise<void> => void (await roots.append(document));
   return { digest, published: { kind: 'root', root }, save };
 }

@@ -9,6 +9,7 @@ import {
   type TrustRoot,
   trustRootOf,
 } from '@edgeward/policy-format';
+import { requirePeopleNames } from '../folder/people-names.ts';
 import type { Actor } from '../record/attempt.ts';
 import { hasRole, requireRole } from './people.ts';
 import { refusal, requireReason } from './refusals.ts';
@@ -32,6 +33,7 @@ export async function readSubmittedRoot(
   const signed = signedDocumentOf(submission.root);
   const payload = trustRootOf(payloadOf(signed, 'the proposed trust root', LIMITS.rootBytes));
   requireNext(current, payload);
+  requirePeopleNames(payload.people, 'proposing a trust root');
   const document = await signaturesBy(signed, payload.typ, keysOf(current, actor.name));
   if (document.signatures.length === 0)
     throw refusal('EDW_ERR_PROPOSAL_SIGNATURE', `proposing a trust root: it is not signed by a key of ${actor.name}`);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Checkpoint, type SignedDocument, type SigningKey, sign } from '@edgeward/policy-format';
 import { type Clock, EdgewardError, type Logger, messageOf, systemCodeOf, writeDurably } from '@edgeward/runtime';
 import { entryOf, hashOf, lineOf, type NewEntry, parseEntry, type RecordEntry } from './entry.ts';
+import { STORE } from './own-names.ts';
 import { linesOf, segmentsIn } from './segments.ts';
 import {
   CHECKPOINT_FILE,
@@ -135,8 +136,8 @@ async function writeBatch(
 async function tellOfTorn(record: AttemptRecord, torn: NonNullable<Tail['torn']>, logger: Logger): Promise<void> {
   logger.warn({ event: 'record_torn', ...torn }, 'a line that was never acknowledged was cut off');
   await record.append({
-    actor: 'store',
-    by: 'store',
+    actor: STORE,
+    by: STORE,
     action: 'record.repair',
     target: `record/${torn.file}`,
     digest: torn.digest,

@@ -18,6 +18,7 @@ import type { Proposals } from '../proposals/proposals.ts';
 import { requireReason } from '../proposals/refusals.ts';
 import type { PointVersion, Publishing } from '../publishing/index.ts';
 import { type Actor, type Attempt, rehearse, withRecord } from '../record/attempt.ts';
+import { STORE } from '../record/own-names.ts';
 import type { AttemptRecord } from '../record/record.ts';
 import { beginningOf, begunRollout } from './beginning.ts';
 import type { RolloutConfig } from './config.ts';
@@ -28,7 +29,7 @@ import type { Sights } from './sight.ts';
 import { createSightings } from './sightings.ts';
 import { assigned, type RolloutState } from './state.ts';
 import { NO_ROLLOUT, type RolloutStatus, rolloutStatus } from './status.ts';
-import { STORE, type Step, step } from './step.ts';
+import { type Step, step } from './step.ts';
 import { createVersionsInUse } from './versions-in-use.ts';
 
 export interface RolloutOptions {

@@ -2,6 +2,7 @@
  * What comes next in a roll-out, from what it is, what points say, and the time. Pure: whoever calls writes down the
  * actions before the new state has any effect. What did not change is the same object.
  */
+import { STORE } from '../record/own-names.ts';
 import type { RolloutConfig } from './config.ts';
 import { type Progress, progressOf } from './progress.ts';
 import { isHearing, type Sights } from './sight.ts';
@@ -25,9 +26,6 @@ interface Action {
   action: 'rollout.start' | 'rollout.wave' | 'rollout.halt' | 'rollout.return' | 'rollout.done';
   reason: string;
 }
-
-/** Who decides when no person does. */
-export const STORE = 'store';
 
 /** In one sentence. */
 const MAX_NAMED = 5;

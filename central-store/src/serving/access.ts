@@ -9,6 +9,7 @@ import { type Clock, createRateLimit, type EdgewardError, type HttpFailure, type
 import { type Identity, identityOf } from '../authority/identity.ts';
 import { requireRole } from '../proposals/people.ts';
 import { type Actor, recordRefusal } from '../record/attempt.ts';
+import { NOBODY } from '../record/own-names.ts';
 import type { AttemptRecord } from '../record/record.ts';
 import { doorFailure, notThere, statusOf } from './refusals.ts';
 import { EVERYBODY, type StoreRoute } from './route.ts';
@@ -90,7 +91,7 @@ export function createAccess(options: AccessOptions): Access {
     },
     async refused(asked, { error, status }) {
       if (known.has(error) || NO_REFUSAL.has(error.code) || status >= 500) return;
-      const identity = asked.peer === null ? NOBODY : identityIn(asked.peer);
+      const identity = asked.peer === null ? UNNAMED : identityIn(asked.peer);
       const key = keyOf(identity);
       const nowMs = clock.now();
       if (error.code === 'EDW_ERR_STORE_RATE') {
@@ -106,7 +107,7 @@ export function createAccess(options: AccessOptions): Access {
   };
 }
 
-const NOBODY: Identity = { points: [], person: null };
+const UNNAMED: Identity = { points: [], person: null };
 const identities = new WeakMap<X509Certificate, Identity>();
 
 export function identityIn(peer: X509Certificate): Identity {
@@ -118,7 +119,7 @@ export function identityIn(peer: X509Certificate): Identity {
 /** A person before the points that one certificate may name beside. */
 export function actorOf({ person, points }: Identity): Actor {
   if (person !== null) return { name: person, by: 'certificate' };
-  return { name: points.length === 0 ? 'nobody' : `point:${points.join(',')}`, by: 'certificate' };
+  return { name: points.length === 0 ? NOBODY : `point:${points.join(',')}`, by: 'certificate' };
 }
 
 function keyOf(identity: Identity): string {
