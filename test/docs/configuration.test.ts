@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { storeConfigSchema } from '@edgeward/central-store';
+import { loadStoreConfig, storeConfigSchema } from '@edgeward/central-store';
 import { describeSchema, type SchemaRow } from '@edgeward/runtime';
 import { loadServiceConfig, serviceSchema } from '@edgeward/sync-service';
 import t from 'tap';
@@ -64,4 +64,18 @@ t.test('an object in a variable is JSON, as the page says', async (t) => {
     config.points.map(({ name }) => name),
     ['edge-1'],
   );
+});
+
+t.test('one environment for a store and a sync service is refused by both, as the page says', async (t) => {
+  const folder = t.testdir({
+    'edgeward.yaml': '',
+    'store.yaml': 'tls: { certFile: a, keyFile: b, clientCaFile: c }\n',
+  });
+  const [service, store] = [{ file: join(folder, 'edgeward.yaml') }, { file: join(folder, 'store.yaml') }];
+  const refusal = { code: 'EDW_ERR_CONFIG', message: /unknown environment variable/ };
+  for (const row of describeSchema(storeConfigSchema, 'EDGEWARD_STORE_'))
+    if (row.env !== null) await t.rejects(loadServiceConfig({ ...service, env: { [row.env]: '1' } }), refusal, row.env);
+  for (const { env } of describeSchema(serviceSchema))
+    if (env?.startsWith('EDGEWARD_STORE__'))
+      await t.rejects(loadStoreConfig({ ...store, env: { [env]: '1' } }), refusal, env);
 });

@@ -114,10 +114,13 @@ const crm = { workloads: "app == 'crm' && env == 'prod'", within: ['10.30.0.0/16
 const http = [{ methods: ['GET', 'POST'], path: '/v1/orders/*' }];
 const later = Date.parse('2027-02-01T00:00:00Z');
 
+/** In the order in which they are told. */
 const lacking: Record<string, { rule: object; flow: object; atMs?: number }> = {
-  "source: needs env == 'prod', has 'dev'": { rule: { from: [crm] }, flow: { from: '10.30.1.5' } },
-  "source: needs env == 'prod', has no such label": { rule: { from: [crm] }, flow: { from: '10.30.1.6' } },
-  'source: its address is outside the fence 10.30.0.0/16': { rule: { from: [crm] }, flow: { from: '10.9.0.5' } },
+  'time: the rule ended at 2026-12-24T18:00:00.000Z': {
+    rule: { from: [crm], until: '2026-12-24T18:00:00Z' },
+    flow: { from: '10.30.1.5', path: '/%2f' },
+    atMs: later,
+  },
   "source: it is an exception of the network 'branch-offices'": {
     rule: { from: [{ network: 'branch-offices' }] },
     flow: { from: '192.0.2.66' },
@@ -127,30 +130,53 @@ const lacking: Record<string, { rule: object; flow: object; atMs?: number }> = {
     flow: { from: '192.0.2.7' },
     atMs: later,
   },
+  'source: its address is outside the fence 10.30.0.0/16': {
+    rule: { from: [crm], http },
+    flow: { from: '10.9.0.5', path: '/v2' },
+  },
+  "source: needs env == 'prod', has 'dev'": {
+    rule: { from: [crm], http },
+    flow: { from: '10.30.1.5', port: 'tcp/8443', path: '/v2' },
+  },
+  "source: needs env == 'prod', has no such label": { rule: { from: [crm] }, flow: { from: '10.30.1.6' } },
   'source: the address is in none of 203.0.113.0/24': {
     rule: { from: [{ cidr: '203.0.113.0/24' }] },
     flow: { from: '10.1.1.1' },
   },
-  'time: the rule ended at 2026-12-24T18:00:00.000Z': {
-    rule: { from: [crm], until: '2026-12-24T18:00:00Z' },
-    flow: { from: '10.30.1.4' },
-    atMs: later,
+  'the object does not list tcp/8443': {
+    rule: { from: [crm], http },
+    flow: { from: '10.30.1.4', port: 'tcp/8443', path: '/v2' },
   },
-  'the object does not list tcp/8443': { rule: { from: [crm] }, flow: { from: '10.30.1.4', port: 'tcp/8443' } },
   'port: tcp/80 is not tcp/443': {
-    rule: { from: [crm], ports: ['tcp/443'] },
-    flow: { from: '10.30.1.4', port: 'tcp/80' },
+    rule: { from: [crm], ports: ['tcp/443'], http },
+    flow: { from: '10.30.1.4', port: 'tcp/80', path: '/a%2fb' },
   },
+  "request: it can't be judged safely": { rule: { from: [crm], http }, flow: { from: '10.30.1.4', path: '/a%2fb' } },
   'method: DELETE is not GET, POST': {
     rule: { from: [crm], http },
-    flow: { from: '10.30.1.4', method: 'DELETE', path: '/v1/orders/7' },
+    flow: { from: '10.30.1.4', method: 'DELETE', path: '/v2' },
   },
-  'path: /v2 is not /v1/orders/*': { rule: { from: [crm], http }, flow: { from: '10.30.1.4', path: '/v2' } },
+  'path: /v2 is not /v1/orders/*': {
+    rule: { from: [crm], http: [{ path: '/v1/orders/*', hosts: ['shop.example'] }] },
+    flow: { from: '10.30.1.4', path: '/v2' },
+  },
   'host: none is not shop.example': {
     rule: { from: [crm], http: [{ hosts: ['shop.example'] }] },
     flow: { from: '10.30.1.4' },
   },
 };
+
+t.test('whatever the code can say that a rule lacks stands in the table', async (t) => {
+  const code = page('policy/src/nearest-rule.ts').replaceAll(/^\s*(?:\/?\*|\/\/).*$/gm, '');
+  const beginnings = [...code.matchAll(/(?:`|")([a-z][^`"$]*)/g)].map(([, words = '']) => words);
+  t.ok(beginnings.length >= 13, 'its words were found');
+  const rows = Object.keys(lacking);
+  for (const words of beginnings)
+    t.ok(
+      rows.some((row) => row.includes(words)),
+      words,
+    );
+});
 
 t.test('what a denial lacked is told in the words of the table', async (t) => {
   const rows = tableRows(text, ['missed', 'what would let it in']).map(([missed]) => missed);
