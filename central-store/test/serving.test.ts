@@ -159,7 +159,7 @@ t.test('a head is asked for by its ETag, and a change by what is held', async (t
   await until('both wait', () => served.store.publishing.status().waiting === 2);
   await served.inventory(...crms(6));
   const delta = await waiting;
-  t.match(delta, { status: 200, headers: { 'preference-applied': 'wait=30', 'cache-control': 'no-store' } });
+  t.match(delta, { status: 200, headers: { 'cache-control': 'no-store', 'content-type': 'application/json' } });
   t.match(delta.json(), {
     typ: 'edgeward-delta/1',
     from: { revision },

@@ -1,7 +1,8 @@
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { EdgewardError, messageOf, readSecret, syncFolder, systemCodeOf, writeDurably } from '@edgeward/runtime';
+import { makeFolder } from '../folder/durable-folder.ts';
 
 /**
  * A private certificate authority for the mutual TLS between a store, its points and its people: a key file, a certificate,
@@ -24,7 +25,7 @@ const AUTHORITY_FILES: { key: string; certificate: string } = {
 /** For ten years. Throws EDW_ERR_AUTHORITY where one is already, EDW_ERR_STATE_WRITE where nothing can be written. */
 export async function createAuthority(folder: string, nowMs: number = Date.now()): Promise<Authority> {
   const authority = await newAuthority(nowMs);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   await writeOnce(join(folder, AUTHORITY_FILES.key), authority.key);
   await writeDurably(join(folder, AUTHORITY_FILES.certificate), authority.certificate, { mode: 0o644 });
   return authority;

@@ -1,4 +1,4 @@
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   generateSigningKey,
@@ -8,6 +8,7 @@ import {
   type TrustRoot,
 } from '@edgeward/policy-format';
 import { EdgewardError, readSecret, systemCodeOf, writeDurably } from '@edgeward/runtime';
+import { makeFolder } from './durable-folder.ts';
 
 /**
  * The keys that only the store has, `keys/store-KID.jwk` and `keys/log-KID.jwk`, closed to others. The trust root says
@@ -18,7 +19,7 @@ export type KeyUse = 'store' | 'log';
 /** A new key on disk; it counts from the trust root on that lists it. */
 export async function newServerKey(dir: string, use: KeyUse): Promise<PublicKey> {
   const folder = join(dir, 'keys');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   const key = await generateSigningKey();
   await writeDurably(join(folder, `${use}-${key.kid}.jwk`), `${JSON.stringify(key.jwk)}\n`);
   return key.publicKey;

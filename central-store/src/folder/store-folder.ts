@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SourceDocument } from '@edgeward/policy';
 import type { SigningKey } from '@edgeward/policy-format';
@@ -15,6 +15,7 @@ import type { GlassGround } from '../proposals/glass-ground.ts';
 import { openProposals } from '../proposals/open-proposals.ts';
 import type { Proposals } from '../proposals/proposals.ts';
 import { type AttemptRecord, openRecord } from '../record/record.ts';
+import { makeFolder } from './durable-folder.ts';
 import { serverKey } from './server-keys.ts';
 import { openTrustRoots, type TrustRoots } from './trust-roots.ts';
 
@@ -102,7 +103,7 @@ const UNFINISHED = new Set(['keys', 'roots', 'record', 'lock']);
 
 /** An empty folder, or one where making a store was cut off. Throws EDW_ERR_STORE_FOLDER for anything else. */
 export async function requireUnused(dir: string): Promise<void> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeFolder(dir);
   const names = await readdir(dir);
   if (names.includes(STORE_FILE)) throw folderError(dir, 'there is a store already');
   const foreign = names.find((name) => !UNFINISHED.has(name) && !name.endsWith(unfinishedSuffix));

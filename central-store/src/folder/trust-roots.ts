@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Digest,
@@ -10,6 +10,7 @@ import {
   verifyNextRoot,
 } from '@edgeward/policy-format';
 import { EdgewardError, messageOf, systemCodeOf, writeDurably } from '@edgeward/runtime';
+import { makeFolder } from './durable-folder.ts';
 
 /**
  * The trust roots of a store, `roots/N.json`, each verified against the one before when they are opened. The first is
@@ -69,7 +70,7 @@ export async function openTrustRoots(dir: string): Promise<TrustRoots> {
 
 export async function writeRoot(dir: string, version: number, document: SignedDocument): Promise<void> {
   const folder = join(dir, 'roots');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   await writeDurably(join(folder, `${version}.json`), `${JSON.stringify(document)}\n`);
 }
 

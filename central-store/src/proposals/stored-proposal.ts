@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Approval,
@@ -13,6 +13,7 @@ import {
   trustRootOf,
 } from '@edgeward/policy-format';
 import { writeDurably } from '@edgeward/runtime';
+import { makeFolder } from '../folder/durable-folder.ts';
 import { unreadable } from '../folder/unreadable-file.ts';
 import type { GivenApproval } from './proposals.ts';
 
@@ -38,13 +39,13 @@ export function proposalId(digest: Digest): string {
 }
 
 export async function saveDocuments(dir: string, id: string, bytes: Uint8Array): Promise<void> {
-  await mkdir(join(dir, id), { recursive: true, mode: 0o700 });
+  await makeFolder(join(dir, id));
   await writeDurably(join(dir, id, 'documents.ndjson'), bytes);
 }
 
 export async function saveProposal(dir: string, proposal: StoredProposal): Promise<void> {
   const { payload: _, ...rest } = proposal;
-  await mkdir(join(dir, proposal.id), { recursive: true, mode: 0o700 });
+  await makeFolder(join(dir, proposal.id));
   await writeDurably(join(dir, proposal.id, 'proposal.json'), `${JSON.stringify(rest)}\n`);
 }
 
@@ -54,7 +55,7 @@ export function readDocuments(dir: string, id: string): Promise<Uint8Array> {
 
 /** All of them. A folder without `proposal.json` was cut off while it was made, and nobody was told that it exists. */
 export async function readProposals(dir: string): Promise<StoredProposal[]> {
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeFolder(dir);
   const out: StoredProposal[] = [];
   for (const id of (await readdir(dir)).sort()) {
     const path = join(dir, id, 'proposal.json');

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Approval,
@@ -11,6 +11,7 @@ import {
 } from '@edgeward/policy-format';
 import { EdgewardError, systemCodeOf, writeDurably } from '@edgeward/runtime';
 import { type Bundle, parseBundle } from '../bundle/bundle.ts';
+import { makeFolder } from '../folder/durable-folder.ts';
 import { unreadable } from '../folder/unreadable-file.ts';
 
 /**
@@ -49,7 +50,7 @@ interface FollowUpClosed {
 export async function openVersions(dir: string): Promise<Versions> {
   const versions: PublishedVersion[] = [];
   const closed = new Map<number, FollowUpClosed>();
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeFolder(dir);
   const last = Math.max(0, ...(await readdir(dir)).map(Number).filter(Number.isInteger));
   for (let number = 1; ; number += 1) {
     const version = await readVersion(dir, number);
@@ -79,7 +80,7 @@ export async function openVersions(dir: string): Promise<Versions> {
     bundle: (number) => readBundle(dir, at(number)),
     async publish(version, bundle) {
       const folder = join(dir, String(version.version));
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolder(folder);
       await writeDurably(join(folder, 'bundle.ndjson'), bundle.bytes);
       const { approval, publishedAt, publishedBy } = version;
       await writeDurably(join(folder, 'approval.json'), `${JSON.stringify({ approval, publishedAt, publishedBy })}\n`);

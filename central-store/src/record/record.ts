@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Checkpoint, type SignedDocument, type SigningKey, sign } from '@edgeward/policy-format';
 import { type Clock, EdgewardError, type Logger, messageOf, systemCodeOf, writeDurably } from '@edgeward/runtime';
+import { makeFolder } from '../folder/durable-folder.ts';
 import { entryOf, hashOf, lineOf, type NewEntry, parseEntry, type RecordEntry } from './entry.ts';
 import { STORE } from './own-names.ts';
 import { linesOf, segmentsIn } from './segments.ts';
@@ -57,7 +57,7 @@ interface Waiting {
 
 export async function openRecord(options: RecordOptions): Promise<AttemptRecord> {
   const { dir, clock, logger } = options;
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeFolder(dir);
   const tail = await findTail(dir);
   const lastSigned = await checkAgainstSigned(dir, tail);
   const writer = await openWriter(dir, tail, options.segmentBytes ?? SEGMENT_BYTES);
