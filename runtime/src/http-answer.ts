@@ -70,7 +70,8 @@ async function sendNegotiated(
   plain: OutgoingHttpHeaders,
   content: Content,
 ): Promise<void> {
-  const headers = { ...plain, vary: 'accept-encoding' };
+  // What no cache may keep varies for none.
+  const headers = plain['cache-control'] === 'no-store' ? plain : { ...plain, vary: 'accept-encoding' };
   // Whoever made it coded has said how.
   if (plain['content-encoding'] !== undefined) return sendBytes(request, response, status, headers, content);
   if (isKnown(request, content.etag)) return sendBytes(request, response, status, headers, content);
