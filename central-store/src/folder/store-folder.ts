@@ -16,8 +16,9 @@ import { openProposals } from '../proposals/open-proposals.ts';
 import type { Proposals } from '../proposals/proposals.ts';
 import { type AttemptRecord, openRecord } from '../record/record.ts';
 import { makeFolder } from './durable-folder.ts';
+import { openNewestRoots } from './newest-root.ts';
 import { serverKey } from './server-keys.ts';
-import { openTrustRoots, type TrustRoots } from './trust-roots.ts';
+import type { TrustRoots } from './trust-roots.ts';
 
 /**
  * One store on disk, opened by one process. `keys/` holds what only the store has and is in no mirror; who serves writes
@@ -62,7 +63,7 @@ export async function openStoreFolder(options: StoreFolderOptions): Promise<Stor
     for (const it of closers.splice(0).reverse()) await it();
   };
   try {
-    const roots = await openTrustRoots(dir);
+    const roots = await openNewestRoots(dir, logger);
     const logKey = await serverKey(dir, 'log', roots.newest());
     const record = await openRecord({ dir: join(dir, 'record'), store, logKey, clock, logger });
     closers.push(() => record.close());
