@@ -1,8 +1,9 @@
 /** The sync service with its embedded store and collector, until a signal ends it. */
-import { createLifecycle, createLogger } from '@edgeward/runtime';
+import { createLogger } from '@edgeward/runtime';
 import { loadServiceConfig, startService } from '@edgeward/sync-service';
 import { configOption } from './config-option.ts';
 import type { Command } from './frame/command.ts';
+import { runDaemon } from './frame/daemon.ts';
 import { version } from './version.ts';
 
 export const serve: Command = {
@@ -22,14 +23,6 @@ export const serve: Command = {
   async run(context) {
     const config = await loadServiceConfig({ file: context.text('config'), env: context.env });
     const logger = createLogger({ level: config.logLevel });
-    const lifecycle = createLifecycle(logger);
-    try {
-      await startService({ config, version, logger, lifecycle });
-    } catch (thrown) {
-      await lifecycle.shutdown('start failed');
-      throw thrown;
-    }
-    await lifecycle.ended;
-    return 0;
+    return await runDaemon(logger, (lifecycle) => startService({ config, version, logger, lifecycle }));
   },
 };

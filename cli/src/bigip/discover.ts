@@ -59,7 +59,7 @@ async function runDiscover(context: Context): Promise<ExitCode> {
   const taken = [...model.workloads, ...model.virtualServers].map(({ value }) => value.name);
   const virtuals = namedVirtuals(found.virtuals, bound, taken);
   const text = documentsText({ ...found, virtuals, left: without.size });
-  if (out !== '-') await writeNew(out, text);
+  if (out !== '-') await writeDocuments(out, text);
   if (context.json) await context.printJson({ ...found, virtuals, file: out === '-' ? null : out });
   else if (out === '-') await context.out.write(text);
   else
@@ -81,7 +81,7 @@ async function refuseExisting(file: string): Promise<void> {
   });
 }
 
-async function writeNew(file: string, text: string): Promise<void> {
+async function writeDocuments(file: string, text: string): Promise<void> {
   await writeDurably(file, text, { mode: 0o644 }).catch((cause: unknown) => {
     throw new EdgewardError('EDW_ERR_OUT_FILE', messageOf(cause), {
       mend: 'Name a file in a folder that exists and that you may write in.',

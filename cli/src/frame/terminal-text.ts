@@ -61,7 +61,7 @@ export function wantsColour(isTty: boolean, noColor: boolean, env: Record<string
 }
 
 /** `1 error`, `2 errors`, `no errors`. */
-export function counted(count: number, noun: string): string {
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
   const number = count === 0 ? 'no' : count.toLocaleString('en');
-  return `${number} ${noun}${count === 1 ? '' : 's'}`;
+  return `${number} ${count === 1 ? noun : plural}`;
 }

@@ -1,8 +1,9 @@
 /** The denials of the ledger, page by page, as recorded flows. */
 import type { Flow } from '@edgeward/policy';
 import type { Context } from '../frame/command.ts';
+import { durationOption } from '../frame/option-values.ts';
 import { type Denial, denialsAnswer } from '../service/service-answers.ts';
-import { durationOption, openService } from '../service/service-client.ts';
+import { openService } from '../service/service-client.ts';
 import { type ReplayInput, unreadable } from './replay-input.ts';
 
 const defaultSinceMs = 86_400_000;

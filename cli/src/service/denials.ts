@@ -3,13 +3,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type EdgewardError, messageOf } from '@edgeward/runtime';
 import type { Command, Context } from '../frame/command.ts';
 import { codedError, type ExitCode } from '../frame/exit-codes.ts';
+import { durationOption } from '../frame/option-values.ts';
 import { stopOnSignals } from '../frame/stop-signals.ts';
 import { jsonText, printable } from '../frame/terminal-text.ts';
 import { usageError } from '../frame/usage-error.ts';
 import { createDenialFold, type DenialFold } from './denial-fold.ts';
 import { denialLine, type ShownDenial } from './denial-line.ts';
 import { type Denial, denialsAnswer } from './service-answers.ts';
-import { durationOption, openService, type ServiceClient, serviceExits, serviceOptions } from './service-client.ts';
+import { openService, type ServiceClient, serviceExits, serviceOptions } from './service-client.ts';
 
 const pollIntervalMs = 1_000;
 const foldHoldMs = 5_000;

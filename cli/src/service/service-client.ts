@@ -8,8 +8,9 @@ import { EdgewardError, messageOf, readSecret, systemCodeOf } from '@edgeward/ru
 import { loadServiceConfig, type ServiceConfig } from '@edgeward/sync-service';
 import type { ZodType } from 'zod';
 import { configOption } from '../config-option.ts';
+import { readBounded } from '../frame/bounded-body.ts';
 import type { Context, Option } from '../frame/command.ts';
-import { parseDurationMs } from '../frame/duration.ts';
+import { durationOption } from '../frame/option-values.ts';
 import { usageError } from '../frame/usage-error.ts';
 
 interface Asking<T> {
@@ -60,15 +61,6 @@ export async function openService(context: Context, command: string): Promise<Se
       return { raw, value: understand(place, asking, raw) };
     },
   };
-}
-
-/** A duration given as an option. Throws EDW_ERR_USAGE. */
-export function durationOption(context: Context, name: string, command: string): number | undefined {
-  const given = context.text(name);
-  if (given === undefined) return undefined;
-  const ms = parseDurationMs(given);
-  if (ms === null) throw usageError(`--${name}: '${given}' is no time`, command, 'Write 90s, 10m, 2h or 1d.');
-  return ms;
 }
 
 async function readToken(place: ServicePlace): Promise<string> {
@@ -125,14 +117,9 @@ async function send(
 }
 
 async function textOf(response: IncomingMessage): Promise<string> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of response as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes > maxAnswerBytes) throw new Error(`the answer is longer than ${maxAnswerBytes} bytes`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces).toString('utf8');
+  const bytes = await readBounded(response, maxAnswerBytes);
+  if (bytes === null) throw new Error(`the answer is longer than ${maxAnswerBytes} bytes`);
+  return bytes.toString('utf8');
 }
 
 function contentOf(place: ServicePlace, status: number, text: string): unknown {

@@ -1,7 +1,6 @@
 /** Options that several commands about a change share, and what they read as. */
 import { isDigest } from '@edgeward/policy-format';
-import type { Context, Option } from '../../frame/command.ts';
-import { parseDurationMs } from '../../frame/duration.ts';
+import type { Option } from '../../frame/command.ts';
 import { usageError } from '../../frame/usage-error.ts';
 import { storeOptions } from '../store-session.ts';
 
@@ -50,15 +49,6 @@ export const proposalOptions: Record<string, Option> = {
   'confirm-version': confirmOption,
   ...storeOptions,
 };
-
-/** Of an option; undefined where it is not given. Throws EDW_ERR_USAGE. */
-export function timeOption(context: Context, name: string, command: string, leastMs = 1): number | undefined {
-  const text = context.text(name);
-  if (text === undefined) return undefined;
-  const ms = parseDurationMs(text);
-  if (ms !== null && ms >= leastMs) return ms;
-  throw usageError(`--${name}: '${text}' is no time`, command, 'Write 30m, 2h or 1d.');
-}
 
 /** A proposal by its id, or exactly one by the digest of what is signed. */
 export interface ProposalArgument {

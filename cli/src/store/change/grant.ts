@@ -7,10 +7,11 @@ import { isName } from '@edgeward/policy-format';
 import { EdgewardError } from '@edgeward/runtime';
 import type { Command, Context } from '../../frame/command.ts';
 import type { ExitCode } from '../../frame/exit-codes.ts';
+import { durationOption } from '../../frame/option-values.ts';
 import { usageError } from '../../frame/usage-error.ts';
 import { openSession, storeExits, storeUsage } from '../store-session.ts';
 import { readInventory } from '../trust/flow-sides.ts';
-import { proposalOptions, timeOption } from './change-options.ts';
+import { proposalOptions } from './change-options.ts';
 import { openStore } from './opened-store.ts';
 import { submit } from './submission.ts';
 
@@ -69,7 +70,7 @@ async function runGrant(context: Context): Promise<ExitCode> {
 }
 
 function wantedGrant(context: Context, nowMs: number): Grant {
-  const lastsMs = timeOption(context, 'for', 'store grant');
+  const lastsMs = durationOption(context, 'for', 'store grant', 1);
   if (lastsMs === undefined) throw usageError("'store grant' needs --for TIME", 'store grant');
   const name = context.text('name') ?? randomBytes(4).toString('hex');
   if (!isName(`grant-${name}`)) throw usageError(`--name: '${name}' is no name`, 'store grant');

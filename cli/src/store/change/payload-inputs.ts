@@ -1,8 +1,8 @@
 /** What a proposal asks for beside its documents: how long it waits, how long glass is broken, how long there is a way back. */
 import type { PayloadInputs } from '@edgeward/central-store';
 import type { Context } from '../../frame/command.ts';
+import { durationOption } from '../../frame/option-values.ts';
 import { usageError } from '../../frame/usage-error.ts';
-import { timeOption } from './change-options.ts';
 import type { Submission } from './submission.ts';
 
 const EXPIRES_MS = 86_400_000;
@@ -12,7 +12,7 @@ const RETURN_MS = 86_400_000;
 export function payloadInputs(context: Context, submission: Submission): PayloadInputs {
   const { session, trusted, bundle, inventory, restored, command } = submission;
   const nowMs = context.now();
-  const expiresInMs = timeOption(context, 'expires', command) ?? EXPIRES_MS;
+  const expiresInMs = durationOption(context, 'expires', command, 1) ?? EXPIRES_MS;
   const glassMs = glassDuration(context, command);
   const returnMs = glassMs === null ? returnDuration(context, submission) : null;
   return {
@@ -32,13 +32,13 @@ export function payloadInputs(context: Context, submission: Submission): Payload
 
 /** Counted from when it would expire: how long it waits for signatures should not eat up the way back. */
 function returnDuration(context: Context, { trusted, command }: Submission): number | null {
-  const ms = timeOption(context, 'return-for', command, 0) ?? RETURN_MS;
+  const ms = durationOption(context, 'return-for', command) ?? RETURN_MS;
   const before = trusted.previous?.approval ?? null;
   return before === null || before.breakGlass !== null || ms === 0 ? null : ms;
 }
 
 function glassDuration(context: Context, command: string): number | null {
-  const ms = timeOption(context, 'for', command);
+  const ms = durationOption(context, 'for', command, 1);
   if (!context.flag('break-glass')) {
     if (ms === undefined || command === 'store grant') return null;
     throw usageError('--for says how long break-glass lasts', command, 'Add --break-glass, or leave --for out.');

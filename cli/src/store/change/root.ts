@@ -3,7 +3,7 @@ import { type Digest, digestOfRoot, type TrustRoot } from '@edgeward/policy-form
 import type { Command, Context } from '../../frame/command.ts';
 import type { ExitCode } from '../../frame/exit-codes.ts';
 import { printable } from '../../frame/terminal-text.ts';
-import { writeNew } from '../keys/signing-key-file.ts';
+import { writeNew } from '../new-file.ts';
 import { openSession, storeExits, storeOptions, storeUsage } from '../store-session.ts';
 import { confirmOption, dryRunOption } from './change-options.ts';
 import { openStore } from './opened-store.ts';

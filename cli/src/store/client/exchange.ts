@@ -9,6 +9,7 @@ import { Agent, request } from 'node:https';
 import { createSecureContext } from 'node:tls';
 import { isCertificateFault, type StoreFailureCode, storeFailure } from '@edgeward/policy-feed';
 import { EdgewardError, messageOf, readSecret, systemCodeOf } from '@edgeward/runtime';
+import { readBounded } from '../../frame/bounded-body.ts';
 import type { Profile } from '../profile.ts';
 
 export interface Asking {
@@ -94,15 +95,9 @@ async function send(url: string, tls: TlsOptions, signal: AbortSignal, asking: A
 }
 
 async function bytesOf(response: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  const pieces: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of response as AsyncIterable<Buffer>) {
-    bytes += piece.length;
-    if (bytes > maxBytes)
-      throw storeFailure('EDW_ERR_STORE_ANSWER', `reading an answer of the store: it has more than ${maxBytes} bytes`);
-    pieces.push(piece);
-  }
-  return Buffer.concat(pieces, bytes);
+  const bytes = await readBounded(response, maxBytes);
+  if (bytes !== null) return bytes;
+  throw storeFailure('EDW_ERR_STORE_ANSWER', `reading an answer of the store: it has more than ${maxBytes} bytes`);
 }
 
 function codeOf(thrown: unknown): StoreFailureCode {

@@ -1,6 +1,6 @@
 /** `--days`: how long a certificate is good. */
 import type { Context, Option } from '../../frame/command.ts';
-import { wholeNumber } from './thresholds-option.ts';
+import { wholeNumber } from '../../frame/option-values.ts';
 
 export const daysOption: Option = {
   type: 'string',

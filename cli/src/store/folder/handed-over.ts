@@ -8,7 +8,7 @@ import { basename, join, resolve } from 'node:path';
 import { loadStoreConfig } from '@edgeward/central-store';
 import { EdgewardError, messageOf, systemCodeOf, writeDurably } from '@edgeward/runtime';
 import { stringify } from 'yaml';
-import { writeNew } from '../keys/signing-key-file.ts';
+import { writeNew } from '../new-file.ts';
 import { type CertificateFiles, serverFolder } from './authority-folder.ts';
 
 export interface HandedOver {

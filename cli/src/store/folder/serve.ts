@@ -1,7 +1,8 @@
 /** `edgeward store serve`: the store as a process, until a signal ends it. */
 import { loadStoreConfig, startStore } from '@edgeward/central-store';
-import { createLifecycle, createLogger } from '@edgeward/runtime';
+import { createLogger } from '@edgeward/runtime';
 import type { Command } from '../../frame/command.ts';
+import { runDaemon } from '../../frame/daemon.ts';
 import { version } from '../../version.ts';
 
 export const serve: Command = {
@@ -32,14 +33,6 @@ export const serve: Command = {
   async run(context) {
     const config = await loadStoreConfig({ file: context.text('config'), env: context.env });
     const logger = createLogger({ level: config.logLevel });
-    const lifecycle = createLifecycle(logger);
-    try {
-      await startStore({ config, version, logger, lifecycle });
-    } catch (thrown) {
-      await lifecycle.shutdown('start failed');
-      throw thrown;
-    }
-    await lifecycle.ended;
-    return 0;
+    return await runDaemon(logger, (lifecycle) => startStore({ config, version, logger, lifecycle }));
   },
 };

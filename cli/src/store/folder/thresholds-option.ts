@@ -1,7 +1,7 @@
 /** How many have to agree, from the command line. Whether that can be reached is for the trust root to say. */
 import type { Thresholds } from '@edgeward/policy-format';
 import type { Context, Option } from '../../frame/command.ts';
-import { usageError } from '../../frame/usage-error.ts';
+import { wholeNumber } from '../../frame/option-values.ts';
 
 export const thresholdOptions: Record<string, Option> = {
   approvals: { type: 'string', value: 'N', says: 'Approvers beside the proposer, for a change without a risk: 1.' },
@@ -23,12 +23,4 @@ export function readThresholds(context: Context, command: string): Thresholds {
     root: wholeNumber(context, 'approvals-of-root', 2, command),
     breakGlassHours: wholeNumber(context, 'break-glass-hours', 4, command),
   };
-}
-
-/** An option that is a whole number. Throws EDW_ERR_USAGE. */
-export function wholeNumber(context: Context, name: string, unset: number, command: string): number {
-  const text = context.text(name);
-  if (text === undefined) return unset;
-  if (/^(0|[1-9]\d{0,8})$/.test(text)) return Number(text);
-  throw usageError(`--${name}: '${text}' is no whole number`, command);
 }

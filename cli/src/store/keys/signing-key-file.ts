@@ -2,11 +2,11 @@
  * A person's key pair as files: the private part, closed to others and sealed where a passphrase is given, and beside it
  * `FILE.pub`, which may go anywhere. The private part is on no command line, in no environment and in no message.
  */
-import { open, readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { isName, keyIdOf, type PublicKey, type SigningKey, signingKeyOf } from '@edgeward/policy-format';
-import { EdgewardError, messageOf, readSecret, syncFolder, systemCodeOf } from '@edgeward/runtime';
+import { EdgewardError, messageOf, readSecret } from '@edgeward/runtime';
 import * as z from 'zod';
+import { writeNew } from '../new-file.ts';
 import { isSealed, passphraseError, sealed, unsealed } from './sealed-key.ts';
 
 export interface PublicKeyFile extends PublicKey {
@@ -55,27 +55,6 @@ export async function readPublicKey(path: string): Promise<PublicKeyFile> {
   if (!read.success || keyIdOf(read.data.x) !== read.data.kid)
     throw keyError(`reading the public key in ${path}: it is none that \`edgeward store key\` writes`);
   return read.data;
-}
-
-/** A file that is there stays: a key that is overwritten is lost for ever. Throws EDW_ERR_OUT_FILE. */
-export async function writeNew(path: string, text: string, mode: number): Promise<void> {
-  try {
-    const file = await open(path, 'wx', mode);
-    try {
-      await file.chmod(mode);
-      await file.writeFile(text);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await syncFolder(dirname(path));
-  } catch (cause) {
-    const why = systemCodeOf(cause) === 'EEXIST' ? 'there is one already, and it stays' : messageOf(cause);
-    throw new EdgewardError('EDW_ERR_OUT_FILE', `writing ${path}: ${why}`, {
-      mend: 'Name a new file in a folder that exists and that you may write in.',
-      cause,
-    });
-  }
 }
 
 function jwkOf(text: string, path: string): Parameters<typeof signingKeyOf>[0] {

@@ -1,12 +1,12 @@
 /** `edgeward store log`: the record of attempts, oldest first; with --follow the ones to come as well. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EdgewardError } from '@edgeward/runtime';
 import type { Command, Context } from '../../frame/command.ts';
 import { codedError, type ExitCode } from '../../frame/exit-codes.ts';
+import { wholeNumber } from '../../frame/option-values.ts';
 import { stopOnSignals } from '../../frame/stop-signals.ts';
-import { type Paint, printable } from '../../frame/terminal-text.ts';
+import { jsonText, type Paint, printable } from '../../frame/terminal-text.ts';
+import { sayLost } from '../client/store-away.ts';
 import type { StoreClient } from '../client/store-client.ts';
-import { wholeNumber } from '../folder/thresholds-option.ts';
 import { openSession, storeExits, storeOptions, storeUsage } from '../store-session.ts';
 import { distrust } from '../trust/distrust.ts';
 import { createRecordChain, type RecordChain, type ShownEntry } from './record-chain.ts';
@@ -82,7 +82,7 @@ async function printEntry({ out, json, paint }: Context, chain: RecordChain, lin
   const { entry, problem } = chain.take(line);
   if (problem !== null || entry === null)
     throw distrust('EDW_ERR_STORE_TAMPERED', `reading the record of attempts: ${problem}`);
-  await out.write(json ? `${JSON.stringify(entry)}\n` : entryText(entry, paint));
+  await out.write(json ? `${jsonText(entry)}\n` : entryText(entry, paint));
 }
 
 async function follow(context: Context, reading: Reading): Promise<void> {
@@ -98,14 +98,6 @@ async function follow(context: Context, reading: Reading): Promise<void> {
       lost = true;
     }
   }
-}
-
-const PASSING = new Set(['EDW_ERR_STORE_UNREACHABLE', 'EDW_ERR_STORE_RATE', 'EDW_ERR_TIMEOUT']);
-
-/** Once, not every second; what does not pass by itself ends the command. */
-export async function sayLost({ err }: Context, error: EdgewardError, known: boolean): Promise<void> {
-  if (!PASSING.has(error.code)) throw error;
-  if (!known) await err.write(`${printable(error.message)}; trying again until it answers\n`);
 }
 
 function entryText(entry: ShownEntry, paint: Paint): string {

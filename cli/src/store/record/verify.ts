@@ -137,7 +137,7 @@ function verifiedText({ store, roots, versions, record, witnesses, problems }: V
     `store ${store}`,
     `  trust root ${roots.pinned} pinned, fingerprint ${roots.fingerprint}; newest ${roots.newest}`,
     `  ${counted(versions, 'version')}`,
-    `  record of ${counted(record.size, 'entry').replace('entrys', 'entries')}, ${signed}${torn}; ${counted(witnesses, 'witness').replace('witnesss', 'witnesses')}`,
+    `  record of ${counted(record.size, 'entry', 'entries')}, ${signed}${torn}; ${counted(witnesses, 'witness', 'witnesses')}`,
     ...problems
       .slice(0, MAX_SHOWN)
       .map(({ where, kind, message }) => `${paint.bad('problem')}  ${printable(`${where}  ${kind}: ${message}`)}`),
