@@ -14,6 +14,7 @@ import {
 import type { GlassGround } from '../proposals/glass-ground.ts';
 import { openProposals } from '../proposals/open-proposals.ts';
 import type { Proposals } from '../proposals/proposals.ts';
+import type { OpenLimits } from '../proposals/room.ts';
 import { type AttemptRecord, openRecord } from '../record/record.ts';
 import { makeFolder } from './durable-folder.ts';
 import { openNewestRoots } from './newest-root.ts';
@@ -28,7 +29,7 @@ import type { TrustRoots } from './trust-roots.ts';
  *     keys/                 sign heads and checkpoints    0600
  *     roots/N.json          signed trust roots
  *     record/               segments of the record
- *     proposals/ID/         documents and state of each
+ *     proposals/ID/         state of each; its documents while it is open
  *     versions/N/           approval.json, bundle.ndjson: all that was ever published
  */
 export interface StoreFolder {
@@ -51,6 +52,8 @@ export interface StoreFolderOptions {
   inventory?: () => readonly SourceDocument[];
   /** How far what was published is, for break-glass on top of it. Without it nobody rolls anything out. */
   rollout?: () => GlassGround;
+  /** Of what is open at one time; `OPEN_LIMITS` without them. */
+  limits?: Partial<OpenLimits>;
 }
 
 /** Throws EDW_ERR_STORE_FOLDER, EDW_ERR_STATE_IN_USE, EDW_ERR_STORE_KEY, EDW_ERR_STORE_RECORD. */

@@ -1,3 +1,4 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SourceDocument } from '@edgeward/policy';
 import type { Approval } from '@edgeward/policy-format';
@@ -5,11 +6,11 @@ import type { Clock } from '@edgeward/runtime';
 import type { Predecessor } from '../bundle/approval-payload.ts';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { TrustRoots } from '../folder/trust-roots.ts';
-import type { Actor } from '../record/attempt.ts';
 import { type GlassGround, requireGround } from './glass-ground.ts';
 import { type Facts, stateOf } from './proposal-view.ts';
 import { refusal } from './refusals.ts';
-import { readProposals, type StoredProposal, saveDocuments, saveProposal } from './stored-proposal.ts';
+import { OPEN_LIMITS, type OpenLimits, requireRoom } from './room.ts';
+import { readProposals, removeDocuments, type StoredProposal, saveDocuments, saveProposal } from './stored-proposal.ts';
 import type { Standing } from './submitted-policy.ts';
 import { openVersions, type Versions } from './versions.ts';
 
@@ -29,8 +30,11 @@ export interface ProposalContext {
   standing(): Promise<Standing>;
   /** Throws EDW_ERR_ROLLOUT_STATE. */
   requireGround(payload: Approval, onTopOf: number | undefined): void;
-  requireRoom(actor: Actor): void;
+  /** Throws EDW_ERR_PROPOSAL_LIMIT. */
+  requireRoom(proposer: string, coming: Approval | null): void;
   save(proposal: StoredProposal, documents?: Uint8Array): Promise<void>;
+  /** Takes away the documents of all that are not open any more: those that were published are with their version. */
+  sweep(): Promise<void>;
 }
 
 export interface ContextOptions {
@@ -41,17 +45,17 @@ export interface ContextOptions {
   inventory?: () => readonly SourceDocument[];
   /** How far what was published is, for break-glass on top of it. Without it nobody rolls anything out. */
   rollout?: () => GlassGround;
+  limits?: Partial<OpenLimits>;
 }
-
-/** Open at one time, of everybody and of one proposer. */
-const MAX_OPEN = 200;
-const MAX_OPEN_EACH = 20;
 
 export async function openContext(options: ContextOptions): Promise<ProposalContext> {
   const { roots, clock } = options;
   const dir = join(options.dir, 'proposals');
   const versions = await openVersions(join(options.dir, 'versions'));
   const proposals = new Map((await readProposals(dir)).map((it) => [it.id, it]));
+  /** Whose documents are on disk, also of what was cut off before it was a proposal. */
+  const kept = new Set(await readdir(dir));
+  const limits = { ...OPEN_LIMITS, ...options.limits };
   const predecessor = predecessorOf(versions);
   const nowMs = (): number => clock.now();
   const facts = (): Facts => ({ nowMs: nowMs(), roots, versions: versions.all() });
@@ -60,6 +64,12 @@ export async function openContext(options: ContextOptions): Promise<ProposalCont
     if (found !== undefined) return found;
     throw refusal('EDW_ERR_PROPOSAL_UNKNOWN', `looking for the proposal '${id.slice(0, 64)}': there is none`);
   };
+  const open = (): StoredProposal[] => {
+    const now = facts();
+    return [...proposals.values()].filter((it) => isOpen(it, now));
+  };
+  const requireRoomFor = (proposer: string, coming: Approval | null): void =>
+    requireRoom(open(), proposer, coming, limits);
   return {
     dir,
     roots,
@@ -77,22 +87,28 @@ export async function openContext(options: ContextOptions): Promise<ProposalCont
     async standing() {
       const previous = await predecessor();
       const inventory = options.inventory?.();
-      return { root: roots.newest(), previous, versions: versions.all(), nowMs: nowMs(), inventory };
+      const now = { root: roots.newest(), previous, versions: versions.all(), nowMs: nowMs() };
+      return { ...now, inventory, requireRoom: requireRoomFor };
     },
     requireGround(payload, onTopOf) {
       requireGround(payload, options.rollout?.() ?? null, onTopOf);
     },
-    requireRoom(actor) {
-      const now = facts();
-      const open = [...proposals.values()].filter((it) => isOpen(it, now));
-      const own = open.filter((it) => it.proposedBy === actor.name).length;
-      if (open.length < MAX_OPEN && own < MAX_OPEN_EACH) return;
-      throw refusal('EDW_ERR_PROPOSAL_LIMIT', `proposing: ${open.length} proposals are open, ${own} of ${actor.name}`);
-    },
+    requireRoom: requireRoomFor,
     async save(proposal, documents) {
-      if (documents !== undefined) await saveDocuments(dir, proposal.id, documents);
+      if (documents !== undefined) {
+        kept.add(proposal.id);
+        await saveDocuments(dir, proposal.id, documents);
+      }
       await saveProposal(dir, proposal);
       proposals.set(proposal.id, proposal);
+    },
+    async sweep() {
+      const needed = new Set(open().map(({ id }) => id));
+      for (const id of kept) {
+        if (needed.has(id)) continue;
+        await removeDocuments(dir, id);
+        kept.delete(id);
+      }
     },
   };
 }

@@ -37,8 +37,29 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
   const listeners = new Set<(published: Published) => void>();
   const queue = createWorkQueue();
 
-  function attempt<T>(about: Attempt, dryRun: boolean | undefined, check: () => Promise<Step<T>>): Promise<T> {
+  /** After each one, also when it came to nothing: meanwhile others may have expired. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
     return queue.run(async () => {
+      try {
+        return await work();
+      } finally {
+        await sweep();
+      }
+    });
+  }
+
+  async function sweep(): Promise<void> {
+    try {
+      await context.sweep();
+    } catch (thrown) {
+      logger.warn({ event: 'documents_not_removed', error: messageOf(thrown) }, 'tried again after the next attempt');
+    }
+  }
+
+  await sweep();
+
+  function attempt<T>(about: Attempt, dryRun: boolean | undefined, check: () => Promise<Step<T>>): Promise<T> {
+    return inTurn(async () => {
       if (dryRun === true) return (await rehearse<Step<T>>(record, about, { check, about: fieldsOf })).result;
       const effect = async (step: Step<T>): Promise<T> => {
         await step.save();
@@ -64,7 +85,6 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
     async propose(actor, submission) {
       const about = proposing(actor, 'proposal.propose', submission.approval);
       const proposal = await attempt(about, submission.dryRun, async () => {
-        context.requireRoom(actor);
         const read = await readSubmittedPolicy(actor, submission, await context.standing());
         return addition(read.proposal, read.bundle.bytes);
       });
@@ -73,7 +93,7 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
     async proposeRoot(actor, submission) {
       const about = { ...proposing(actor, 'proposal.propose-root', submission.root), reason: submission.reason };
       const proposal = await attempt(about, submission.dryRun, async () => {
-        context.requireRoom(actor);
+        context.requireRoom(actor.name, null);
         return addition(await readSubmittedRoot(actor, submission, roots.newest(), context.nowMs()));
       });
       return view(proposal);
@@ -124,7 +144,12 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
         .sort((a, b) => (a.proposedAt < b.proposedAt ? 1 : -1)),
     view: (id) => view(context.find(id)),
     async documents(id) {
-      return context.find(id).kind === 'root' ? new Uint8Array() : await readDocuments(context.dir, id);
+      const proposal = context.find(id);
+      if (proposal.kind === 'root') return new Uint8Array();
+      const { version } = view(proposal);
+      if (version !== null) return (await context.versions.bundle(version)).bytes;
+      context.findOpen(id);
+      return await readDocuments(context.dir, id);
     },
     current: () => context.versions.newest(),
     version: (version) => context.versions.at(version),

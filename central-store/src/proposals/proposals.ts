@@ -21,7 +21,10 @@ export interface Proposals {
   list(): ProposalSummary[];
   /** Throws EDW_ERR_PROPOSAL_UNKNOWN. */
   view(id: string): ProposalView;
-  /** Canonical documents; of a root proposal there are none. */
+  /**
+   * Canonical documents of one that is open or was published; of a root proposal there are none. Throws
+   * EDW_ERR_PROPOSAL_UNKNOWN, EDW_ERR_PROPOSAL_CLOSED, EDW_ERR_STORE_OUTDATED.
+   */
   documents(id: string): Promise<Uint8Array>;
   /** `document` is the proposal's payload with the approver's own signature; others in it are passed over. */
   approve(

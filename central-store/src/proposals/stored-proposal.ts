@@ -1,4 +1,4 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Approval,
@@ -12,12 +12,16 @@ import {
   type TrustRoot,
   trustRootOf,
 } from '@edgeward/policy-format';
-import { writeDurably } from '@edgeward/runtime';
+import { systemCodeOf, writeDurably } from '@edgeward/runtime';
 import { makeFolder } from '../folder/durable-folder.ts';
 import { unreadable } from '../folder/unreadable-file.ts';
 import type { GivenApproval } from './proposals.ts';
+import { refusal } from './refusals.ts';
 
-/** A proposal on disk: `proposals/ID/documents.ndjson`, then `proposal.json`, which makes it one. */
+/**
+ * A proposal on disk: `proposals/ID/documents.ndjson`, then `proposal.json`, which makes it one. The second stays for good,
+ * the first while it is open: when it was published the documents are with the version, and otherwise nobody needs them.
+ */
 export type StoredProposal = StoredFields &
   ({ kind: 'policy'; payload: Approval } | { kind: 'root'; payload: TrustRoot });
 
@@ -49,8 +53,19 @@ export async function saveProposal(dir: string, proposal: StoredProposal): Promi
   await writeDurably(join(dir, proposal.id, 'proposal.json'), `${JSON.stringify(rest)}\n`);
 }
 
-export function readDocuments(dir: string, id: string): Promise<Uint8Array> {
-  return readFile(join(dir, id, 'documents.ndjson'));
+/** Of one that is open. Throws EDW_ERR_PROPOSAL_CLOSED. */
+export async function readDocuments(dir: string, id: string): Promise<Uint8Array> {
+  try {
+    return await readFile(join(dir, id, 'documents.ndjson'));
+  } catch (thrown) {
+    // A clock that was set back opens what was closed already.
+    if (systemCodeOf(thrown) !== 'ENOENT') throw thrown;
+    throw refusal('EDW_ERR_PROPOSAL_CLOSED', `reading the documents of the proposal ${id}: they are not kept any more`);
+  }
+}
+
+export async function removeDocuments(dir: string, id: string): Promise<void> {
+  await rm(join(dir, id, 'documents.ndjson'), { force: true });
 }
 
 /** All of them. A folder without `proposal.json` was cut off while it was made, and nobody was told that it exists. */

@@ -32,6 +32,7 @@ export interface Standing {
   versions: readonly PublishedVersion[];
   nowMs: number;
   inventory: readonly SourceDocument[] | undefined;
+  requireRoom(proposer: string, coming: Approval): void;
 }
 
 /** Clocks of two machines may differ by this much. */
@@ -47,6 +48,8 @@ export async function readSubmittedPolicy(
   const payload = approvalOf(payloadOf(signed, 'the proposed approval', LIMITS.approvalBytes));
   requireRole(root, actor, payload.breakGlass === null ? ['author'] : ['author', 'approver'], 'proposing policy');
   requireProposer(actor, payload);
+  // Before anything that takes long. That it is break-glass of so many bytes is computed again below.
+  standing.requireRoom(actor.name, payload);
   requireBasis(payload, standing);
   requireTimes(payload, nowMs);
   const document = await signaturesBy(signed, payload.typ, keysOf(root, actor.name));

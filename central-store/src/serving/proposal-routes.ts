@@ -46,7 +46,7 @@ export function proposalRoutes(proposals: Proposals, recorded: Recorded): StoreR
           201: 'The proposal.',
           200: 'What it would be: a dry run.',
           400: 'It can not be proposed.',
-          409: 'It is built on something older.',
+          409: 'It is built on something older, or too much is open.',
         },
       },
     },
@@ -65,8 +65,12 @@ export function proposalRoutes(proposals: Proposals, recorded: Recorded): StoreR
       },
       handle: async ({ params }) => ({ bytes: await proposals.documents(params.id ?? ''), contentType: NDJSON }),
       doc: {
-        summary: 'The documents of a proposal',
-        answers: { 200: 'One canonical document a line.', 404: 'There is none.' },
+        summary: 'The documents of a proposal that is open or was published',
+        answers: {
+          200: 'One canonical document a line.',
+          404: 'There is none.',
+          409: 'It is closed: they are not kept.',
+        },
       },
     },
     {

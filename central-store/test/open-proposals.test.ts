@@ -1,0 +1,102 @@
+/** How much may be open, and what is left of a proposal when it is not open any more. */
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { openStoreFolder } from '../src/index.ts';
+import type { OpenLimits } from '../src/proposals/room.ts';
+import {
+  bundle,
+  CRM,
+  FRONT,
+  HOUR_MS,
+  logger,
+  type Owner,
+  openWorld,
+  PLAIN,
+  policy,
+  type World,
+} from './decisions/world.ts';
+
+const LONGER = bundle(FRONT, policy(CRM, { ...CRM, id: 'more', ports: ['tcp/8443'] }));
+const LIMIT = { code: 'EDW_ERR_PROPOSAL_LIMIT' };
+
+async function limitedWorld(t: Owner, limits: Partial<OpenLimits>): Promise<World> {
+  const world = await openWorld(t);
+  await world.publish(PLAIN);
+  await world.store.close();
+  world.store = await openStoreFolder({ dir: world.dir, clock: world.clock, logger, limits });
+  return world;
+}
+
+t.test('documents are kept while a proposal is open, and with their version for good', async (t) => {
+  const world = await openWorld(t);
+  const { proposals } = world.store;
+  const isKept = (id: string): boolean => existsSync(join(world.dir, 'proposals', id, 'documents.ndjson'));
+  const published = await world.propose(PLAIN);
+  const rejected = await world.propose(PLAIN, { reason: 'a mistake' });
+  const expired = await world.propose(PLAIN, { reason: 'late', expiresInMs: HOUR_MS });
+  const outdated = await world.propose(LONGER);
+  for (const { id } of [published, rejected, expired, outdated]) t.ok(isKept(id));
+  await proposals.reject(world.as('ada'), rejected.id, { reason: 'too wide' });
+  t.strictSame(
+    [published, rejected, expired, outdated].map(({ id }) => isKept(id)),
+    [true, false, true, true],
+  );
+  world.clock.advance(HOUR_MS);
+  await t.rejects(proposals.documents(expired.id), { code: 'EDW_ERR_PROPOSAL_CLOSED' });
+  await t.rejects(proposals.publish(world.as('eve'), expired.id), { code: 'EDW_ERR_PROPOSAL_CLOSED' });
+  t.notOk(isKept(expired.id), 'with whatever is attempted next');
+  await world.approve(published.id, 'cleo');
+  await proposals.publish(world.as('eve'), published.id);
+  t.strictSame(
+    [published, outdated].map(({ id }) => isKept(id)),
+    [false, false],
+  );
+  for (const store of [world.store, await world.reopen()]) {
+    t.strictSame(Buffer.from(await store.proposals.documents(published.id)), Buffer.from(PLAIN.bytes));
+    await t.rejects(store.proposals.documents(rejected.id), { code: 'EDW_ERR_PROPOSAL_CLOSED' });
+    await t.rejects(store.proposals.documents(outdated.id), { code: 'EDW_ERR_STORE_OUTDATED' });
+    t.match(store.proposals.view(rejected.id), {
+      state: 'rejected',
+      payload: { documents: { bytes: PLAIN.bytes.length } },
+    });
+    t.match(store.proposals.view(expired.id), { state: 'outdated', reason: 'late' });
+  }
+});
+
+t.test('what a crash left of a proposal that nobody was told of is taken away at the next start', async (t) => {
+  const world = await openWorld(t);
+  const { id } = await world.propose(PLAIN);
+  const folder = join(world.dir, 'proposals', '0123456789abcdef');
+  mkdirSync(folder);
+  writeFileSync(join(folder, 'documents.ndjson'), LONGER.bytes);
+  const store = await world.reopen();
+  t.strictSame(readdirSync(folder), []);
+  t.strictSame(Buffer.from(await store.proposals.documents(id)), Buffer.from(PLAIN.bytes));
+});
+
+t.test('documents of what one person has open are bounded, and nobody else is held up', async (t) => {
+  const world = await limitedWorld(t, { bytesEach: 2 * LONGER.bytes.length });
+  const first = await world.propose(LONGER, { reason: 'one' });
+  await world.propose(LONGER, { reason: 'two' });
+  await t.rejects(world.propose(LONGER, { reason: 'three' }), { ...LIMIT, mend: /reject/, message: /of ada/ });
+  t.match((await world.store.record.read({ after: 0, limit: 1_000 })).at(-1), { outcome: 'refused', ...LIMIT });
+  t.ok(await world.propose(LONGER, { proposedBy: 'ben' }));
+  await world.store.proposals.reject(world.as('ada'), first.id, { reason: 'in place of it:' });
+  t.ok(await world.propose(LONGER, { reason: 'three' }));
+});
+
+t.test('whoever floods the store keeps nobody from breaking glass', async (t) => {
+  const world = await limitedWorld(t, { all: 2, each: 2 });
+  const breakGlass = { endsAtMs: world.clock.now() + HOUR_MS };
+  for (const reason of ['one', 'two']) await world.propose(LONGER, { reason });
+  await t.rejects(world.propose(LONGER, { proposedBy: 'ben' }), LIMIT);
+  const glass = await world.propose(LONGER, { proposedBy: 'cleo', breakGlass });
+  await world.propose(LONGER, { proposedBy: 'cleo', breakGlass, reason: 'once more' });
+  await t.rejects(
+    world.propose(LONGER, { proposedBy: 'cleo', breakGlass, reason: 'and more' }),
+    LIMIT,
+    'each has a share',
+  );
+  t.match(await world.store.proposals.publish(world.as('cleo'), glass.id), { version: { version: 2 } });
+});
