@@ -13,6 +13,7 @@ import { review } from './change/review.ts';
 import { root } from './change/root.ts';
 import { certificate } from './folder/certificate.ts';
 import { init } from './folder/init.ts';
+import { natsAccountsCommand } from './folder/nats-accounts.ts';
 import { serve } from './folder/serve.ts';
 import { serverKeyCommand } from './folder/server-key.ts';
 import { key } from './keys/key.ts';
@@ -25,7 +26,7 @@ export const store: Family = {
   name: storeByName.name,
   summary: storeByName.summary,
   about: [
-    'Policy of many points is decided by people: one proposes, others approve, each on their own machine and with their own key; a store serves what was approved, and every point verifies the signatures. init, key, certificate, server-key, serve and `verify DIR` work on files; the others ask a store that runs.',
+    'Policy of many points is decided by people: one proposes, others approve, each on their own machine and with their own key; a store serves what was approved, and every point verifies the signatures. init, key, certificate, server-key, nats-accounts, serve and `verify DIR` work on files; the others ask a store that runs.',
     'Who you are to a store stands in a profile, ~/.config/edgeward/store.yaml or --profile FILE: url (https://HOST:PORT), certFile, keyFile, caFile (from `store certificate`), rootFile (the trust root that you pinned) and, to sign, signingKeyFile (from `store key`). Paths are relative to it. Every key can be given as an option instead.',
   ],
   commands: [
@@ -48,5 +49,6 @@ export const store: Family = {
     verify,
     root,
     serverKeyCommand,
+    natsAccountsCommand,
   ],
 };
