@@ -11,6 +11,7 @@ import { requireRole } from '../proposals/people.ts';
 import { type Actor, recordRefusal } from '../record/attempt.ts';
 import { NOBODY } from '../record/own-names.ts';
 import type { AttemptRecord } from '../record/record.ts';
+import { createLargeBodies, type LargeBodies } from './large-bodies.ts';
 import { doorFailure, notThere, statusOf } from './refusals.ts';
 import { EVERYBODY, type StoreRoute } from './route.ts';
 
@@ -32,6 +33,7 @@ export interface Access {
   /** An error that is on the record already. */
   recorded(error: EdgewardError): void;
   limited(): number;
+  largeBodies: LargeBodies;
 }
 
 export interface AccessOptions {
@@ -65,6 +67,7 @@ export function createAccess(options: AccessOptions): Access {
   const tellings = createRateLimit(LIMITED);
   const overdrawn = new Map<string, number>();
   const known = new WeakSet<EdgewardError>();
+  const largeBodies = createLargeBodies();
   let limited = 0;
 
   /** A service that keeps a hundred points asks a hundred times as often. */
@@ -79,7 +82,8 @@ export function createAccess(options: AccessOptions): Access {
   return {
     limited: () => limited,
     recorded: (error) => void known.add(error),
-    admit({ peer, route, params, path }) {
+    largeBodies,
+    admit({ peer, route, params, path, headers }) {
       const identity = identityIn(peer);
       // Two services side by side have the same names, and each a budget of its own.
       const ms = waitMs(peer.fingerprint256, identity.points.length, route?.budget ?? 'requests');
@@ -89,9 +93,16 @@ export function createAccess(options: AccessOptions): Access {
       }
       if (identity.person === null && identity.points.length === 0)
         return doorFailure(403, 'EDW_ERR_STORE_IDENTITY', 'the certificate names no point and no person');
-      return route === null ? null : allowed(route, identity, params, path, options.root());
+      if (route === null) return null;
+      const refused = allowed(route, identity, params, path, options.root());
+      if (refused !== null) return refused;
+      const largeMs = largeBodies.admit(keyOf(identity), headers, route, clock.now());
+      if (largeMs === 0) return null;
+      limited += 1;
+      return tooOften(largeMs, `another large body of ${keyOf(identity)} is in work`);
     },
     async refused(asked, { error, status }) {
+      largeBodies.done(asked.headers);
       if (known.has(error) || NO_REFUSAL.has(error.code) || status >= 500) return;
       const identity = asked.peer === null ? UNNAMED : identityIn(asked.peer);
       const key = keyOf(identity);
@@ -155,7 +166,7 @@ function allowed(
   }
 }
 
-function tooOften(ms: number): HttpFailure {
-  const failed = doorFailure(429, 'EDW_ERR_STORE_RATE', 'this certificate asks more often than it may');
+function tooOften(ms: number, why = 'this certificate asks more often than it may'): HttpFailure {
+  const failed = doorFailure(429, 'EDW_ERR_STORE_RATE', why);
   return { ...failed, headers: { 'retry-after': String(Math.ceil(ms / 1000)) } };
 }
