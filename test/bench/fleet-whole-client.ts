@@ -23,6 +23,14 @@ interface Got {
 const RETRY_MS = 100;
 const unpack = promisify(gunzip);
 
+let last: Promise<unknown> = Promise.resolve();
+
+/** Hundreds share one memory here: a policy is held while it is read, and by one of them at a time. */
+function inTurn(read: () => Promise<unknown>): Promise<unknown> {
+  last = last.then(read);
+  return last;
+}
+
 /** For ever; resolves at once. */
 export async function followWhole(options: WholeOptions): Promise<void> {
   for (const point of options.points) void followOne(options, point);
@@ -30,7 +38,6 @@ export async function followWhole(options: WholeOptions): Promise<void> {
 
 async function followOne({ url, tlsOf, onPolicy }: WholeOptions, point: number): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1, ...tlsOf(point) });
-  const held: { policy: unknown } = { policy: null };
   for (let etag = ''; ; ) {
     const got = await get(url, agent, etag).catch(() => null);
     if (got?.status !== 200) {
@@ -38,7 +45,7 @@ async function followOne({ url, tlsOf, onPolicy }: WholeOptions, point: number):
       if (got === null) await sleep(RETRY_MS);
       continue;
     }
-    held.policy = JSON.parse((await unpack(got.body)).toString());
+    await inTurn(async () => JSON.parse((await unpack(got.body)).toString()));
     etag = got.etag;
     onPolicy(point);
   }
