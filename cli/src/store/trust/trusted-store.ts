@@ -32,8 +32,10 @@ export async function openTrusted(
 ): Promise<TrustedStore> {
   const roots = await followRoots(await readPinnedRoot(rootFile), client.root);
   const chain = await newestChain(client);
-  await roots.reach(Math.min(roots.newest.version, ...chain.map(({ payload }) => payload.root)));
   const seen = await readSeen(rootFile, roots.pinned.store);
+  // A later root may have been pinned since: what was seen before it is compared all the same.
+  const needed = [...chain.map(({ payload }) => payload.root), ...(seen === null ? [] : [seen.root.version])];
+  await roots.reach(Math.min(roots.newest.version, ...needed));
   const full = chain.at(-1)?.payload.version ?? null;
   const previous = await verifyPredecessor({
     approvals: chain.map(({ shown }) => shown.approval),
