@@ -75,6 +75,17 @@ t.test('what a crash left of a proposal that nobody was told of is taken away at
   t.strictSame(Buffer.from(await store.proposals.documents(id)), Buffer.from(PLAIN.bytes));
 });
 
+t.test('the same proposal sent twice is one, and nobody floods the store', async (t) => {
+  const world = await openWorld(t);
+  const approval = await world.draft(PLAIN);
+  const send = () => world.store.proposals.propose(world.as('ada'), { approval, bundle: PLAIN.bytes });
+  t.equal((await send()).id, (await send()).id);
+  t.equal(world.store.proposals.list().length, 1);
+  for (let i = 1; i < 20; i += 1) await world.propose(PLAIN, { reason: `CHG-${i}` });
+  await t.rejects(world.propose(PLAIN, { reason: 'one more' }), { code: 'EDW_ERR_PROPOSAL_LIMIT' });
+  t.ok(await world.propose(PLAIN, { proposedBy: 'ben' }), 'another author is not held up');
+});
+
 t.test('documents of what one person has open are bounded, and nobody else is held up', async (t) => {
   const world = await limitedWorld(t, { bytesEach: 2 * LONGER.bytes.length });
   const first = await world.propose(LONGER, { reason: 'one' });

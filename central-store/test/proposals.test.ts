@@ -1,18 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  addSignature,
-  digestOfRoot,
-  generateSigningKey,
-  type SignedDocument,
-  sign,
-  type TrustRoot,
-  verifyApproval,
-} from '@edgeward/policy-format';
+import { addSignature, generateSigningKey, type SignedDocument, sign, verifyApproval } from '@edgeward/policy-format';
 import t from 'tap';
-import { initStore, openStoreFolder, type PublishedChain, verifyPredecessor, verifyRecord } from '../src/index.ts';
+import { openStoreFolder, verifyRecord } from '../src/index.ts';
 import {
   bundle,
   CRM,
@@ -229,48 +221,6 @@ t.test('a rejected proposal stays rejected, and says by whom and why', async (t)
   t.equal((await world.reopen()).proposals.view(own.id).state, 'rejected');
 });
 
-t.test('one approver opens for hours, and it waits for the others afterwards', async (t) => {
-  const world = await openWorld(t);
-  const wide = bundle(FRONT, policy(CRM, { ...CRM, id: 'incident', from: [{ cidr: '192.0.2.0/24' }] }));
-  const breakGlass = { endsAtMs: world.clock.now() + 2 * HOUR_MS };
-  await t.rejects(world.propose(wide, { proposedBy: 'cleo', breakGlass }), { code: 'EDW_ERR_PROPOSAL_INPUT' }, 'first');
-  await world.publish(PLAIN);
-  const { proposals } = world.store;
-  const glass = await world.propose(wide, { proposedBy: 'cleo', breakGlass });
-  t.match(glass, { state: 'approved', approvals: { needed: 1, given: [{ person: 'cleo' }] } });
-  await proposals.publish(world.as('cleo'), glass.id);
-  t.match(proposals.followUps(), [{ version: 2, proposedBy: 'cleo' }]);
-  const again = world.propose(wide, { proposedBy: 'cleo', breakGlass });
-  await t.rejects(again, { code: 'EDW_ERR_PROPOSAL_INPUT' }, 'never on top of another');
-  const kept = await world.draft(bundle(FRONT, policy(CRM, { ...CRM, id: 'incident', from: [{ any: true }] })));
-  t.strictSame(
-    JSON.parse(Buffer.from(kept.payload, 'base64url').toString()).risks,
-    ['any-source'],
-    'measured against what was approved in full',
-  );
-  await t.rejects(proposals.closeFollowUp(world.as('cleo'), 2, { reason: 'mine' }), { code: 'EDW_ERR_PROPOSAL_OWN' });
-  await t.rejects(proposals.closeFollowUp(world.as('ada'), 2, { reason: 'x' }), { code: 'EDW_ERR_STORE_ROLE' });
-  await t.rejects(proposals.closeFollowUp(world.as('dan'), 1, { reason: 'x' }), { code: 'EDW_ERR_STORE_FOLLOW_UP' });
-  await proposals.closeFollowUp(world.as('dan'), 2, { reason: 'INC-7 looked at' });
-  t.strictSame((await world.reopen()).proposals.followUps(), []);
-});
-
-t.test('a version of everybody ends a follow-up, and a glass that has ended is not published', async (t) => {
-  const world = await openWorld(t);
-  await world.publish(PLAIN);
-  const breakGlass = { endsAtMs: world.clock.now() + HOUR_MS };
-  const glass = await world.propose(LONGER, { proposedBy: 'ben', breakGlass });
-  const late = await world.propose(LONGER, { proposedBy: 'cleo', breakGlass });
-  await world.store.proposals.publish(world.as('ben'), glass.id);
-  t.equal(world.store.proposals.followUps().length, 1);
-  t.equal(world.store.proposals.view(late.id).state, 'outdated');
-  await world.publish(PLAIN);
-  t.strictSame(world.store.proposals.followUps(), []);
-  const next = await world.propose(LONGER, { proposedBy: 'ben', breakGlass });
-  world.clock.advance(HOUR_MS);
-  await t.rejects(world.store.proposals.publish(world.as('ben'), next.id), { code: 'EDW_ERR_PROPOSAL_TIME' });
-});
-
 t.test('old documents come back as a new version that says so', async (t) => {
   const world = await openWorld(t);
   await world.publish(PLAIN);
@@ -279,119 +229,6 @@ t.test('old documents come back as a new version that says so', async (t) => {
   await t.rejects(world.propose(old), { code: 'EDW_ERR_PROPOSAL_DIFFERS' });
   const restored = await world.publish(old, { restored: true });
   t.match(restored, { version: 3, payload: { risks: ['restored'], approvals: 2 } });
-});
-
-t.test('an approver believes what a store says was in force only as far as people signed it', async (t) => {
-  const world = await openWorld(t);
-  await world.publish(PLAIN);
-  const wide = bundle(FRONT, policy(CRM, { ...CRM, id: 'all', from: [{ any: true }] }));
-  const breakGlass = { endsAtMs: world.clock.now() + HOUR_MS };
-  const glass = await world.propose(wide, { proposedBy: 'ben', breakGlass });
-  await world.store.proposals.publish(world.as('ben'), glass.id);
-  const [first, second] = world.store.proposals.versions().map((it) => it.approval);
-  if (first === undefined || second === undefined) throw new Error('two versions were published');
-  const { roots } = world.store;
-  const rootAt = (version: number): TrustRoot | null => roots.at(version);
-  const verify = (chain: Partial<PublishedChain>): ReturnType<typeof verifyPredecessor> =>
-    verifyPredecessor({ approvals: [second, first], bundle: PLAIN.bytes, rootAt, nowMs: world.clock.now(), ...chain });
-  t.strictSame(await verify({}), await world.store.proposals.predecessor());
-  t.equal(await verify({ approvals: [] }), null);
-  const unsigned = { ...first, signatures: first.signatures.slice(0, 1) };
-  const table: { name: string; chain: Partial<PublishedChain>; code: string }[] = [
-    { name: 'other documents', chain: { bundle: wide.bytes }, code: 'EDW_ERR_PROPOSAL_DIFFERS' },
-    {
-      name: 'the glass as if it were approved',
-      chain: { approvals: [second], bundle: wide.bytes },
-      code: 'EDW_ERR_PROPOSAL_DIFFERS',
-    },
-    { name: 'a link left out', chain: { approvals: [first, first] }, code: 'EDW_ERR_PROPOSAL_DIFFERS' },
-    { name: 'too few signatures', chain: { approvals: [second, unsigned] }, code: 'EDW_ERR_APPROVAL_TOO_FEW' },
-    { name: 'a root that is not known', chain: { rootAt: () => null }, code: 'EDW_ERR_PROPOSAL_DIFFERS' },
-  ];
-  for (const { name, chain, code } of table) await t.rejects(verify(chain), { code }, name);
-});
-
-t.test('people change the trust root together, those of before and those to come', async (t) => {
-  const world = await openWorld(t);
-  const { proposals, roots } = world.store;
-  const gina = await generateSigningKey();
-  const before = roots.newest();
-  const people = [...before.people, { name: 'gina', roles: ['approver' as const], keys: [gina.publicKey] }];
-  const next: TrustRoot = { ...before, version: 2, previous: digestOfRoot(before), people };
-  const open = await world.propose(PLAIN);
-  await t.rejects(proposals.proposeRoot(world.as('eve'), { root: await sign(next, []), reason: 'x' }), {
-    code: 'EDW_ERR_STORE_ROLE',
-  });
-  const later: TrustRoot = { ...next, version: 3 };
-  const skipped = await sign(later, [world.keys.cleo]);
-  await t.rejects(proposals.proposeRoot(world.as('cleo'), { root: skipped, reason: 'x' }), {
-    code: 'EDW_ERR_STORE_OUTDATED',
-  });
-  const root = await sign(next, [world.keys.cleo]);
-  const proposed = await proposals.proposeRoot(world.as('cleo'), { root, reason: 'gina joins' });
-  t.match(proposed, { kind: 'root', state: 'open', approvals: { needed: 2, given: [{ person: 'cleo' }] } });
-  await t.rejects(proposals.publish(world.as('eve'), proposed.id), { code: 'EDW_ERR_ROOT_OLD_APPROVERS' });
-  const byGina = await addSignature({ payload: root.payload, signatures: [] }, next.typ, gina);
-  await proposals.approve({ name: 'gina', by: 'certificate' }, proposed.id, { document: byGina, reason: 'that is me' });
-  await t.rejects(proposals.publish(world.as('eve'), proposed.id), { code: 'EDW_ERR_ROOT_OLD_APPROVERS' });
-  await world.approve(proposed.id, 'dan');
-  t.match(await proposals.publish(world.as('eve'), proposed.id), { kind: 'root', root: { version: 2 } });
-  t.match(proposals.view(proposed.id), { state: 'published', version: 2 });
-  t.equal(proposals.view(open.id).state, 'outdated', 'policy is approved under the people of today');
-  const again = await world.reopen();
-  t.equal(again.roots.newest().version, 2);
-  t.match(await world.publish(PLAIN), { version: 1, payload: { root: 2 } });
-});
-
-t.test('nobody is called what the record calls the store, or nobody', async (t) => {
-  const world = await openWorld(t);
-  const before = world.root();
-  const first = before.people.slice(1);
-  for (const name of ['store', 'nobody']) {
-    const people = [...first, { name, roles: ['author' as const], keys: [world.keys.ada.publicKey] }];
-    const options = { dir: folderOf(t), people, thresholds: before.thresholds, clock: world.clock, logger };
-    await t.rejects(initStore(options), { code: 'EDW_ERR_ROOT_PEOPLE' }, name);
-    t.strictSame(readdirSync(options.dir), [], `${name}: nothing was made`);
-    const next: TrustRoot = { ...before, version: 2, previous: digestOfRoot(before), people };
-    const root = await sign(next, [world.keys.cleo]);
-    const proposed = world.store.proposals.proposeRoot(world.as('cleo'), { root, reason: `${name} joins` });
-    await t.rejects(proposed, { code: 'EDW_ERR_ROOT_PEOPLE' }, name);
-    t.equal(await lastRefusal(world), 'EDW_ERR_ROOT_PEOPLE', `${name}: on the record`);
-  }
-});
-
-t.test('the same proposal sent twice is one, and nobody floods the store', async (t) => {
-  const world = await openWorld(t);
-  const approval = await world.draft(PLAIN);
-  const send = () => world.store.proposals.propose(world.as('ada'), { approval, bundle: PLAIN.bytes });
-  t.equal((await send()).id, (await send()).id);
-  t.equal(world.store.proposals.list().length, 1);
-  for (let i = 1; i < 20; i += 1) await world.propose(PLAIN, { reason: `CHG-${i}` });
-  await t.rejects(world.propose(PLAIN, { reason: 'one more' }), { code: 'EDW_ERR_PROPOSAL_LIMIT' });
-  t.ok(await world.propose(PLAIN, { proposedBy: 'ben' }), 'another author is not held up');
-});
-
-t.test('a version that was taken away, or changed, is told and not built upon', async (t) => {
-  for (const damage of ['taken away', 'changed'] as const) {
-    const world = await openWorld(t);
-    await world.publish(PLAIN);
-    await world.publish(LONGER);
-    if (damage === 'changed') writeFileSync(join(world.dir, 'versions', '1', 'bundle.ndjson'), LONGER.bytes);
-    else rmSync(join(world.dir, 'versions', '1'), { recursive: true });
-    await t.rejects(
-      world.reopen().then((store) => store.proposals.bundle(1)),
-      { code: 'EDW_ERR_STORE_FOLDER' },
-      damage,
-    );
-  }
-});
-
-t.test('keys are closed to others, and one store is one process', async (t) => {
-  const world = await openWorld(t);
-  for (const name of readdirSync(join(world.dir, 'keys')))
-    t.equal(statSync(join(world.dir, 'keys', name)).mode & 0o777, 0o600, name.slice(0, 5));
-  await t.rejects(openStoreFolder({ dir: world.dir, clock: world.clock, logger }), { code: 'EDW_ERR_STATE_IN_USE' });
-  t.match(await world.store.storeKey(), { kid: world.root().storeKeys[0]?.kid ?? '' });
 });
 
 t.test('killed at any write, a store has done what it acknowledged, nothing half, and goes on', async (t) => {
