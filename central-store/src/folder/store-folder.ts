@@ -11,12 +11,12 @@ import {
   takeStateLock,
   unfinishedSuffix,
 } from '@edgeward/runtime';
+import { makeFolder } from '../durable-folder.ts';
 import type { GlassGround } from '../proposals/glass-ground.ts';
 import { openProposals } from '../proposals/open-proposals.ts';
 import type { Proposals } from '../proposals/proposals.ts';
 import type { OpenLimits } from '../proposals/room.ts';
 import { type AttemptRecord, openRecord } from '../record/record.ts';
-import { makeFolder } from './durable-folder.ts';
 import { openNewestRoots } from './newest-root.ts';
 import { serverKey } from './server-keys.ts';
 import type { TrustRoots } from './trust-roots.ts';

@@ -10,7 +10,7 @@ import {
   verifyNextRoot,
 } from '@edgeward/policy-format';
 import { EdgewardError, messageOf, systemCodeOf, writeDurably } from '@edgeward/runtime';
-import { makeFolder } from './durable-folder.ts';
+import { makeFolder } from '../durable-folder.ts';
 
 /**
  * The trust roots of a store, `roots/N.json`, each verified against the one before when they are opened. The first is

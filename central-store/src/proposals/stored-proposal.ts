@@ -13,7 +13,7 @@ import {
   trustRootOf,
 } from '@edgeward/policy-format';
 import { systemCodeOf, writeDurably } from '@edgeward/runtime';
-import { makeFolder } from '../folder/durable-folder.ts';
+import { makeFolder } from '../durable-folder.ts';
 import { unreadable } from '../folder/unreadable-file.ts';
 import type { GivenApproval } from './proposals.ts';
 import { refusal } from './refusals.ts';

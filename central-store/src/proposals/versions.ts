@@ -11,7 +11,7 @@ import {
 } from '@edgeward/policy-format';
 import { EdgewardError, systemCodeOf, writeDurably } from '@edgeward/runtime';
 import { type Bundle, parseBundle } from '../bundle/bundle.ts';
-import { makeFolder } from '../folder/durable-folder.ts';
+import { makeFolder } from '../durable-folder.ts';
 import { unreadable } from '../folder/unreadable-file.ts';
 
 /**
