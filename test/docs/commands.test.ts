@@ -15,6 +15,7 @@ const pages = [
   'CONTRIBUTING.md',
   'SECURITY.md',
   'CHANGELOG.md',
+  'README.md',
 ];
 const names = new Set(commands.map(({ name }) => name));
 
@@ -28,11 +29,12 @@ function wordsOf(line: string): string[] {
 for (const path of pages) {
   t.test(`${path}: its commands exist, with their options`, async (t) => {
     const text = page(path);
-    const lines = blocksOf(text).flatMap((block) => (block.info === 'sh' ? block.text.split('\n') : []));
+    const shells = blocksOf(text).filter(({ info }) => info === 'sh');
+    const lines = shells.flatMap((block) => block.text.split('\n').map((line) => line.trim().replace(/^npx /, '')));
     for (const line of lines.filter((one) => one.startsWith('edgeward '))) {
       t.doesNotThrow(() => readCommandLine(wordsOf(line).slice(1), commands), line);
     }
-    for (const [, line = ''] of text.matchAll(/`edgeward ([a-z][^`]*)`/g)) {
+    for (const [, line = ''] of text.matchAll(/`(?:npx )?edgeward ([a-z][^`]*)`/g)) {
       const words = wordsOf(line);
       t.ok(names.has(words[0] ?? ''), `edgeward ${line}`);
     }

@@ -1,6 +1,6 @@
 /** docs/store.md: its walk is walked, with real processes and a real NGINX, and its configurations are ones. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir, userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,7 +9,8 @@ import { loadStoreConfig } from '@edgeward/central-store';
 import { loadServiceConfig } from '@edgeward/sync-service';
 import { freePort, requireNginx, startEdge } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
-import { blocksOf, page } from './markdown.ts';
+import { store } from '../../cli/src/store/store.ts';
+import { blocksOf, page, tableRows } from './markdown.ts';
 
 await requireNginx(t);
 
@@ -19,6 +20,9 @@ const begin = text.indexOf('## The first version');
 const walk = blocksOf(text.slice(begin, text.indexOf('## For real')));
 /** The proposal as the page shows it, and what is written instead. */
 const shownId = /proposed ([0-9a-f]{16}):/.exec(text)?.[1] ?? '';
+
+/** What the store of the walk wrote for mirrors. */
+let mirrored: string[] = [];
 
 t.test('the walk from an empty folder to a point that has the first version', { timeout: 120_000 }, async (t) => {
   const place = await openPlace(t);
@@ -35,6 +39,7 @@ t.test('the walk from an empty folder to a point that has the first version', { 
     }
   }
   t.ok(checked >= 6, 'the walk was found');
+  mirrored = await place.list('store/mirror', 'inventory.ndjson');
 });
 
 t.test('every other configuration on the page is one', async (t) => {
@@ -51,6 +56,18 @@ t.test('every other configuration on the page is one', async (t) => {
   const example = (name: string): string => fileURLToPath(new URL(`../../examples/store/${name}`, import.meta.url));
   t.match(await loadStoreConfig({ file: example('edgeward-store.yaml') }), { nats: { servers: { length: 3 } } });
   t.match(await loadServiceConfig({ file: example('edgeward.yaml') }), { points: [{ name: 'edge-1' }] });
+});
+
+t.test('every option of `edgeward store` stands on the page', async (t) => {
+  const options = new Set(store.commands.flatMap((command) => Object.keys(command.options)));
+  t.ok(options.size > 30, 'the commands were read');
+  const absent = [...options].filter((name) => !new RegExp(`--${name}(?![\\w-])`).test(text));
+  t.strictSame(absent, []);
+});
+
+t.test('a mirror is what docs/format.md says', async (t) => {
+  const rows = tableRows(page('docs/format.md'), ['path', 'what']).map(([path = '']) => path);
+  t.strictSame([...new Set(rows.map((path) => path.split('/')[0]))].sort(), mirrored);
 });
 
 /** Ids, times and keys are others each time; so is what is counted in seconds, and how wide a column is. */
@@ -70,6 +87,8 @@ interface Place {
   write(file: string, text: string): Promise<void>;
   /** What all lines said, one after the other. What serves goes on. */
   type(lines: string): Promise<string>;
+  /** Once this name is among them: the store takes a second for it. */
+  list(folder: string, name: string): Promise<string[]>;
 }
 
 async function openPlace(t: Test): Promise<Place> {
@@ -112,6 +131,13 @@ async function openPlace(t: Test): Promise<Place> {
       let said = '';
       for (const line of here(block).trim().split('\n')) said += await one(line);
       return said;
+    },
+    async list(path, name) {
+      for (let attempt = 0; ; attempt += 1) {
+        const names = await readdir(join(folder, path));
+        if (names.includes(name) || attempt > 100) return names.filter((it) => !it.startsWith('.')).sort();
+        await sleep(100);
+      }
     },
   };
 }
