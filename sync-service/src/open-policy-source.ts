@@ -53,6 +53,7 @@ async function openDirectory(options: PolicySourceOptions): Promise<PolicySource
     directory: config.policies,
     store: null,
     followers: () => [],
+    versionOf: () => null,
     async start() {
       const loaded = await cache.loadSnapshot();
       if (loaded.state === 'loaded') await publisher.restore(loaded.snapshot);
@@ -89,6 +90,7 @@ async function openStore(options: PolicySourceOptions, config: StoreConfig): Pro
     directory: null,
     store: transport.name,
     followers: policy.followers,
+    versionOf: policy.versionOf,
     async start() {
       await policy.start();
       await Promise.race([names.asked(), new Promise((resolve) => setTimeout(resolve, FIRST_NAMES_MS).unref())]);

@@ -1,5 +1,6 @@
 import type { FollowerStatus } from '@edgeward/policy-feed';
 import type { PolicyInForce } from './policy-in-force.ts';
+import type { Given } from './store/given-versions.ts';
 
 /** Where policy comes from, and what of it is in force. */
 export interface PolicySource {
@@ -10,6 +11,8 @@ export interface PolicySource {
   store: string | null;
   /** Of a central store: how each point follows it. */
   followers(): FollowerStatus[];
+  /** Of a central store: the approved version that a policy is of which this point was given; null where it is not known. */
+  versionOf(point: string, policy: Given): number | null;
   /** With what was last known in force when it resolves, or what is there now; from then on it is followed. */
   start(): Promise<void>;
   /** Waits for what is being written. */

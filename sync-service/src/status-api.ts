@@ -42,11 +42,15 @@ export interface PointReport extends PointStatus {
   hazards: Hazard[];
   /** Names of objects that a hazard keeps from being judged; they count in no mode of `objects`. */
   unprotected: string[];
-  /** How it follows a central store; null: a directory decides. `version` is what people approved. */
+  /** How it follows a central store; null: a directory decides. `version` is what people approved last for it. */
   store: {
     epoch: number;
     revision: number;
     version: number;
+    /** The version that the desired revision is of: after break-glass the one before it. */
+    desiredVersion: number | null;
+    /** The version that the applied revision is of; null also where that was not given by this service since its start. */
+    appliedVersion: number | null;
     stale: boolean;
     /** The record of attempts was rewritten after this point had seen it. */
     contradicted: boolean;

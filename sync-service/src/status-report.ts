@@ -1,4 +1,5 @@
 import type { Collector, ListenerStatus, LogStatus } from '@edgeward/audit-collector';
+import type { PointStatus } from '@edgeward/enforcement-point';
 import type { Hazard, HazardCode } from '@edgeward/f5-irules';
 import type { Mode } from '@edgeward/policy';
 import type { FollowerStatus } from '@edgeward/policy-feed';
@@ -29,15 +30,16 @@ export function reportStatus({ version, startedAtMs, source, served, collector }
     const unprotected = own.filter((object) => object.mode !== 'off' && isUnprotected(object, hazards));
     for (const object of own) if (!unprotected.includes(object)) modes[object.mode] += 1;
     const [log, listener] = [logs.get(it.name), listeners.get(it.name)];
+    const status = it.reconciler.status();
     return {
-      ...it.reconciler.status(),
+      ...status,
       kind: it.kind,
       objects: modes,
       denials: { stored: (log ?? listener)?.stored ?? 0, counted: log?.enforced ?? listener?.observed ?? 0 },
       logError: log?.error ?? listener?.error ?? ledgerError,
       hazards,
       unprotected: unprotected.map(({ name }) => name),
-      store: storeOf(followers.get(it.name)),
+      store: storeOf(followers.get(it.name), versionsOf(status, source)),
     };
   });
   return {
@@ -50,10 +52,19 @@ export function reportStatus({ version, startedAtMs, source, served, collector }
   };
 }
 
-function storeOf(follower: FollowerStatus | undefined): PointReport['store'] {
+type Versions = Pick<NonNullable<PointReport['store']>, 'desiredVersion' | 'appliedVersion'>;
+
+function storeOf(follower: FollowerStatus | undefined, versions: Versions): PointReport['store'] {
   if (follower === undefined) return null;
   const { epoch, revision, version, stale, contradicted, breakGlass, lastCheckedAtMs, nack } = follower;
-  return { epoch, revision, version, stale, contradicted, breakGlass, lastCheckedAtMs, nack };
+  return { epoch, revision, version, ...versions, stale, contradicted, breakGlass, lastCheckedAtMs, nack };
+}
+
+function versionsOf(status: PointStatus, source: PolicySource): Versions {
+  const { point, desiredRevision, desiredHash, appliedRevision, appliedHash } = status;
+  const of = (revision: number | null, hash: string | null): number | null =>
+    revision === null || hash === null ? null : source.versionOf(point, { revision, hash });
+  return { desiredVersion: of(desiredRevision, desiredHash), appliedVersion: of(appliedRevision, appliedHash) };
 }
 
 /** What the policy says of these objects is judged by nobody, or only in part. */

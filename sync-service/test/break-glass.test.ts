@@ -55,12 +55,13 @@ async function watched(t: Test): Promise<Watched> {
     for (const it of served) await it.close();
     await collector.close();
   });
-  const { followers } = policy;
+  const { followers, versionOf } = policy;
   const source = {
     policy,
     directory: null,
     store: 'https://store.test',
     followers,
+    versionOf,
     start: policy.start,
     close: policy.close,
   };

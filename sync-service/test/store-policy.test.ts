@@ -190,6 +190,31 @@ for (const { name, version, glassMs, from, before } of ending)
     });
   });
 
+t.test('which version a policy is of is known as long as a point may hold it', async (t) => {
+  const it = await storeStage(t, { points: ['edge-1'] });
+  const given = async (count: number, publish: () => Promise<unknown>) => {
+    await publish();
+    await it.until(`there are ${count}`, () => it.published.length === count);
+  };
+  const site = { points: ['edge-1'] };
+  await given(1, () => it.world.publish(slices(site), { members }));
+  for (let n = 2; n <= 20; n += 1) await given(n, () => it.world.move({ [simpleGroup()]: [crm, `10.30.2.${n}`] }));
+  it.world.nowMs = it.clock.now();
+  const glass = { members, breakGlassMs: 30 * minuteMs };
+  await given(21, () => it.world.publish(slices({ ...site, id: 'emergency' }), glass));
+  await it.clock.advance(30 * minuteMs);
+  t.strictSame(
+    it.published.map((policy) => it.policy.versionOf('edge-1', policy)),
+    [...Array<number>(20).fill(1), 2, 1],
+    'labels that machines move are no version, and what ends is told from what comes back under its revision',
+  );
+  const foreign = { revision: 4_711, hash: 'of another hand' };
+  t.strictSame([it.policy.versionOf('edge-1', foreign), it.policy.versionOf('edge-9', foreign)], [null, null]);
+  const again = await it.restart();
+  const held = again.held();
+  t.equal(held === undefined ? null : again.policy.versionOf('edge-1', held), 1, 'after a restart');
+});
+
 t.test('an end further away than any timer counts is waited for', async (t) => {
   const days = 40;
   const it = await storeStage(t);

@@ -102,7 +102,10 @@ t.test('from a proposal to a verdict', async (t) => {
         return status.policy.state === 'current' && status.points[0]?.state === 'current' ? status : null;
       });
       t.equal(status.headline, 'ENFORCING 1 object');
-      t.match(status.points[0], { appliedRevision: 42, store: { version: 1, contradicted: false, stale: false } });
+      t.match(status.points[0], {
+        appliedRevision: 42,
+        store: { version: 1, desiredVersion: 1, appliedVersion: 1, contradicted: false, stale: false },
+      });
     },
   );
 

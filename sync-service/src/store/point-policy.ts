@@ -18,6 +18,8 @@ import { EdgewardError, sha256Hex } from '@edgeward/runtime';
  */
 export interface PointPolicy {
   state: PointState;
+  /** What people approved that this is of; after break-glass the one before it again. */
+  version: number;
   policy: CompiledPolicy;
   view: LoadedPolicy;
   resolution: SliceResolution;
@@ -35,12 +37,13 @@ export function createPointCompiler(point: string): PointCompiler {
   let before: SliceResolution | undefined;
   return {
     compile(state, nowMs) {
-      const { rules, untilMs } = effectiveRules(state, nowMs);
+      const { rules, approval, untilMs } = effectiveRules(state, nowMs);
       const resolution = resolveSlice([rules], (group) => state.book.members(group), nowMs, before);
       const policy = compiled(resolution, point, state.head.revision, memo);
       before = resolution;
       return {
         state,
+        version: approval.approval.version,
         policy,
         view: viewOf(policy),
         resolution,

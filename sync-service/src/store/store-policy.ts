@@ -10,6 +10,7 @@ import type { PointState, SignedDocument } from '@edgeward/policy-format';
 import { type Clock, EdgewardError, type Logger, messageOf, sha256Hex } from '@edgeward/runtime';
 import type { PolicyInForce, PolicyStatus } from '../policy-in-force.ts';
 import { type KnownIdentities, type RecentIdentities, recentIdentities } from '../recent-identities.ts';
+import { type Given, type GivenVersions, givenVersions } from './given-versions.ts';
 import { createPointCompiler, type PointCompiler, type PointPolicy } from './point-policy.ts';
 import type { WorkloadNames } from './workload-names.ts';
 
@@ -21,6 +22,8 @@ export interface StorePolicy extends PolicyInForce {
   /** With what was last known of every point handed over; from then on the store is followed. */
   start(): Promise<void>;
   followers(): FollowerStatus[];
+  /** Of a policy that this point was given; null where it is not known. */
+  versionOf(point: string, policy: Given): number | null;
 }
 
 export interface StorePolicyOptions {
@@ -48,6 +51,7 @@ interface Followed {
   /** The greatest revision that the point was found to hold and that was not ours. */
   foundRevision: number;
   recent: RecentIdentities;
+  versions: GivenVersions;
   cancelTimer: () => void;
 }
 
@@ -80,6 +84,7 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
       changedAtMs: null,
       foundRevision: 0,
       recent: recentIdentities(),
+      versions: givenVersions(),
       cancelTimer: () => {},
     };
     return it;
@@ -92,6 +97,7 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
     const isNews = it.now === null || it.now.policy.hash !== hash || it.now.policy.revision !== revision;
     it.now = next;
     it.recent.remember(revision, named(next));
+    it.versions.remember(next.policy, next.version);
     schedule(it);
     if (!isNews) return;
     it.changedAtMs = clock.now();
@@ -137,6 +143,7 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
       await Promise.all(all().map((it) => it.follower.start()));
     },
     followers: () => all().map((it) => it.follower.status()),
+    versionOf: (point, policy) => followed.get(point)?.versions.versionOf(policy) ?? null,
     accept: (revision) => Promise.reject(notHeldHere(revision)),
     async foundRevision(point, revision) {
       const it = followed.get(point);
