@@ -7,8 +7,9 @@ import { dirname, join } from 'node:path';
 import type { ServiceStatus } from '@edgeward/sync-service';
 import t, { type Test } from 'tap';
 import type { ShownStatus } from '../src/service/service-answers.ts';
+import { waitFor } from './fixtures/real-store.ts';
 import { documentsIn, run, start } from './fixtures/run.ts';
-import { configFor, denial, openStatusApi, refuse, status } from './fixtures/status-api.ts';
+import { configFor, denial, nowMs, openStatusApi, refuse, status } from './fixtures/status-api.ts';
 
 // What is read here is what the service gives, by type; a difference stops the build.
 const shown = (given: ServiceStatus): ShownStatus => given;
@@ -41,6 +42,8 @@ t.test('status tells of break-glass that is open at a point, by whom and until w
     epoch: 1,
     revision: 12,
     version: 9,
+    desiredVersion: 9,
+    appliedVersion: 9,
     stale: false,
     contradicted: false,
     lastCheckedAtMs: null,
@@ -65,6 +68,68 @@ t.test('status tells of break-glass that is open at a point, by whom and until w
     const json = documentsIn((await run(['status', '--config', config, '--json'])).out);
     t.strictSame(json, [given]);
   }
+});
+
+t.test('status tells which version of a store a point holds, and which it is to get', async (t) => {
+  const [point] = status.points;
+  if (point === undefined) throw new Error('the status has no point');
+  const store = {
+    ...{ epoch: 1, revision: 12, version: 9, stale: false, contradicted: false },
+    ...{ breakGlass: null, lastCheckedAtMs: null, nack: null },
+  };
+  const table: [number | null, number | null, RegExp][] = [
+    [9, 9, /edge-1 +unreachable +9 +12 +11 /],
+    [8, 9, /edge-1 +unreachable +8 → 9 +12 +11 /],
+    [9, 8, /edge-1 +unreachable +9 → 8 +12 +11 /],
+    [null, 9, /edge-1 +unreachable +- → 9 +12 +11 /],
+    [null, null, /edge-1 +unreachable +- +12 +11 /],
+  ];
+  for (const [appliedVersion, desiredVersion, says] of table) {
+    const given = { ...status, points: [{ ...point, store: { ...store, appliedVersion, desiredVersion } }] };
+    const { config } = await openStatusApi(t, { status: () => shown(given) });
+    const { out } = await run(['status', '--config', config]);
+    t.match(out, /POINT +STATE +VERSION +DESIRED +APPLIED +SINCE /);
+    t.match(out, says);
+  }
+});
+
+t.test('status --watch prints what changed, and nothing while only time passes', async (t) => {
+  let [asked, drift] = [0, 1];
+  const [point] = status.points;
+  const later = (): ServiceStatus => {
+    asked += 1;
+    const passed = asked * 1_000;
+    const lastError = point?.lastError ? { ...point.lastError, at: nowMs + passed } : null;
+    return {
+      ...{ ...status, nowMs: nowMs + passed },
+      points: point
+        ? [{ ...point, lastCheckedAt: nowMs + passed, attempts: asked, lastError, drift: { count: drift, last: null } }]
+        : [],
+    };
+  };
+  const { config } = await openStatusApi(t, { status: () => shown(later()) });
+  const json = start(t, ['status', '--watch', '--json', '--config', config]);
+  const text = start(t, ['status', '--watch', '--config', config]);
+  const [inJson, inText] = [textOf(json.child.stdout), textOf(text.child.stdout)];
+  await Promise.all([inJson.until('"count":1'), inText.until('edge-1 ')]);
+  const from = asked;
+  await waitFor(
+    () => (asked >= from + 5 ? true : null),
+    () => `asked ${asked} times`,
+  );
+  drift = 2;
+  await Promise.all([inJson.until('"count":2'), inText.until('  2      2 ')]);
+  for (const { child } of [json, text]) child.kill('SIGINT');
+  const [saidInJson, saidInText] = await Promise.all([json.ended, text.ended]);
+  t.match(
+    [saidInJson, saidInText],
+    [
+      { code: 0, err: '' },
+      { code: 0, err: '' },
+    ],
+  );
+  t.match(documentsIn(saidInJson.out), [{ points: [{ drift: { count: 1 } }] }, { points: [{ drift: { count: 2 } }] }]);
+  t.equal(saidInText.out.match(/^ENFORCING /gm)?.length, 2);
 });
 
 t.test('status --json passes on what the service said', async (t) => {

@@ -1,15 +1,16 @@
 /** `edgeward denials`: deny events, newest last; with --follow the ones to come as well. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type EdgewardError, messageOf } from '@edgeward/runtime';
+import { sayLost } from '../frame/absence.ts';
 import type { Command, Context } from '../frame/command.ts';
 import { codedError, type ExitCode } from '../frame/exit-codes.ts';
 import { durationOption } from '../frame/option-values.ts';
 import { stopOnSignals } from '../frame/stop-signals.ts';
-import { jsonText, printable } from '../frame/terminal-text.ts';
+import { jsonText } from '../frame/terminal-text.ts';
 import { usageError } from '../frame/usage-error.ts';
 import { createDenialFold, type DenialFold } from './denial-fold.ts';
 import { denialLine, type ShownDenial } from './denial-line.ts';
 import { type Denial, denialsAnswer } from './service-answers.ts';
+import { SERVICE_AWAY } from './service-away.ts';
 import { openService, type ServiceClient, serviceExits, serviceOptions } from './service-client.ts';
 
 const pollIntervalMs = 1_000;
@@ -147,7 +148,7 @@ async function follow(context: Context, reading: Reading): Promise<void> {
   while (!reading.stop.aborted) {
     const page = await nextPage(reading).catch((thrown: unknown) => codedError(thrown));
     if (reading.stop.aborted) break;
-    if (!('denials' in page)) await sayLost(context, page, lost);
+    if (!('denials' in page)) await sayLost(context, page, { passing: SERVICE_AWAY, known: lost });
     else await printNew(context, fold, page);
     lost = !('denials' in page);
     if (lost || ('full' in page && !page.full)) await pause(reading.stop);
@@ -159,14 +160,6 @@ async function printNew(context: Context, fold: DenialFold, page: Page): Promise
   if (context.json) return await printPage(context, page);
   const shown = fold.add(page.denials, context.now());
   await printLines(context, [...shown, ...fold.due(context.now())]);
-}
-
-/** Once, not every second; a configuration that became wrong meanwhile is worth ending for, a service away is not. */
-async function sayLost(context: Context, error: EdgewardError, known: boolean): Promise<void> {
-  const passing = ['EDW_ERR_SERVICE_UNREACHABLE', 'EDW_ERR_SERVICE_BUSY', 'EDW_ERR_TIMEOUT'];
-  if (!passing.includes(error.code)) throw error;
-  if (known) return;
-  await context.err.write(`${printable(messageOf(error))}; trying again until it answers\n`);
 }
 
 async function pause(stop: AbortSignal): Promise<void> {

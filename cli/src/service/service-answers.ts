@@ -25,7 +25,14 @@ export interface ShownPoint {
   /** What keeps the point from enforcing as the policy says. */
   hazards: { object: string; code: string; words: string; mend: string }[];
   /** How it follows a central store. */
-  store: { version: number; stale: boolean; contradicted: boolean; breakGlass: BreakGlass | null } | null;
+  store: {
+    desiredVersion: number | null;
+    /** Null also where it is not known. */
+    appliedVersion: number | null;
+    stale: boolean;
+    contradicted: boolean;
+    breakGlass: BreakGlass | null;
+  } | null;
 }
 
 /** What one approver alone opened, until then. */
@@ -100,7 +107,8 @@ const point: z.ZodType<ShownPoint> = z.object({
   hazards: z.array(z.object({ object: z.string(), code: z.string(), words: z.string(), mend: z.string() })),
   store: z
     .object({
-      version: z.number(),
+      desiredVersion: z.number().nullable(),
+      appliedVersion: z.number().nullable(),
       stale: z.boolean(),
       contradicted: z.boolean(),
       breakGlass: breakGlass.nullable(),

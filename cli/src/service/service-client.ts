@@ -11,6 +11,7 @@ import { configOption } from '../config-option.ts';
 import { readBounded } from '../frame/bounded-body.ts';
 import type { Context, Option } from '../frame/command.ts';
 import { durationOption } from '../frame/option-values.ts';
+import type { Answered } from '../frame/status-watch.ts';
 import { usageError } from '../frame/usage-error.ts';
 
 interface Asking<T> {
@@ -21,12 +22,6 @@ interface Asking<T> {
   answer: ZodType<T>;
   /** Ends the asking early; it then rejects. */
   signal?: AbortSignal;
-}
-
-/** What came, as it came, and what of it we understand. */
-interface Answered<T> {
-  raw: unknown;
-  value: T;
 }
 
 export interface ServiceClient {

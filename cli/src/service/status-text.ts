@@ -38,9 +38,10 @@ export function heldText({ revision, heldAtMs, objects }: Held, nowMs: number): 
   return `revision ${revision} since ${formatDuration(nowMs - heldAtMs)}: ${losses} of its flows; \`edgeward accept ${revision}\` lets it through`;
 }
 
-const headings = [
+const headings = (byStore: boolean): string[] => [
   'POINT',
   'STATE',
+  ...(byStore ? ['VERSION'] : []),
   'DESIRED',
   'APPLIED',
   'SINCE',
@@ -54,16 +55,19 @@ const headings = [
 
 function pointsText({ points, nowMs }: ShownStatus): string {
   if (points.length === 0) return 'No points are configured.\n';
-  return tableText([headings, ...points.map((point) => cellsOf(point, nowMs))]);
+  // What a version is, only a central store says.
+  const byStore = points.some(({ store }) => store !== null);
+  return tableText([headings(byStore), ...points.map((point) => cellsOf(point, byStore, nowMs))]);
 }
 
-function cellsOf(point: ShownPoint, nowMs: number): string[] {
+function cellsOf(point: ShownPoint, byStore: boolean, nowMs: number): string[] {
   const { objects } = point;
   return [
     point.point,
     point.state,
-    revisionText(point.desiredRevision),
-    revisionText(point.appliedRevision),
+    ...(byStore ? [versionText(point)] : []),
+    numberText(point.desiredRevision),
+    numberText(point.appliedRevision),
     formatAge(point.appliedAt, nowMs),
     formatAge(point.lastCheckedAt, nowMs),
     String(point.drift.count),
@@ -79,8 +83,14 @@ function denialsText({ denials: { stored, counted } }: ShownPoint): string {
   return counted <= stored ? String(stored) : `${stored} stored of ${counted}`;
 }
 
-function revisionText(revision: number | null): string {
-  return revision === null ? '-' : String(revision);
+/** What it holds, and what it is to hold where that is another: a roll-out that reaches it, or takes it back. */
+function versionText({ store }: ShownPoint): string {
+  const [held, desired] = [numberText(store?.appliedVersion ?? null), numberText(store?.desiredVersion ?? null)];
+  return held === desired ? held : `${held} → ${desired}`;
+}
+
+function numberText(number: number | null): string {
+  return number === null ? '-' : String(number);
 }
 
 interface Problem {

@@ -1,11 +1,12 @@
 /** `edgeward store log`: the record of attempts, oldest first; with --follow the ones to come as well. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { sayLost } from '../../frame/absence.ts';
 import type { Command, Context } from '../../frame/command.ts';
 import { codedError, type ExitCode } from '../../frame/exit-codes.ts';
 import { wholeNumber } from '../../frame/option-values.ts';
 import { stopOnSignals } from '../../frame/stop-signals.ts';
 import { jsonText, type Paint, printable } from '../../frame/terminal-text.ts';
-import { sayLost } from '../client/store-away.ts';
+import { STORE_AWAY } from '../client/store-away.ts';
 import type { StoreClient } from '../client/store-client.ts';
 import { openSession, storeExits, storeOptions, storeUsage } from '../store-session.ts';
 import { distrust } from '../trust/distrust.ts';
@@ -94,7 +95,7 @@ async function follow(context: Context, reading: Reading): Promise<void> {
       await printKnown(context, reading);
       lost = false;
     } catch (thrown) {
-      await sayLost(context, codedError(thrown), lost);
+      await sayLost(context, codedError(thrown), { passing: STORE_AWAY, known: lost });
       lost = true;
     }
   }

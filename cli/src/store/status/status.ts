@@ -1,14 +1,11 @@
 /** `edgeward store status`: what is published and where it has arrived; with --watch as it happens. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command, Context } from '../../frame/command.ts';
-import { codedError, type ExitCode } from '../../frame/exit-codes.ts';
-import { stopOnSignals } from '../../frame/stop-signals.ts';
-import { jsonText } from '../../frame/terminal-text.ts';
-import { sayLost } from '../client/store-away.ts';
-import type { StoreClient } from '../client/store-client.ts';
+import type { ExitCode } from '../../frame/exit-codes.ts';
+import { type Answered, watchOption, watchStatus } from '../../frame/status-watch.ts';
+import { STORE_AWAY } from '../client/store-away.ts';
 import { openSession, storeExits, storeOptions, storeUsage } from '../store-session.ts';
 import { statusText } from './status-text.ts';
-import { storeStatusOf } from './store-status.ts';
+import { type ShownStore, storeStatusOf } from './store-status.ts';
 
 export const status: Command = {
   name: 'store status',
@@ -30,71 +27,29 @@ export const status: Command = {
   },
   args: [],
   options: {
-    watch: { type: 'boolean', says: 'Go on, and show it again when something changed.' },
+    watch: watchOption,
     all: { type: 'boolean', says: 'Every point, however many there are.' },
     ...storeOptions,
   },
   run: runStatus,
 };
 
-const POLL_MS = 2_000;
 const MAX_POINTS = 40;
+
+/** A report comes every minute, whatever it says. */
+const TIME_KEYS = new Set(['nowMs', 'heardAtMs', 'at']);
 
 async function runStatus(context: Context): Promise<ExitCode> {
   const { client } = await openSession(context, 'store status');
-  if (!context.flag('watch')) {
-    await show(context, await client.status(), client.url);
-    return 0;
-  }
-  const signals = stopOnSignals();
-  const stop = AbortSignal.any([context.out.gone, signals.stop]);
-  try {
-    await watch(context, client, stop);
-  } finally {
-    signals.release();
-  }
-  return 0;
-}
-
-async function show(context: Context, raw: unknown, url: string): Promise<void> {
-  const read = storeStatusOf(raw, url);
+  const points = context.flag('all') ? Number.POSITIVE_INFINITY : MAX_POINTS;
+  const ask = async (): Promise<Answered<ShownStore>> => {
+    const raw = await client.status();
+    return { raw, value: storeStatusOf(raw, client.url) };
+  };
+  const text = (value: ShownStore): string => statusText(value, { points }, context.paint);
+  if (context.flag('watch')) return await watchStatus(context, { ask, text, timeKeys: TIME_KEYS, passing: STORE_AWAY });
+  const { raw, value } = await ask();
   if (context.json) await context.printJson(raw);
-  else await context.out.write(statusText(read, { points: limitOf(context) }, context.paint));
-}
-
-/** A terminal is drawn over; elsewhere each state that differs follows the one before. */
-async function watch(context: Context, client: StoreClient, stop: AbortSignal): Promise<void> {
-  let before = '';
-  let lost = false;
-  while (!stop.aborted) {
-    try {
-      const raw = await client.status();
-      if (stop.aborted) return;
-      lost = false;
-      const now = unlessTime(raw);
-      if (now !== before || context.out.isTty) await draw(context, raw, client.url);
-      before = now;
-    } catch (thrown) {
-      await sayLost(context, codedError(thrown), lost);
-      lost = true;
-    }
-    await sleep(POLL_MS, undefined, { signal: stop }).catch(() => {}); // stopped: nothing to wait for
-  }
-}
-
-async function draw(context: Context, raw: unknown, url: string): Promise<void> {
-  if (context.json) return await context.out.write(`${jsonText(raw)}\n`);
-  const text = statusText(storeStatusOf(raw, url), { points: limitOf(context) }, context.paint);
-  await context.out.write(context.out.isTty ? `\x1b[H\x1b[2J${text}` : `${text}\n`);
-}
-
-/** What changes by itself is no change. */
-function unlessTime(raw: unknown): string {
-  return JSON.stringify(raw, (key, value: unknown) =>
-    key === 'nowMs' || key === 'heardAtMs' || key === 'at' ? undefined : value,
-  );
-}
-
-function limitOf(context: Context): number {
-  return context.flag('all') ? Number.POSITIVE_INFINITY : MAX_POINTS;
+  else await context.out.write(text(value));
+  return 0;
 }
