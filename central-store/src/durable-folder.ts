@@ -9,9 +9,10 @@ import { stateWriteError, syncFolder, systemCodeOf } from '@edgeward/runtime';
  */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    const highest = await mkdir(path, { recursive: true, mode: 0o700 });
-    if (highest === undefined) return await syncName(path);
-    for (let made = resolve(path); made.length >= highest.length; made = dirname(made)) await syncFolder(dirname(made));
+    const whole = resolve(path);
+    const highest = await mkdir(whole, { recursive: true, mode: 0o700 });
+    if (highest === undefined) return await syncName(whole);
+    for (let made = whole; made.length >= highest.length; made = dirname(made)) await syncFolder(dirname(made));
   } catch (thrown) {
     throw stateWriteError(path, thrown);
   }

@@ -63,3 +63,13 @@ t.test(
     );
   },
 );
+
+t.test('a path from where one stands is made as well, however short', async (t) => {
+  const stood = process.cwd();
+  t.teardown(() => process.chdir(stood));
+  const folder = folderOf(t);
+  await makeFolder(folder);
+  process.chdir(folder);
+  await makeFolder('T');
+  t.ok(isSynced(join(folder, 'T')));
+});

@@ -49,6 +49,8 @@ function noKey(dir: string, use: KeyUse, version: number): EdgewardError {
   return new EdgewardError(
     'EDW_ERR_STORE_KEY',
     `opening the store in ${dir}: it has no ${use} key that version ${version} of the trust root lists`,
-    { mend: 'Bring the key back from a backup, or let people sign a trust root that lists a new one (docs/runbooks).' },
+    {
+      mend: 'Bring the key back from a backup, or let people sign a trust root that lists a new one (docs/runbook.md).',
+    },
   );
 }

@@ -13,7 +13,7 @@ const MENDS = {
   EDW_ERR_PROPOSAL_DIFFERS:
     'Compute the proposal again from the documents, and do not sign it unless it comes out equal.',
   EDW_ERR_PROPOSAL_REASON: 'Give a reason in a sentence, at most 1,000 characters.',
-  EDW_ERR_PROPOSAL_TIME: 'Set the clock of the machine that proposes, and propose again.',
+  EDW_ERR_PROPOSAL_TIME: 'Propose again; if it was made just now, set the clock of the machine that proposes.',
   EDW_ERR_PROPOSAL_LIMIT: 'Publish or reject what is open first.',
   EDW_ERR_STORE_OUTDATED: 'Fetch the newest version and trust root, and propose again on top of them.',
   EDW_ERR_STORE_FOLLOW_UP: 'List the open follow-ups with `edgeward store status`, and name one of them.',
