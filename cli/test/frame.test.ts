@@ -5,6 +5,7 @@ import { allCommands, isFamily } from '../src/frame/command-line.ts';
 import { parseDurationMs } from '../src/frame/duration.ts';
 import { exitCodes } from '../src/frame/exit-codes.ts';
 import { nearestName } from '../src/frame/nearest-name.ts';
+import { watchStatus } from '../src/frame/status-watch.ts';
 import { createPaint, jsonText, printable, wantsColour } from '../src/frame/terminal-text.ts';
 import { documentsIn, run, start } from './fixtures/run.ts';
 
@@ -191,4 +192,30 @@ t.test('colours are for terminals, and only where nobody objects', async (t) => 
   t.equal(wantsColour(true, false, { TERM: 'dumb' }), false);
   t.equal(createPaint(false).bad('x'), 'x');
   t.equal(createPaint(true).bad('x'), '\x1b[31mx\x1b[39m');
+});
+
+t.test('a watch draws over a terminal each time, and writes no line of JSON twice', async (t) => {
+  const table: [boolean, string[]][] = [
+    [false, ['\x1b[H\x1b[2Jone', '\x1b[H\x1b[2Jone', '\x1b[H\x1b[2Jtwo']],
+    [true, ['{"is":"one","nowMs":1}\n', '{"is":"two","nowMs":3}\n']],
+  ];
+  const watched = async (json: boolean): Promise<string[]> => {
+    const gone = new AbortController();
+    const written: string[] = [];
+    const write = async (text: string): Promise<void> => {
+      written.push(text);
+      if (text.includes('two')) gone.abort();
+    };
+    const out = { write, isTty: true, rows: 24, gone: gone.signal };
+    let nowMs = 0;
+    const ask = async () => {
+      nowMs += 1;
+      const is = nowMs < 3 ? 'one' : 'two';
+      return { raw: { is, nowMs }, value: is };
+    };
+    const watch = { ask, text: (is: string) => is, timeKeys: new Set(['nowMs']), passing: new Set<string>() };
+    t.equal(await watchStatus({ json, out, err: out }, watch), 0);
+    return written;
+  };
+  await Promise.all(table.map(async ([json, says]) => t.strictSame(await watched(json), says)));
 });

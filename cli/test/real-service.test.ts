@@ -1,48 +1,8 @@
 /** The commands and a real sync service: the shapes that one gives and the other reads are the same. */
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { freePort } from '@edgeward/test/kit';
-import t, { type Test } from 'tap';
-import { documentsIn, examplePolicies, run, start } from './fixtures/run.ts';
-
-const attempts = 200;
-const intervalMs = 50;
-
-interface Started {
-  config: string;
-  denyLog: string;
-}
-
-/** `edgeward serve` with one NGINX that is not there; its deny log is ours to write. */
-async function startService(t: Test): Promise<Started> {
-  const dir = mkdtempSync(join(tmpdir(), 'edgeward-cli-'));
-  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
-  const config = join(dir, 'edgeward.yaml');
-  const denyLog = join(dir, 'deny.log');
-  const [api, away] = [await freePort(), await freePort()];
-  const point = `  edge-1:\n    push: http://127.0.0.1:${away}\n    denyLog: deny.log\n`;
-  writeFileSync(
-    config,
-    `policies: ${examplePolicies}\nstateDir: state\npoints:\n${point}api:\n  listen: 127.0.0.1:${api}\n`,
-  );
-  writeFileSync(denyLog, '');
-  const { child, ended } = start(t, ['serve', '--config', config]);
-  t.teardown(async () => {
-    child.kill('SIGTERM');
-    await ended;
-  });
-  await eventually(async () => (await run(['status', '--config', config])).code === 0);
-  return { config, denyLog };
-}
-
-async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < attempts; i += 1) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, intervalMs));
-  }
-  throw new Error(`not within ${attempts * intervalMs} ms`);
-}
+import { appendFileSync } from 'node:fs';
+import t from 'tap';
+import { eventually, startService } from './fixtures/real-service.ts';
+import { documentsIn, run } from './fixtures/run.ts';
 
 const record = {
   v: 1,

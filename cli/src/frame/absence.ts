@@ -5,7 +5,7 @@ import { printable } from './terminal-text.ts';
 
 /** Once, not every second. Throws what does not pass by itself: it ends the command. */
 export async function sayLost(
-  { err }: Context,
+  { err }: Pick<Context, 'err'>,
   error: EdgewardError,
   { passing, known }: { passing: ReadonlySet<string>; known: boolean },
 ): Promise<void> {

@@ -26,11 +26,13 @@ export interface Watched<T> {
   passing: ReadonlySet<string>;
 }
 
+type Screen = Pick<Context, 'json' | 'out' | 'err'>;
+
 export const watchOption: Option = { type: 'boolean', says: 'Go on, and show it again when something changed.' };
 
 const POLL_MS = 2_000;
 
-export async function watchStatus<T>(context: Context, watched: Watched<T>): Promise<ExitCode> {
+export async function watchStatus<T>(context: Screen, watched: Watched<T>): Promise<ExitCode> {
   const signals = stopOnSignals();
   try {
     await watch(context, watched, AbortSignal.any([context.out.gone, signals.stop]));
@@ -40,7 +42,7 @@ export async function watchStatus<T>(context: Context, watched: Watched<T>): Pro
   return 0;
 }
 
-async function watch<T>(context: Context, watched: Watched<T>, stop: AbortSignal): Promise<void> {
+async function watch<T>(context: Screen, watched: Watched<T>, stop: AbortSignal): Promise<void> {
   const drawsOver = context.out.isTty && !context.json;
   let before = '';
   let lost = false;
@@ -62,7 +64,7 @@ async function watch<T>(context: Context, watched: Watched<T>, stop: AbortSignal
   }
 }
 
-async function draw<T>({ json, out }: Context, { text }: Watched<T>, { raw, value }: Answered<T>): Promise<void> {
+async function draw<T>({ json, out }: Screen, { text }: Watched<T>, { raw, value }: Answered<T>): Promise<void> {
   if (json) return await out.write(`${jsonText(raw)}\n`);
   await out.write(out.isTty ? `\x1b[H\x1b[2J${text(value)}` : `${text(value)}\n`);
 }
