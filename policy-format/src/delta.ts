@@ -72,7 +72,8 @@ export function deltaOf(value: unknown): Delta {
  */
 export function deltaFrom(bytes: Uint8Array): Delta {
   const value = parseCanonical(bytes, 'the delta', LIMITS.deltaBytes);
-  return deltaOf(hasHead(value) ? { ...value, head: withEncodedPayload(value.head) } : value);
+  if (!hasHead(value)) return deltaOf(value);
+  return deltaOf({ ...value, head: withEncodedPayload(value.head, 'the head in the delta', LIMITS.headBytes) });
 }
 
 function hasHead(value: unknown): value is { head: unknown } {

@@ -138,11 +138,16 @@ export interface OpenDocument {
   signatures: SignedDocument['signatures'];
 }
 
-/** What `withOpenPayload` made, as it is signed. Throws EDW_ERR_FORMAT_SIGNED for any other shape. */
-export function withEncodedPayload(value: unknown): SignedDocument {
+/**
+ * What `withOpenPayload` made, as it is signed. Throws EDW_ERR_FORMAT_TOO_LARGE, and EDW_ERR_FORMAT_SIGNED for any other
+ * shape.
+ */
+export function withEncodedPayload(value: unknown, what: string, maxBytes: number): SignedDocument {
   if (!hasExactly(value, ['payload', 'signatures'])) return signedDocumentOf(value);
-  const payload = Buffer.from(canonicalJson(value.payload)).toString('base64url');
-  return signedDocumentOf({ payload, signatures: value.signatures });
+  const bytes = Buffer.from(canonicalJson(value.payload));
+  if (bytes.length > maxBytes)
+    throw refused('EDW_ERR_FORMAT_TOO_LARGE', `${what} has ${bytes.length} bytes, more than ${maxBytes}`);
+  return signedDocumentOf({ payload: bytes.toString('base64url'), signatures: value.signatures });
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   deltaBytes,
   deltaFrom,
   deltaOf,
+  LIMITS,
   type MemberBook,
   operationsBetween,
 } from '@edgeward/policy-format';
@@ -83,5 +84,9 @@ t.test('a delta is read as it was written, and in no other form', async (t) => {
   ] as const)
     t.throws(() => deltaOf({ ...delta, ...change }), { code: 'EDW_ERR_FORMAT_DELTA' }, name);
   t.throws(() => deltaOf({ ...delta, head: {} }), { code: 'EDW_ERR_FORMAT_SIGNED' });
+  const { head } = JSON.parse(bytes.toString());
+  const large = { ...head, payload: { ...head.payload, requires: ['x'.repeat(LIMITS.headBytes)] } };
+  const sent = Buffer.from(canonicalJson({ ...delta, head: large }));
+  t.throws(() => deltaFrom(sent), { code: 'EDW_ERR_FORMAT_TOO_LARGE' }, 'before anything else is asked of it');
   t.throws(() => deltaFrom(Buffer.from(`${canonicalJson(delta)} `)), { code: 'EDW_ERR_FORMAT_NOT_CANONICAL' });
 });

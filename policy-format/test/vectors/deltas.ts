@@ -113,6 +113,15 @@ export const deltas: readonly Claim[] = [
     'head',
     'HEAD_UNSIGNED',
   ),
+  altered(
+    'a head larger than any may be',
+    ({ head, ...delta }) => ({
+      ...delta,
+      head: { ...head, payload: { ...head.payload, requires: ['x'.repeat(17_000)] } },
+    }),
+    'head',
+    'FORMAT_TOO_LARGE',
+  ),
   {
     name: 'the head of another point',
     threat: 'swapped audiences',
