@@ -132,11 +132,12 @@ t.test('from a proposal to a verdict', async (t) => {
   });
 
   t.test('the store hears how the point is', async (t) => {
+    type Told = { applied: number; state: string };
     const told = await eventually('it is told', async () => {
       const answer = await store.ask(await store.who('flo'), '/v1/status');
-      const { points } = answer.json() as { points: { point: string; reports: { report: { applied: number } }[] }[] };
+      const { points } = answer.json() as { points: { point: string; reports: { report: Told }[] }[] };
       const report = points.find(({ point }) => point === 'edge-1')?.reports[0]?.report;
-      return report !== undefined && report.applied > 42 ? report : null;
+      return report !== undefined && report.applied > 42 && report.state === 'current' ? report : null;
     });
     t.match(told, { point: 'edge-1', state: 'current', nack: null, contradicted: false });
   });
