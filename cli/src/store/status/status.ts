@@ -36,8 +36,8 @@ export const status: Command = {
 
 const MAX_POINTS = 40;
 
-/** A report comes every minute, whatever it says. */
-const TIME_KEYS = new Set(['nowMs', 'heardAtMs', 'at']);
+/** A report comes every minute, whatever it says, and a head is signed anew before it ends. */
+const TIME_KEYS = new Set(['nowMs', 'heardAtMs', 'at', 'issuedAt', 'expiresAt']);
 
 async function runStatus(context: Context): Promise<ExitCode> {
   const { client } = await openSession(context, 'store status');
