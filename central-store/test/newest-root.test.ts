@@ -1,9 +1,20 @@
 /** A trust root whose file is gone is never replaced by the one before it. */
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { addSignature, digestOfRoot, sign, type TrustRoot } from '@edgeward/policy-format';
+import { addSignature, canonicalJson, digestOfRoot, sign, type TrustRoot } from '@edgeward/policy-format';
 import t from 'tap';
-import { openStoreFolder, type StoreFolder } from '../src/index.ts';
+import { openStoreFolder, type RecordEntry, type StoreFolder, verifyRecord } from '../src/index.ts';
+import { runKilled } from './decisions/killed-run.ts';
 import { folderOf, logger, openWorld, PLAIN, type World } from './decisions/world.ts';
 
 /** The next trust root, proposed and approved; the answer is its proposal. */
@@ -34,7 +45,6 @@ t.test('whatever names a newer trust root than there is keeps the store from sta
   const third = await publishRoot(world);
   const open = await world.propose(PLAIN);
   await world.store.close();
-  const head = JSON.stringify(await sign({ typ: 'edgeward-head/1', root: 3 } as { typ: string }, []));
   const put = (path: string, text: string) => (dir: string) => {
     mkdirSync(join(dir, path, '..'), { recursive: true });
     writeFileSync(join(dir, path), text);
@@ -46,14 +56,14 @@ t.test('whatever names a newer trust root than there is keeps the store from sta
     {
       name: 'a root in the mirror',
       gone: ['roots/3.json', ...bare],
-      also: put('mirror/roots/3.json', '{}'),
-      says: /3\.json: it is missing, and mirror\/roots\/3\.json names 3/,
+      also: put('mirror/roots/3.json', readFileSync(join(world.dir, 'roots', '3.json'), 'utf8')),
+      says: /3\.json: it is missing, and mirror\/roots\/3\.json is it/,
     },
     {
-      name: 'a head',
-      gone: ['roots/3.json', ...bare],
-      also: put('mirror/heads/edge-1.json', head),
-      says: /3\.json: it is missing, and mirror\/heads\/edge-1\.json names 3/,
+      name: 'an empty file among the roots',
+      gone: bare,
+      also: put('roots/999.json', ''),
+      says: /4\.json: it is missing, and roots\/999\.json names 999/,
     },
     {
       name: 'a version',
@@ -79,22 +89,93 @@ t.test('whatever names a newer trust root than there is keeps the store from sta
     cpSync(world.dir, dir, { recursive: true });
     for (const path of gone) rmSync(join(dir, path), { recursive: true });
     also(dir);
-    await t.rejects(opened(world, dir), { code: 'EDW_ERR_STORE_FOLDER', message: says, mend: /mirror\/roots/ }, name);
+    const mend = /mirror\/roots.+If nobody ever published it, move \S+ away/;
+    await t.rejects(opened(world, dir), { code: 'EDW_ERR_STORE_FOLDER', message: says, mend }, name);
     t.notOk(existsSync(join(dir, 'lock')), `${name}: nobody holds it`);
   }
 });
 
-t.test('a trust root that the record allowed comes back from its proposal, as it was', async (t) => {
+t.test(
+  'what lies in the mirror, and is not the next root by its signatures, keeps no store from starting',
+  async (t) => {
+    const world = await openWorld(t);
+    const { keys } = world;
+    const first = world.root();
+    const next: TrustRoot = { ...first, version: 2, previous: digestOfRoot(first) };
+    const ofOtherChain: TrustRoot = { ...next, previous: 'a'.repeat(64) };
+    const ofOtherStore: TrustRoot = { ...next, store: 'b'.repeat(32) };
+    const table: Record<string, unknown> = {
+      'nothing at all': '',
+      'no document': {},
+      'one signature of two': await sign(next, [keys.cleo]),
+      'signed, and of another chain': await sign(ofOtherChain, [keys.cleo, keys.dan]),
+      'signed, and of another store': await sign(ofOtherStore, [keys.cleo, keys.dan]),
+      'the one in force': world.store.roots.newestSigned(),
+    };
+    const mirror = join(world.dir, 'mirror');
+    for (const folder of ['roots', 'heads']) mkdirSync(join(mirror, folder), { recursive: true });
+    writeFileSync(join(mirror, 'roots', '999999999.json'), '');
+    const head = await sign({ typ: 'edgeward-head/1', root: 7 } as { typ: string }, []);
+    writeFileSync(join(mirror, 'heads', 'edge-1.json'), JSON.stringify(head));
+    for (const [name, found] of Object.entries(table)) {
+      writeFileSync(join(mirror, 'roots', '2.json'), found === '' ? '' : JSON.stringify(found));
+      t.equal((await world.reopen()).roots.newest().version, 1, name);
+    }
+  },
+);
+
+t.test('killed while a trust root is published, it is in force, or waits to be published again', async (t) => {
   const world = await openWorld(t);
-  const id = await publishRoot(world);
+  const id = await approvedRoot(world);
   await world.store.close();
-  const path = join(world.dir, 'roots', '2.json');
-  const was = readFileSync(path);
-  rmSync(path);
-  const store = await world.reopen();
-  t.equal(store.roots.newest().version, 2);
-  t.strictSame(readFileSync(path), was);
-  t.match(store.proposals.view(id), { state: 'published', version: 2 });
+  let waited = 0;
+  let finished = false;
+  // Bounded: there are some ten writes in it.
+  for (let killAt = 1; killAt < 30 && !finished; killAt += 1) {
+    const name = `write ${killAt}`;
+    const dir = join(folderOf(t), 'store');
+    cpSync(world.dir, dir, { recursive: true });
+    const lines = await runKilled(t, 'killed-root.ts', dir, id, String(killAt));
+    finished = lines.includes('closed');
+    const store = await opened(world, dir);
+    const entries = await store.record.read({ after: 0, limit: 100 });
+    const isAllowed = entries.some((it) => it.action === 'proposal.publish' && it.outcome === 'allowed');
+    if (store.roots.newest().version === 2) t.ok(isAllowed, `${name}: on the record first`);
+    else {
+      t.notOk(lines.includes('published'), name);
+      t.equal(store.proposals.view(id).state, 'approved', name);
+      if (isAllowed) waited += 1;
+      await store.proposals.publish(world.as('eve'), id);
+    }
+    t.match(store.proposals.view(id), { state: 'published', version: 2 }, name);
+    const { logKeys } = store.roots.newest();
+    await store.close();
+    t.strictSame((await verifyRecord(join(dir, 'record'), logKeys, [])).problems, [], `${name}: the record holds`);
+    const again = await opened(world, dir);
+    t.equal(again.roots.newest().version, 2, name);
+    await again.close();
+  }
+  t.ok(finished, 'every write was tried');
+  t.ok(waited > 0, 'once between the record and the file');
+});
+
+t.test('a line of the record puts no trust root in force, whatever it says', async (t) => {
+  const table = [
+    { name: 'cut off before its line break', ending: '', seq: 1, error: null },
+    { name: 'forged', ending: '\n', seq: 999, error: { code: 'EDW_ERR_STORE_RECORD' } },
+  ];
+  for (const { name, ending, seq, error } of table) {
+    const world = await openWorld(t);
+    const id = await approvedRoot(world);
+    await world.store.close();
+    const file = join(world.dir, 'record', '0000000000000001.ndjson');
+    const last = JSON.parse(readFileSync(file, 'utf8').trimEnd().split('\n').at(-1) ?? '') as RecordEntry;
+    const line = { ...last, action: 'proposal.publish', target: `proposal/${id}`, seq: last.seq + seq };
+    appendFileSync(file, `${canonicalJson(line)}${ending}`);
+    if (error !== null) await t.rejects(world.reopen(), error, name);
+    else t.equal((await world.reopen()).roots.newest().version, 1, name);
+    t.strictSame(readdirSync(join(world.dir, 'roots')), ['1.json'], name);
+  }
 });
 
 t.test('one that failed, or that nobody published, stays a proposal', async (t) => {

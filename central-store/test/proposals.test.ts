@@ -1,10 +1,9 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { addSignature, generateSigningKey, type SignedDocument, sign, verifyApproval } from '@edgeward/policy-format';
 import t from 'tap';
 import { openStoreFolder, verifyRecord } from '../src/index.ts';
+import { runKilled } from './decisions/killed-run.ts';
 import {
   bundle,
   CRM,
@@ -13,7 +12,6 @@ import {
   HOUR_MS,
   logger,
   type Name,
-  type Owner,
   openWorld,
   PLAIN,
   policy,
@@ -249,7 +247,7 @@ t.test('killed at any write, a store has done what it acknowledged, nothing half
     const dir = join(place, 'store');
     cpSync(world.dir, dir, { recursive: true });
     writeFileSync(join(place, 'input.json'), JSON.stringify(input));
-    const lines = await runKilled(t, dir, killAt);
+    const lines = await runKilled(t, 'killed-store.ts', dir, String(killAt));
     finished = lines.includes('closed');
     const store = await openStoreFolder({ dir, clock: world.clock, logger });
     const name = `write ${killAt}`;
@@ -264,21 +262,3 @@ t.test('killed at any write, a store has done what it acknowledged, nothing half
   }
   t.ok(finished, 'every write was tried');
 });
-
-async function runKilled(t: Owner, dir: string, killAt: number): Promise<string[]> {
-  const script = join(import.meta.dirname, 'decisions/killed-store.ts');
-  const args = ['--conditions=edgeward-source', script, dir, String(killAt)];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  t.teardown(() => child.kill('SIGKILL'));
-  let output = '';
-  let errors = '';
-  child.stdout.on('data', (data) => {
-    output += data;
-  });
-  child.stderr.on('data', (data) => {
-    errors += data;
-  });
-  await once(child, 'close');
-  if (errors !== '') throw new Error(errors);
-  return output.split('\n').slice(0, -1);
-}

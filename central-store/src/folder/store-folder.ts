@@ -16,6 +16,7 @@ import type { GlassGround } from '../proposals/glass-ground.ts';
 import { openProposals } from '../proposals/open-proposals.ts';
 import type { Proposals } from '../proposals/proposals.ts';
 import type { OpenLimits } from '../proposals/room.ts';
+import { readProposals } from '../proposals/stored-proposal.ts';
 import { type AttemptRecord, openRecord } from '../record/record.ts';
 import { openNewestRoots } from './newest-root.ts';
 import { serverKey } from './server-keys.ts';
@@ -66,11 +67,12 @@ export async function openStoreFolder(options: StoreFolderOptions): Promise<Stor
     for (const it of closers.splice(0).reverse()) await it();
   };
   try {
-    const roots = await openNewestRoots(dir, logger);
+    const stored = await readProposals(join(dir, 'proposals'));
+    const roots = await openNewestRoots(dir, stored);
     const logKey = await serverKey(dir, 'log', roots.newest());
     const record = await openRecord({ dir: join(dir, 'record'), store, logKey, clock, logger });
     closers.push(() => record.close());
-    const proposals = await openProposals({ ...options, roots, record });
+    const proposals = await openProposals({ ...options, roots, record, stored });
     closers.push(() => proposals.close());
     return {
       dir,

@@ -10,7 +10,7 @@ import { type GlassGround, requireGround } from './glass-ground.ts';
 import { type Facts, stateOf } from './proposal-view.ts';
 import { refusal } from './refusals.ts';
 import { OPEN_LIMITS, type OpenLimits, requireRoom } from './room.ts';
-import { readProposals, removeDocuments, type StoredProposal, saveDocuments, saveProposal } from './stored-proposal.ts';
+import { removeDocuments, type StoredProposal, saveDocuments, saveProposal } from './stored-proposal.ts';
 import type { Standing } from './submitted-policy.ts';
 import { openVersions, type Versions } from './versions.ts';
 
@@ -41,6 +41,8 @@ export interface ContextOptions {
   /** Of the store. */
   dir: string;
   roots: TrustRoots;
+  /** All proposals on disk. */
+  stored: readonly StoredProposal[];
   clock: Clock;
   inventory?: () => readonly SourceDocument[];
   /** How far what was published is, for break-glass on top of it. Without it nobody rolls anything out. */
@@ -52,7 +54,7 @@ export async function openContext(options: ContextOptions): Promise<ProposalCont
   const { roots, clock } = options;
   const dir = join(options.dir, 'proposals');
   const versions = await openVersions(join(options.dir, 'versions'));
-  const proposals = new Map((await readProposals(dir)).map((it) => [it.id, it]));
+  const proposals = new Map(options.stored.map((it) => [it.id, it]));
   /** Whose documents are on disk, also of what was cut off before it was a proposal. */
   const kept = new Set(await readdir(dir));
   const limits = { ...OPEN_LIMITS, ...options.limits };

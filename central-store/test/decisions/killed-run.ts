@@ -1,0 +1,22 @@
+/** Runs one of the scripts beside it, which kill themselves; the answer is what it said before, line by line. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Owner } from './world.ts';
+
+export async function runKilled(t: Owner, script: string, ...args: string[]): Promise<string[]> {
+  const given = ['--conditions=edgeward-source', join(import.meta.dirname, script), ...args];
+  const child = spawn(process.execPath, given, { stdio: ['ignore', 'pipe', 'pipe'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  let output = '';
+  let errors = '';
+  child.stdout.on('data', (data) => {
+    output += data;
+  });
+  child.stderr.on('data', (data) => {
+    errors += data;
+  });
+  await once(child, 'close');
+  if (errors !== '') throw new Error(errors);
+  return output.split('\n').slice(0, -1);
+}
