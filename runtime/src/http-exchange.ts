@@ -44,6 +44,8 @@ export interface Exchange<T extends ExchangeRoute> {
   compress: boolean;
   /** Told of every failure before it is sent. */
   onFailure?: ((request: IncomingMessage, asked: Asked<T> | null, failed: HttpFailure) => Promise<void>) | undefined;
+  /** Told of every request once it is over, also when its client left. */
+  onOver?: ((request: IncomingMessage) => void) | undefined;
 }
 
 export async function serveExchange<T extends ExchangeRoute>(
@@ -69,6 +71,8 @@ export async function serveExchange<T extends ExchangeRoute>(
     // A client that left in the middle is no failure; one that was refused and left was refused.
     if ((response.closed || request.socket.destroyed) && !isCoded(thrown)) return;
     await fail(exchange, request, response, asked, failureOf(exchange, request, thrown));
+  } finally {
+    exchange.onOver?.(request);
   }
 }
 

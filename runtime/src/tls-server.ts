@@ -49,6 +49,11 @@ export interface TlsServerOptions<T extends HttpRoute<TlsRequest>> {
   admit?: (asked: TlsAsked<T> & { peer: X509Certificate }) => HttpFailure | null | Promise<HttpFailure | null>;
   /** Told of every failure before it is sent. */
   onFailure?: (asked: TlsAsked<T>, failed: HttpFailure) => Promise<void>;
+  /**
+   * Told of every request once nothing is done for it any more: answered, failed, or its client gone and the route done with
+   * it. Its headers are the object that `admit` was shown.
+   */
+  onOver?: (headers: IncomingHttpHeaders) => void;
   /** A handshake that failed: no certificate, one of another authority, no TLS at all. */
   onHandshakeFailed?: (reason: string) => void;
   statusOf?: (error: EdgewardError) => number;
@@ -149,7 +154,7 @@ function limitsOf<T extends HttpRoute<TlsRequest>>(options: TlsServerOptions<T>)
 }
 
 function exchangeOf<T extends HttpRoute<TlsRequest>>(options: TlsServerOptions<T>, clock: Clock): Exchange<T> {
-  const { admit, onFailure } = options;
+  const { admit, onFailure, onOver } = options;
   return {
     routes: options.routes,
     logger: options.logger,
@@ -174,6 +179,7 @@ function exchangeOf<T extends HttpRoute<TlsRequest>>(options: TlsServerOptions<T
         failed,
       );
     },
+    onOver: (request) => onOver?.(request.headers),
   };
 }
 

@@ -194,6 +194,63 @@ t.test('who is not admitted is told so before the body comes, and every failure 
   ]);
 });
 
+t.test('every request is over once, however it ends, and not before its route is done with it', async (t) => {
+  const known: object[] = [];
+  const over: object[] = [];
+  const working: (() => void)[] = [];
+  const at = await open(t, {
+    routes: [
+      ...routes,
+      { method: 'GET', path: '/broken', handle: () => Promise.reject(new Error('a bug')) },
+      {
+        method: 'GET',
+        path: '/working',
+        handle: () => new Promise((resolve) => working.push(() => resolve({ status: 204, empty: true }))),
+      },
+    ],
+    admit: ({ path, headers }) => {
+      known.push(headers);
+      return path === '/there' ? failure(403, 'EDW_ERR_TEST', 'not you', 'Ask.') : null;
+    },
+    onOver: (headers) => over.push(headers),
+  });
+  const table: [path: string, status: number, more?: Ask][] = [
+    ['/who', 200],
+    ['/body', 200, { method: 'POST', body: 'x' }],
+    ['/body', 413, { method: 'POST', body: 'x'.repeat(1_001) }],
+    ['/there', 403],
+    ['/none', 404],
+    ['/broken', 500],
+  ];
+  for (const [path, status, more] of table) {
+    t.equal((await ask(at, path, client, more)).status, status, path);
+    t.strictSame([over.length, over.at(-1) === known.at(-1)], [known.length, true], path);
+  }
+  const beginnings: Record<string, string> = {
+    'in its body': 'POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\nx',
+    'in a long poll': 'GET /held HTTP/1.1\r\nHost: x\r\n\r\n',
+    'in a stream': 'GET /events HTTP/1.1\r\nHost: x\r\n\r\n',
+    'in its work': 'GET /working HTTP/1.1\r\nHost: x\r\n\r\n',
+  };
+  for (const [name, bytes] of Object.entries(beginnings)) {
+    const before = known.length;
+    const socket = connect({ host: '127.0.0.1', port: at.port, ca: ours.cert, ...client });
+    t.teardown(() => socket.destroy());
+    await once(socket, 'secureConnect');
+    socket.write(bytes);
+    await until(() => known.length === before + 1 && (name !== 'in its work' || working.length === 1));
+    t.equal(over.length, before, `${name}: begun`);
+    socket.destroy();
+    await until(() => at.connections() === 0);
+    if (name === 'in its work') {
+      t.equal(over.length, before, `${name}: the route has not ended`);
+      for (const goOn of working) goOn();
+    }
+    await until(() => over.length === before + 1);
+    t.equal(over.at(-1), known.at(-1), name);
+  }
+});
+
 t.test('a long poll and a stream end in order when the server closes', async (t) => {
   const at = await open(t, { closeGraceMs: 5_000 });
   const agent = new Agent({ keepAlive: true });

@@ -33,7 +33,8 @@ export interface Access {
   /** An error that is on the record already. */
   recorded(error: EdgewardError): void;
   limited(): number;
-  largeBodies: LargeBodies;
+  /** The request is over, however it ended. */
+  over: LargeBodies['over'];
 }
 
 export interface AccessOptions {
@@ -82,7 +83,7 @@ export function createAccess(options: AccessOptions): Access {
   return {
     limited: () => limited,
     recorded: (error) => void known.add(error),
-    largeBodies,
+    over: largeBodies.over,
     admit({ peer, route, params, path, headers }) {
       const identity = identityIn(peer);
       // Two services side by side have the same names, and each a budget of its own.
@@ -96,13 +97,12 @@ export function createAccess(options: AccessOptions): Access {
       if (route === null) return null;
       const refused = allowed(route, identity, params, path, options.root());
       if (refused !== null) return refused;
-      const largeMs = largeBodies.admit(keyOf(identity), headers, route, clock.now());
+      const largeMs = largeBodies.admit(keyOf(identity), headers, route);
       if (largeMs === 0) return null;
       limited += 1;
       return tooOften(largeMs, `another large body of ${keyOf(identity)} is in work`);
     },
     async refused(asked, { error, status }) {
-      largeBodies.done(asked.headers);
       if (known.has(error) || NO_REFUSAL.has(error.code) || status >= 500) return;
       const identity = asked.peer === null ? UNNAMED : identityIn(asked.peer);
       const key = keyOf(identity);

@@ -6,12 +6,10 @@ import type { Publishing } from '../publishing/index.ts';
 import type { AttemptRecord } from '../record/record.ts';
 import type { Rollout } from '../rollout/index.ts';
 import { createAccess, identityIn, type RateLimits } from './access.ts';
-import type { LargeBodies } from './large-bodies.ts';
 import { peopleRoutes } from './people-routes.ts';
 import { pointRoutes } from './point-routes.ts';
 import { statusOf } from './refusals.ts';
 import type { ReportShelf } from './report-shelf.ts';
-import type { StoreRoute } from './route.ts';
 
 /** A follower has a long poll and a poll beside it; the rest is for blobs, hints, and a service that starts anew. */
 const CONNECTIONS_OF_A_POINT = 3;
@@ -66,12 +64,13 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
     routes: [
       ...pointRoutes({ publishing, reports, record }),
       ...peopleRoutes({ publishing, proposals, record, rollout, access, status }),
-    ].map((route) => ({ ...route, handle: inWork(access.largeBodies, route.handle) })),
+    ],
     admit(asked) {
       requests += 1;
       return access.admit(asked);
     },
     onFailure: access.refused,
+    onOver: access.over,
     onHandshakeFailed: () => {
       handshakesFailed += 1;
     },
@@ -89,17 +88,5 @@ export async function openServing(options: ServingOptions): Promise<Serving> {
       bytes: server.bytesWritten(),
     }),
     close: server.close,
-  };
-}
-
-/** A large body has its place until it is answered for. */
-function inWork(bodies: LargeBodies, handle: StoreRoute['handle']): StoreRoute['handle'] {
-  return async (request) => {
-    bodies.begun(request.headers);
-    try {
-      return await handle(request);
-    } finally {
-      bodies.done(request.headers);
-    }
   };
 }
