@@ -1,6 +1,7 @@
 /** How much may be open, and what is left of a proposal when it is not open any more. */
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { digestOfRoot, sign, type TrustRoot } from '@edgeward/policy-format';
 import t from 'tap';
 import { openStoreFolder } from '../src/index.ts';
 import type { OpenLimits } from '../src/proposals/room.ts';
@@ -83,7 +84,25 @@ t.test('the same proposal sent twice is one, and nobody floods the store', async
   t.equal(world.store.proposals.list().length, 1);
   for (let i = 1; i < 20; i += 1) await world.propose(PLAIN, { reason: `CHG-${i}` });
   await t.rejects(world.propose(PLAIN, { reason: 'one more' }), { code: 'EDW_ERR_PROPOSAL_LIMIT' });
+  t.equal((await send()).state, 'open', 'one of those that are open, once more');
   t.ok(await world.propose(PLAIN, { proposedBy: 'ben' }), 'another author is not held up');
+});
+
+t.test('at the limit of documents, and of trust roots, what is open may be sent once more as well', async (t) => {
+  const world = await limitedWorld(t, { each: 2, bytesEach: LONGER.bytes.length });
+  const { proposals, roots } = world.store;
+  const approval = await world.draft(LONGER, { proposedBy: 'ben' });
+  const send = () => proposals.propose(world.as('ben'), { approval, bundle: LONGER.bytes });
+  const { id } = await send();
+  t.equal((await send()).id, id);
+  const before = roots.newest();
+  const next: TrustRoot = { ...before, version: 2, previous: digestOfRoot(before) };
+  const root = await sign(next, [world.keys.ben]);
+  const sendRoot = () => proposals.proposeRoot(world.as('ben'), { root, reason: 'as every year' });
+  t.equal((await sendRoot()).id, (await sendRoot()).id);
+  const another: TrustRoot = { ...next, epoch: before.epoch + 1 };
+  const third = proposals.proposeRoot(world.as('ben'), { root: await sign(another, [world.keys.ben]), reason: 'more' });
+  await t.rejects(third, LIMIT);
 });
 
 t.test('documents of what one person has open are bounded, and nobody else is held up', async (t) => {
@@ -110,4 +129,18 @@ t.test('whoever floods the store keeps nobody from breaking glass', async (t) =>
     'each has a share',
   );
   t.match(await world.store.proposals.publish(world.as('cleo'), glass.id), { version: { version: 2 } });
+});
+
+t.test('what an approver has open already keeps them from breaking glass no more than others do', async (t) => {
+  for (const limits of [{ each: 1 }, { bytesEach: LONGER.bytes.length }]) {
+    const world = await limitedWorld(t, limits);
+    const [name = ''] = Object.keys(limits);
+    const breakGlass = { endsAtMs: world.clock.now() + HOUR_MS };
+    await world.propose(LONGER, { proposedBy: 'ben' });
+    await t.rejects(world.propose(LONGER, { proposedBy: 'ben', reason: 'one more' }), LIMIT, name);
+    const glass = await world.propose(LONGER, { proposedBy: 'ben', breakGlass });
+    const again = world.propose(LONGER, { proposedBy: 'ben', breakGlass, reason: 'one more' });
+    await t.rejects(again, LIMIT, `${name}: break-glass is counted by itself`);
+    t.match(await world.store.proposals.publish(world.as('ben'), glass.id), { version: { version: 2 } }, name);
+  }
 });

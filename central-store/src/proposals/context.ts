@@ -9,7 +9,7 @@ import type { TrustRoots } from '../folder/trust-roots.ts';
 import { type GlassGround, requireGround } from './glass-ground.ts';
 import { type Facts, stateOf } from './proposal-view.ts';
 import { refusal } from './refusals.ts';
-import { OPEN_LIMITS, type OpenLimits, requireRoom } from './room.ts';
+import { type Coming, OPEN_LIMITS, type OpenLimits, requireRoom } from './room.ts';
 import { removeDocuments, type StoredProposal, saveDocuments, saveProposal } from './stored-proposal.ts';
 import type { Standing } from './submitted-policy.ts';
 import { openVersions, type Versions } from './versions.ts';
@@ -31,7 +31,7 @@ export interface ProposalContext {
   /** Throws EDW_ERR_ROLLOUT_STATE. */
   requireGround(payload: Approval, onTopOf: number | undefined): void;
   /** Throws EDW_ERR_PROPOSAL_LIMIT. */
-  requireRoom(proposer: string, coming: Approval | null): void;
+  requireRoom(coming: Coming): void;
   save(proposal: StoredProposal, documents?: Uint8Array): Promise<void>;
   /** Takes away the documents of all that are not open any more: those that were published are with their version. */
   sweep(): Promise<void>;
@@ -70,8 +70,7 @@ export async function openContext(options: ContextOptions): Promise<ProposalCont
     const now = facts();
     return [...proposals.values()].filter((it) => isOpen(it, now));
   };
-  const requireRoomFor = (proposer: string, coming: Approval | null): void =>
-    requireRoom(open(), proposer, coming, limits);
+  const requireRoomFor = (coming: Coming): void => requireRoom(open(), coming, limits);
   return {
     dir,
     roots,

@@ -93,8 +93,9 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
     async proposeRoot(actor, submission) {
       const about = { ...proposing(actor, 'proposal.propose-root', submission.root), reason: submission.reason };
       const proposal = await attempt(about, submission.dryRun, async () => {
-        context.requireRoom(actor.name, null);
-        return addition(await readSubmittedRoot(actor, submission, roots.newest(), context.nowMs()));
+        const read = await readSubmittedRoot(actor, submission, roots.newest(), context.nowMs());
+        context.requireRoom({ proposer: actor.name, digest: read.digest, approval: null });
+        return addition(read);
       });
       return view(proposal);
     },

@@ -15,6 +15,7 @@ import { type Bundle, parseBundle } from '../bundle/bundle.ts';
 import type { Actor } from '../record/attempt.ts';
 import { hasRole, requireRole } from './people.ts';
 import { refusal } from './refusals.ts';
+import type { Coming } from './room.ts';
 import { signaturesBy } from './signatures.ts';
 import { proposalId, type StoredProposal } from './stored-proposal.ts';
 import type { PublishedVersion } from './versions.ts';
@@ -32,7 +33,7 @@ export interface Standing {
   versions: readonly PublishedVersion[];
   nowMs: number;
   inventory: readonly SourceDocument[] | undefined;
-  requireRoom(proposer: string, coming: Approval): void;
+  requireRoom(coming: Coming): void;
 }
 
 /** Clocks of two machines may differ by this much. */
@@ -49,7 +50,7 @@ export async function readSubmittedPolicy(
   requireRole(root, actor, payload.breakGlass === null ? ['author'] : ['author', 'approver'], 'proposing policy');
   requireProposer(actor, payload);
   // Before anything that takes long. That it is break-glass of so many bytes is computed again below.
-  standing.requireRoom(actor.name, payload);
+  standing.requireRoom({ proposer: actor.name, digest: digestOfPayload(signed), approval: payload });
   requireBasis(payload, standing);
   requireTimes(payload, nowMs);
   const document = await signaturesBy(signed, payload.typ, keysOf(root, actor.name));
