@@ -1,5 +1,5 @@
 /** How much may be open, and what is left of a proposal when it is not open any more. */
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { digestOfRoot, sign, type TrustRoot } from '@edgeward/policy-format';
 import t from 'tap';
@@ -74,6 +74,56 @@ t.test('what a crash left of a proposal that nobody was told of is taken away at
   const store = await world.reopen();
   t.strictSame(readdirSync(folder), []);
   t.strictSame(Buffer.from(await store.proposals.documents(id)), Buffer.from(PLAIN.bytes));
+});
+
+t.test('what a clock that was ahead has taken away comes back with the same proposal, while it is open', async (t) => {
+  const world = await openWorld(t);
+  const ahead = async (): Promise<void> => {
+    world.clock.advance(30 * 24 * HOUR_MS);
+    await world.reopen();
+    world.clock.advance(-30 * 24 * HOUR_MS);
+  };
+  const isKept = (id: string): boolean => existsSync(join(world.dir, 'proposals', id, 'documents.ndjson'));
+  const approval = await world.draft(PLAIN);
+  const rejected = await world.draft(PLAIN, { reason: 'a mistake' });
+  const send = (document = approval, dryRun = false) =>
+    world.store.proposals.propose(world.as('ada'), { approval: document, bundle: PLAIN.bytes, dryRun });
+  const { id } = await send();
+  await world.approve(id, 'cleo');
+  const other = await send(rejected);
+  await world.store.proposals.reject(world.as('ada'), other.id, { reason: 'too wide' });
+  for (const restart of [false, true]) {
+    await ahead();
+    if (restart) await world.reopen();
+    t.equal(world.store.proposals.view(id).state, 'approved');
+    await t.rejects(world.store.proposals.publish(world.as('eve'), id), { code: 'EDW_ERR_PROPOSAL_CLOSED' });
+    const wrong = world.store.proposals.propose(world.as('ada'), { approval, bundle: LONGER.bytes });
+    await t.rejects(wrong, { code: 'EDW_ERR_PROPOSAL_DIFFERS' });
+    await send(approval, true);
+    t.notOk(isKept(id), 'a dry run writes nothing');
+    t.match(await send(), { id, state: 'approved' });
+    t.strictSame(Buffer.from(await world.store.proposals.documents(id)), Buffer.from(PLAIN.bytes));
+  }
+  t.equal((await send(rejected)).state, 'rejected');
+  t.notOk(isKept(other.id));
+  t.match(await world.store.proposals.publish(world.as('eve'), id), { version: { version: 1 } });
+});
+
+t.test('what is no proposal stays as it is, and keeps no documents of others', async (t) => {
+  const world = await openWorld(t);
+  const place = (name: string): string => join(world.dir, 'proposals', name);
+  const { id } = await world.propose(PLAIN);
+  const later = await world.propose(PLAIN, { reason: 'later' });
+  writeFileSync(place('.DS_Store'), 'x');
+  writeFileSync(place('0000000000000000'), 'a file, where a folder should be');
+  cpSync(place(id), place(`${id}.before`), { recursive: true });
+  const { proposals } = await world.reopen();
+  for (const it of [id, later.id]) {
+    await proposals.reject(world.as('ada'), it, { reason: 'a mistake' });
+    t.strictSame(readdirSync(place(it)), ['proposal.json']);
+  }
+  t.strictSame(readdirSync(place(`${id}.before`)).sort(), ['documents.ndjson', 'proposal.json']);
+  t.equal(proposals.list().length, 2);
 });
 
 t.test('the same proposal sent twice is one, and nobody floods the store', async (t) => {

@@ -1,7 +1,6 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SourceDocument } from '@edgeward/policy';
-import type { Approval } from '@edgeward/policy-format';
+import { type Approval, digestOf } from '@edgeward/policy-format';
 import type { Clock } from '@edgeward/runtime';
 import type { Predecessor } from '../bundle/approval-payload.ts';
 import type { Bundle } from '../bundle/bundle.ts';
@@ -10,7 +9,14 @@ import { type GlassGround, requireGround } from './glass-ground.ts';
 import { type Facts, stateOf } from './proposal-view.ts';
 import { refusal } from './refusals.ts';
 import { type Coming, OPEN_LIMITS, type OpenLimits, requireRoom } from './room.ts';
-import { removeDocuments, type StoredProposal, saveDocuments, saveProposal } from './stored-proposal.ts';
+import {
+  hasDocuments,
+  proposalIdsIn,
+  removeDocuments,
+  type StoredProposal,
+  saveDocuments,
+  saveProposal,
+} from './stored-proposal.ts';
 import type { Standing } from './submitted-policy.ts';
 import { openVersions, type Versions } from './versions.ts';
 
@@ -33,6 +39,8 @@ export interface ProposalContext {
   /** Throws EDW_ERR_PROPOSAL_LIMIT. */
   requireRoom(coming: Coming): void;
   save(proposal: StoredProposal, documents?: Uint8Array): Promise<void>;
+  /** Of one that is open and has none any more, because a clock was ahead for a while; others are passed over. */
+  saveMissing(proposal: StoredProposal, documents: Uint8Array): Promise<void>;
   /** Takes away the documents of all that are not open any more: those that were published are with their version. */
   sweep(): Promise<void>;
 }
@@ -56,7 +64,7 @@ export async function openContext(options: ContextOptions): Promise<ProposalCont
   const versions = await openVersions(join(options.dir, 'versions'));
   const proposals = new Map(options.stored.map((it) => [it.id, it]));
   /** Whose documents are on disk, also of what was cut off before it was a proposal. */
-  const kept = new Set(await readdir(dir));
+  const kept = new Set(await proposalIdsIn(dir));
   const limits = { ...OPEN_LIMITS, ...options.limits };
   const predecessor = predecessorOf(versions);
   const nowMs = (): number => clock.now();
@@ -103,13 +111,23 @@ export async function openContext(options: ContextOptions): Promise<ProposalCont
       await saveProposal(dir, proposal);
       proposals.set(proposal.id, proposal);
     },
+    async saveMissing(proposal, documents) {
+      const isOf = proposal.kind === 'policy' && proposal.payload.documents.digest === digestOf(documents);
+      if (!isOf || !isOpen(proposal, facts()) || (await hasDocuments(dir, proposal.id))) return;
+      kept.add(proposal.id);
+      await saveDocuments(dir, proposal.id, documents);
+    },
     async sweep() {
       const needed = new Set(open().map(({ id }) => id));
-      for (const id of kept) {
-        if (needed.has(id)) continue;
-        await removeDocuments(dir, id);
-        kept.delete(id);
+      const failures: unknown[] = [];
+      for (const id of [...kept].filter((it) => !needed.has(it))) {
+        // One that can not be removed keeps no others.
+        await removeDocuments(dir, id).then(
+          () => kept.delete(id),
+          (thrown: unknown) => failures.push(thrown),
+        );
       }
+      if (failures.length > 0) throw failures[0];
     },
   };
 }

@@ -169,12 +169,13 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
     return { digest: proposal.digest, result: proposal, save: () => context.save(proposal) };
   }
 
-  /** Sent twice because an answer was lost: what has happened to it since stays. */
+  /** Sent twice because an answer was lost: what has happened to it since stays, and documents that it lost come back. */
   function addition(proposal: StoredProposal, documents?: Uint8Array): Step<StoredProposal> {
     const known = context.all().find((it) => it.id === proposal.id);
     const result = known ?? proposal;
     const save = async (): Promise<void> => {
       if (known === undefined) await context.save(proposal, documents);
+      else if (documents !== undefined) await context.saveMissing(known, documents);
     };
     return { digest: proposal.digest, target: targetOf(proposal.id), result, save };
   }

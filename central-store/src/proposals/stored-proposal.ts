@@ -42,6 +42,12 @@ export function proposalId(digest: Digest): string {
   return digest.slice(0, 16);
 }
 
+/** Whatever else lies there is nobody's proposal, and stays as it is. Sorted. */
+export async function proposalIdsIn(dir: string): Promise<string[]> {
+  await makeFolder(dir);
+  return (await readdir(dir)).filter((name) => /^[0-9a-f]{16}$/.test(name)).sort();
+}
+
 export async function saveDocuments(dir: string, id: string, bytes: Uint8Array): Promise<void> {
   await makeFolder(join(dir, id));
   await writeDurably(join(dir, id, 'documents.ndjson'), bytes);
@@ -64,15 +70,19 @@ export async function readDocuments(dir: string, id: string): Promise<Uint8Array
   }
 }
 
+export async function hasDocuments(dir: string, id: string): Promise<boolean> {
+  const found = await stat(join(dir, id, 'documents.ndjson')).catch(() => null);
+  return found !== null;
+}
+
 export async function removeDocuments(dir: string, id: string): Promise<void> {
   await rm(join(dir, id, 'documents.ndjson'), { force: true });
 }
 
 /** All of them. A folder without `proposal.json` was cut off while it was made, and nobody was told that it exists. */
 export async function readProposals(dir: string): Promise<StoredProposal[]> {
-  await makeFolder(dir);
   const out: StoredProposal[] = [];
-  for (const id of (await readdir(dir)).sort()) {
+  for (const id of await proposalIdsIn(dir)) {
     const path = join(dir, id, 'proposal.json');
     const found = await stat(path).catch(() => null);
     if (found !== null) out.push(await readProposal(path, id));
