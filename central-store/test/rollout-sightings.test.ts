@@ -2,6 +2,7 @@
 import type { PointReport } from '@edgeward/policy-format';
 import t from 'tap';
 import { createDenialHistory } from '../src/rollout/denial-history.ts';
+import { createGivenHeads } from '../src/rollout/given-heads.ts';
 import { isHearing, isPresent } from '../src/rollout/sight.ts';
 import { createSightings } from '../src/rollout/sightings.ts';
 import { HOUR, MINUTE, NOW, SECOND } from './rollout-kit.ts';
@@ -65,13 +66,50 @@ t.test('a number from elsewhere is not applied, though the store numbers above i
   t.equal(applied(), NOW + 2 * SECOND);
 });
 
-t.test('a point that is given head after head has applied the version with any of the last ones', async (t) => {
-  const it = createSightings(NOW);
-  for (let revision = 11; revision < 1_011; revision += 1)
-    it.served('edge-1', { version: 2, epoch: 1, revision }, NOW + revision);
-  it.heard(report({ applied: 900 }), NOW + HOUR);
-  t.equal(it.look(['edge-1'], 2, NOW).points.get('edge-1')?.appliedMs, NOW + HOUR);
+t.test('a point has applied the version with any head that it was given, however many came since', async (t) => {
+  const cases: { name: string; every: number; said: number; applied: boolean }[] = [
+    { name: 'the first of neighbours', every: 1, said: 11, applied: true },
+    { name: 'one in the middle', every: 1, said: 4_711, applied: true },
+    { name: 'the last', every: 1, said: 10_010, applied: true },
+    { name: 'the one after it', every: 1, said: 10_011, applied: false },
+    { name: 'the one before the first', every: 1, said: 10, applied: false },
+    { name: 'the first, where others were given every second one', every: 2, said: 11, applied: true },
+    { name: 'one in the middle, likewise', every: 2, said: 4_711, applied: true },
+    { name: 'the last, likewise', every: 2, said: 20_009, applied: true },
+    { name: 'one of the others', every: 2, said: 4_712, applied: false },
+  ];
+  for (const { name, every, said, applied } of cases) {
+    const it = createSightings(NOW);
+    for (let n = 0; n < 10_000; n += 1)
+      for (const time of [NOW, NOW + SECOND])
+        it.served('edge-1', { version: 2, epoch: 1, revision: 11 + n * every }, time);
+    it.heard(report({ applied: said }), NOW + HOUR);
+    t.equal(it.look(['edge-1'], 2, NOW).points.get('edge-1')?.appliedMs, applied ? NOW + HOUR : null, name);
+  }
 });
+
+t.test(
+  'where there is room for no more, who was given most forgets its oldest, and nobody else anything',
+  async (t) => {
+    const it = createGivenHeads(1_000);
+    const givenEverySecond = (point: string, epoch: number, count: number): void => {
+      for (let n = 1; n <= count; n += 1) it.add(point, epoch, 2 * n);
+    };
+    const held = (point: string, epoch: number): number =>
+      Array.from({ length: 20_000 }, (_, revision) => it.has(point, epoch, revision)).filter((has) => has).length;
+    givenEverySecond('late', 1, 200);
+    givenEverySecond('late', 2, 100);
+    givenEverySecond('lost', 1, 5_000);
+    t.strictSame([held('late', 1), held('late', 2), held('late', 3)], [200, 100, 0]);
+    t.ok(held('lost', 1) >= 350 && held('lost', 1) <= 700, `${held('lost', 1)} of it fit in`);
+    t.ok(it.has('lost', 1, 10_000), 'the newest');
+    t.notOk(it.has('lost', 1, 2), 'the oldest');
+    it.forget('lost');
+    t.equal(held('lost', 1), 0);
+    givenEverySecond('next', 1, 700);
+    t.strictSame([held('next', 1), held('late', 1)], [700, 200], 'and its room is there for others');
+  },
+);
 
 t.test('it is all the same whether the report or the head is known first', async (t) => {
   const it = createSightings(NOW);

@@ -5,6 +5,7 @@
  */
 import type { PointReport } from '@edgeward/policy-format';
 import { createDenialHistory, type DenialHistory } from './denial-history.ts';
+import { createGivenHeads } from './given-heads.ts';
 import { AWAY_MS, MAX_SERVICES, type Sight, type Sights } from './sight.ts';
 
 export interface Sightings {
@@ -31,13 +32,13 @@ interface Known {
   denials: DenialHistory;
   /** From which head on its version has been what it is. */
   first: (ServedHead & { servedMs: number }) | null;
-  /** Heads of that version that the point was given, the newest last, until it has applied one. */
-  given: Pick<ServedHead, 'epoch' | 'revision'>[];
   applied: { first: ServedHead; atMs: number; total: number } | null;
 }
 
 export function createSightings(startMs: number): Sightings {
   const points = new Map<string, Known>();
+  /** Heads of the version that each point was given last, until it has applied one. */
+  const given = createGivenHeads();
   let sinceMs = startMs;
   let lastMs: number | null = null;
 
@@ -50,7 +51,6 @@ export function createSightings(startMs: number): Sightings {
       presentMs: 0,
       denials: createDenialHistory(),
       first: null,
-      given: [],
       applied: null,
     };
     points.set(point, fresh);
@@ -67,6 +67,22 @@ export function createSightings(startMs: number): Sightings {
     }
   }
 
+  function noteApplied(point: string, it: Known, heardMs: number): void {
+    const { first } = it;
+    if (first === null || it.applied?.first === first) return;
+    const holds = [...it.reports.values()].some(
+      ({ report: { epoch, applied } }) => applied !== null && given.has(point, epoch, applied),
+    );
+    if (!holds) return;
+    it.applied = { first, atMs: heardMs, total: it.denials.total() };
+    given.forget(point);
+  }
+
+  function forget(point: string): void {
+    points.delete(point);
+    given.forget(point);
+  }
+
   return {
     heard(report, heardMs) {
       if (lastMs !== null && heardMs < lastMs) setBack(heardMs);
@@ -79,17 +95,17 @@ export function createSightings(startMs: number): Sightings {
       it.reports.set(report.service, { report, heardMs });
       for (const name of [...it.reports.keys()].slice(0, -MAX_SERVICES)) it.reports.delete(name);
       it.denials.add(report, heardMs);
-      noteApplied(it, heardMs);
+      noteApplied(report.point, it, heardMs);
     },
     served(point, head, nowMs) {
       const it = known(point);
       if (it.first?.version !== head.version) {
         it.first = { ...head, servedMs: nowMs };
-        it.given = [];
+        given.forget(point);
       }
-      noteGiven(it, head);
+      if (it.applied?.first !== it.first) given.add(point, head.epoch, head.revision);
       // The head may have been applied, and told, before anybody said here that it is served.
-      if (it.heardMs !== null) noteApplied(it, it.heardMs);
+      if (it.heardMs !== null) noteApplied(point, it, it.heardMs);
     },
     look(names, version, nowMs) {
       const seen = new Map<string, Sight>();
@@ -100,30 +116,9 @@ export function createSightings(startMs: number): Sightings {
       return { sinceMs, heardMs: lastMs, points: seen };
     },
     forgetExcept(kept) {
-      for (const point of [...points.keys()]) if (!kept.has(point)) points.delete(point);
+      for (const point of [...points.keys()]) if (!kept.has(point)) forget(point);
     },
   };
-}
-
-/** Of a point that never says what it holds; whoever does is heard long before so many. */
-const MAX_GIVEN = 256;
-
-function noteGiven(it: Known, { epoch, revision }: ServedHead): void {
-  if (it.applied?.first === it.first || isGiven(it, epoch, revision)) return;
-  it.given = [...it.given.slice(1 - MAX_GIVEN), { epoch, revision }];
-}
-
-function noteApplied(it: Known, heardMs: number): void {
-  const { first } = it;
-  if (first === null || it.applied?.first === first) return;
-  const holds = [...it.reports.values()].some(({ report }) => isGiven(it, report.epoch, report.applied));
-  if (!holds) return;
-  it.applied = { first, atMs: heardMs, total: it.denials.total() };
-  it.given = [];
-}
-
-function isGiven({ given }: Known, epoch: number, revision: number | null): boolean {
-  return given.some((it) => it.epoch === epoch && it.revision === revision);
 }
 
 function sightOf(
