@@ -12,17 +12,18 @@ import { versionArgument } from './change-options.ts';
 export interface Ground {
   /** The newest version that was approved in full. */
   version: number;
-  /** Of its roll-out, as the store says: `rolling`, `halted`, `returned`, `done`, `none`. */
+  /** Of its roll-out, as the store says: `rolling`, `halted`, `returned`, `done`; `not begun` while it is of another one. */
   rollout: string;
 }
 
 export async function groundOf(client: StoreClient, version: number): Promise<Ground> {
   const { rollout } = storeStatusOf(await client.status(), client.url);
-  return { version, rollout: rollout?.state ?? 'none' };
+  return { version, rollout: rollout?.version === version ? rollout.state : 'not begun' };
 }
 
+/** As the store decides when it is published: that all points have it, and nothing else. */
 export function isSettled({ rollout }: Ground): boolean {
-  return rollout === 'done' || rollout === 'none';
+  return rollout === 'done';
 }
 
 /** For a reviewer, and for who made it in spite of that. */
