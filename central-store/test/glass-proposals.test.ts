@@ -1,5 +1,5 @@
 /** What one person opens alone, and what becomes of it. */
-import type { TrustRoot } from '@edgeward/policy-format';
+import { digestOfRoot, sign, type TrustRoot } from '@edgeward/policy-format';
 import t from 'tap';
 import { type PublishedChain, verifyPredecessor } from '../src/index.ts';
 import { bundle, CRM, FRONT, HOUR_MS, openWorld, PLAIN, policy } from './decisions/world.ts';
@@ -46,6 +46,28 @@ t.test('a version of everybody ends a follow-up, and a glass that has ended is n
   const next = await world.propose(LONGER, { proposedBy: 'ben', breakGlass });
   world.clock.advance(HOUR_MS);
   await t.rejects(world.store.proposals.publish(world.as('ben'), next.id), { code: 'EDW_ERR_PROPOSAL_TIME' });
+});
+
+t.test('what is no break-glass is put on top of no version by name, and that is on the record', async (t) => {
+  const world = await openWorld(t);
+  const { proposals, record } = world.store;
+  await world.publish(PLAIN);
+  const before = world.root();
+  const next: TrustRoot = { ...before, version: 2, previous: digestOfRoot(before) };
+  const root = await sign(next, [world.keys.cleo]);
+  const policy = await world.propose(LONGER);
+  const people = await proposals.proposeRoot(world.as('cleo'), { root, reason: 'as every year' });
+  await world.approve(policy.id, 'cleo');
+  await world.approve(people.id, 'dan');
+  for (const { id, kind } of [policy, people])
+    for (const dryRun of [true, false]) {
+      const published = proposals.publish(world.as('eve'), id, { onTopOf: 1, dryRun });
+      await t.rejects(published, { code: 'EDW_ERR_PROPOSAL_INPUT', message: /it is no break-glass/ }, kind);
+      const outcome = dryRun ? 'dry-run' : 'refused';
+      t.match((await record.read({ after: 0, limit: 100 })).at(-1), { outcome, code: 'EDW_ERR_PROPOSAL_INPUT' });
+      t.equal(proposals.view(id).state, 'approved');
+    }
+  t.match(await proposals.publish(world.as('eve'), people.id), { kind: 'root' });
 });
 
 t.test('an approver believes what a store says was in force only as far as people signed it', async (t) => {

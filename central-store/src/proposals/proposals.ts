@@ -36,7 +36,7 @@ export interface Proposals {
   reject(actor: Actor, id: string, submission: { reason: string; dryRun?: boolean }): Promise<ProposalView>;
   /**
    * Puts an approved one into force: a version, or a trust root. Break-glass on top of a version whose roll-out is not done
-   * has to name that version in `onTopOf`. Throws EDW_ERR_ROLLOUT_STATE as well.
+   * has to name that version in `onTopOf`, and nothing else may. Throws EDW_ERR_ROLLOUT_STATE, EDW_ERR_PROPOSAL_INPUT as well.
    */
   publish(actor: Actor, id: string, options?: { dryRun?: boolean; onTopOf?: number }): Promise<Published>;
   /** The newest; null before the first. */

@@ -26,6 +26,9 @@ export async function readPublication(
   // At night the approver who opens the glass may be the only one awake.
   requireRole(context.roots.newest(), actor, isGlass ? ['publisher', 'approver'] : ['publisher'], 'publishing');
   context.findOpen(id);
+  // Whoever names a version takes it for break-glass: something else is about to go out than they believe.
+  if (onTopOf !== undefined && !isGlass)
+    throw refusal('EDW_ERR_PROPOSAL_INPUT', `publishing ${id} on top of version ${onTopOf}: it is no break-glass`);
   if (proposal.kind === 'root') return await rootPublication(context, proposal);
   context.requireGround(proposal.payload, onTopOf);
   return await policyPublication(context, actor, proposal);

@@ -12,6 +12,7 @@ const MENDS = {
   EDW_ERR_PROPOSAL_SIGNATURE: 'Sign the payload of this very proposal with a key that the trust root lists as yours.',
   EDW_ERR_PROPOSAL_DIFFERS:
     'Compute the proposal again from the documents, and do not sign it unless it comes out equal.',
+  EDW_ERR_PROPOSAL_INPUT: 'Change what is asked for. docs/store.md says what each kind of proposal may do.',
   EDW_ERR_PROPOSAL_REASON: 'Give a reason in a sentence, at most 1,000 characters.',
   EDW_ERR_PROPOSAL_TIME: 'Propose again; if it was made just now, set the clock of the machine that proposes.',
   EDW_ERR_PROPOSAL_LIMIT: 'Publish or reject what is open first.',
