@@ -126,12 +126,22 @@ function pairOf<T>(newest: string, maxBytes: number, parse: (bytes: Uint8Array) 
 async function keepPrevious(newest: string, previous: string): Promise<void> {
   const unfinished = previous + unfinishedSuffix;
   try {
-    await rm(unfinished, { force: true });
-    await link(newest, unfinished);
+    await linkAnew(newest, unfinished);
     await rename(unfinished, previous);
   } catch (thrown) {
     // Somebody removed the file by hand: there is nothing to keep.
     if (systemCodeOf(thrown) !== 'ENOENT') throw stateWriteError(previous, thrown);
+  }
+}
+
+/** What was cut off here once has left the name; to look for it each time would cost more than the link. */
+async function linkAnew(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (thrown) {
+    if (systemCodeOf(thrown) !== 'EEXIST') throw thrown;
+    await rm(to, { force: true });
+    await link(from, to);
   }
 }
 
