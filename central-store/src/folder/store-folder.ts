@@ -15,6 +15,7 @@ import { makeFolder } from '../durable-folder.ts';
 import type { GlassGround } from '../proposals/glass-ground.ts';
 import { openProposals } from '../proposals/open-proposals.ts';
 import type { Proposals } from '../proposals/proposals.ts';
+import type { RecomputingLimits } from '../proposals/recomputing.ts';
 import type { OpenLimits } from '../proposals/room.ts';
 import { readProposals } from '../proposals/stored-proposal.ts';
 import { type AttemptRecord, openRecord } from '../record/record.ts';
@@ -50,11 +51,13 @@ export interface StoreFolderOptions {
   clock: Clock;
   logger: Logger;
   /** Workload documents as they are now, for the tests of proposed policy. Without it they are not run here. */
-  inventory?: () => readonly SourceDocument[];
+  inventory?: () => Iterable<SourceDocument>;
   /** How far what was published is, for break-glass on top of it. Without it nobody rolls anything out. */
   rollout?: () => GlassGround;
   /** Of what is open at one time; `OPEN_LIMITS` without them. */
   limits?: Partial<OpenLimits>;
+  /** Of what is computed again; those of `recomputing.ts` without them. */
+  recomputing?: Partial<RecomputingLimits>;
 }
 
 /** Throws EDW_ERR_STORE_FOLDER, EDW_ERR_STATE_IN_USE, EDW_ERR_STORE_KEY, EDW_ERR_STORE_RECORD. */

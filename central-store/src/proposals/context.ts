@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import type { SourceDocument } from '@edgeward/policy';
 import { type Approval, digestOf } from '@edgeward/policy-format';
 import type { Clock } from '@edgeward/runtime';
-import type { Predecessor } from '../bundle/approval-payload.ts';
-import type { Bundle } from '../bundle/bundle.ts';
 import type { TrustRoots } from '../folder/trust-roots.ts';
+import { type Basis, basisOf } from './basis.ts';
 import { type GlassGround, requireGround } from './glass-ground.ts';
 import { type Facts, stateOf } from './proposal-view.ts';
 import { refusal } from './refusals.ts';
@@ -32,8 +31,8 @@ export interface ProposalContext {
   find(id: string): StoredProposal;
   /** Throws EDW_ERR_PROPOSAL_CLOSED, EDW_ERR_STORE_OUTDATED. */
   findOpen(id: string): StoredProposal;
-  predecessor(): Promise<Predecessor | null>;
-  standing(): Promise<Standing>;
+  basis(): Basis | null;
+  standing(): Standing;
   /** Throws EDW_ERR_ROLLOUT_STATE. */
   requireGround(payload: Approval, onTopOf: number | undefined): void;
   /** Throws EDW_ERR_PROPOSAL_LIMIT. */
@@ -52,7 +51,7 @@ export interface ContextOptions {
   /** All proposals on disk. */
   stored: readonly StoredProposal[];
   clock: Clock;
-  inventory?: () => readonly SourceDocument[];
+  inventory?: () => Iterable<SourceDocument>;
   /** How far what was published is, for break-glass on top of it. Without it nobody rolls anything out. */
   rollout?: () => GlassGround;
   limits?: Partial<OpenLimits>;
@@ -66,7 +65,7 @@ export async function openContext(options: ContextOptions): Promise<ProposalCont
   /** Whose documents are on disk, also of what was cut off before it was a proposal. */
   const kept = new Set(await proposalIdsIn(dir));
   const limits = { ...OPEN_LIMITS, ...options.limits };
-  const predecessor = predecessorOf(versions);
+  const basis = (): Basis | null => basisOf(versions);
   const nowMs = (): number => clock.now();
   const facts = (): Facts => ({ nowMs: nowMs(), roots, versions: versions.all() });
   const find = (id: string): StoredProposal => {
@@ -86,18 +85,16 @@ export async function openContext(options: ContextOptions): Promise<ProposalCont
     nowMs,
     facts,
     find,
-    predecessor,
+    basis,
     all: () => [...proposals.values()],
     findOpen(id) {
       const proposal = find(id);
       requireOpen(proposal, facts());
       return proposal;
     },
-    async standing() {
-      const previous = await predecessor();
-      const inventory = options.inventory?.();
-      const now = { root: roots.newest(), previous, versions: versions.all(), nowMs: nowMs() };
-      return { ...now, inventory, requireRoom: requireRoomFor };
+    standing() {
+      const now = { root: roots.newest(), previous: basis(), versions: versions.all(), nowMs: nowMs() };
+      return { ...now, requireRoom: requireRoomFor };
     },
     requireGround(payload, onTopOf) {
       requireGround(payload, options.rollout?.() ?? null, onTopOf);
@@ -144,16 +141,4 @@ function requireOpen(proposal: StoredProposal, facts: Facts): void {
   if (state === 'outdated')
     throw refusal('EDW_ERR_STORE_OUTDATED', `${what}: something else was published after it was made`);
   throw refusal('EDW_ERR_PROPOSAL_CLOSED', `${what}: it is ${state}`);
-}
-
-/** Documents of the newest version that was approved in full are kept: every proposal is measured against them. */
-function predecessorOf(versions: Versions): () => Promise<Predecessor | null> {
-  let kept: { version: number; bundle: Bundle } | null = null;
-  return async () => {
-    const newest = versions.newest();
-    const full = versions.newestInFull();
-    if (newest === null || full === null) return null;
-    if (kept?.version !== full.version) kept = { version: full.version, bundle: await versions.bundle(full.version) };
-    return { approval: newest.payload, digest: newest.digest, approved: kept.bundle };
-  };
 }

@@ -1,5 +1,6 @@
 import { digestOfPayload, type SignedDocument } from '@edgeward/policy-format';
 import { createWorkQueue, type Logger, messageOf } from '@edgeward/runtime';
+import { parseBundle } from '../bundle/bundle.ts';
 import { type Actor, type Attempt, rehearse, withRecord } from '../record/attempt.ts';
 import type { AttemptRecord } from '../record/record.ts';
 import { type ContextOptions, openContext } from './context.ts';
@@ -9,6 +10,7 @@ import { requireRole } from './people.ts';
 import { summaryOf, viewOf } from './proposal-view.ts';
 import type { Proposals, ProposalView, Published } from './proposals.ts';
 import { readPublication } from './publication.ts';
+import { createRecomputing, type RecomputingLimits } from './recomputing.ts';
 import { requireReason } from './refusals.ts';
 import { proposalId, readDocuments, type StoredProposal } from './stored-proposal.ts';
 import { readSubmittedPolicy } from './submitted-policy.ts';
@@ -21,6 +23,7 @@ import { readSubmittedRoot } from './submitted-root.ts';
 export interface ProposalsOptions extends ContextOptions {
   record: AttemptRecord;
   logger: Logger;
+  recomputing?: Partial<RecomputingLimits>;
 }
 
 /** What an attempt comes to: worked out first, written down after the record has it. */
@@ -31,11 +34,16 @@ interface Step<T> {
   save(): Promise<void>;
 }
 
+type PolicySubmission = Parameters<Proposals['propose']>[1];
+
 export async function openProposals(options: ProposalsOptions): Promise<Proposals> {
   const { record, roots, logger } = options;
   const context = await openContext(options);
   const listeners = new Set<(published: Published) => void>();
   const queue = createWorkQueue();
+  const recomputing = createRecomputing(options.recomputing);
+  /** With what is not in the queue yet. */
+  const proposing = new Set<Promise<unknown>>();
 
   /** After each one, also when it came to nothing: meanwhile others may have expired. */
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -83,15 +91,16 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
 
   return {
     async propose(actor, submission) {
-      const about = proposing(actor, 'proposal.propose', submission.approval);
-      const proposal = await attempt(about, submission.dryRun, async () => {
-        const read = await readSubmittedPolicy(actor, submission, await context.standing());
-        return addition(read.proposal, read.bundle.bytes);
-      });
-      return view(proposal);
+      const working = propose(actor, submission);
+      proposing.add(working);
+      try {
+        return view(await working);
+      } finally {
+        proposing.delete(working);
+      }
     },
     async proposeRoot(actor, submission) {
-      const about = { ...proposing(actor, 'proposal.propose-root', submission.root), reason: submission.reason };
+      const about = { ...aboutProposing(actor, 'proposal.propose-root', submission.root), reason: submission.reason };
       const proposal = await attempt(about, submission.dryRun, async () => {
         const read = await readSubmittedRoot(actor, submission, roots.newest(), context.nowMs());
         context.requireRoom({ proposer: actor.name, digest: read.digest, approval: null });
@@ -148,7 +157,7 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
       const proposal = context.find(id);
       if (proposal.kind === 'root') return new Uint8Array();
       const { version } = view(proposal);
-      if (version !== null) return (await context.versions.bundle(version)).bytes;
+      if (version !== null) return await context.versions.documents(version);
       context.findOpen(id);
       return await readDocuments(context.dir, id);
     },
@@ -156,14 +165,41 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
     version: (version) => context.versions.at(version),
     versions: () => context.versions.all(),
     bundle: (version) => context.versions.bundle(version),
-    predecessor: () => context.predecessor(),
+    async predecessor() {
+      const basis = context.basis();
+      return basis === null ? null : { ...basis, approved: parseBundle(await basis.approved.read()) };
+    },
     followUps: () => openFollowUps(context.versions),
     onPublished(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    close: queue.settled,
+    async close() {
+      while (proposing.size > 0) await Promise.allSettled(proposing);
+      await queue.settled();
+    },
   };
+
+  /**
+   * It is computed again before its turn: that may take long, and others decide meanwhile. It comes out of the trust root and
+   * the version that the payload names, and in its turn these still have to be the newest.
+   */
+  async function propose(actor: Actor, submission: PolicySubmission): Promise<StoredProposal> {
+    const about = aboutProposing(actor, 'proposal.propose', submission.approval);
+    const found = await recomputed(actor, submission).catch((thrown: unknown) => ({ thrown }));
+    return await attempt(about, submission.dryRun, async () => {
+      if (found !== undefined) throw found.thrown;
+      return addition(await readSubmittedPolicy(actor, submission, context.standing()), submission.bundle);
+    });
+  }
+
+  async function recomputed(actor: Actor, submission: PolicySubmission): Promise<void> {
+    const standing = context.standing();
+    const { root, previous } = standing;
+    const { payload } = await readSubmittedPolicy(actor, submission, standing);
+    const inventory = options.inventory ?? null;
+    await recomputing.run({ payload, root, documents: submission.bundle, previous, inventory });
+  }
 
   function change(proposal: StoredProposal): Step<StoredProposal> {
     return { digest: proposal.digest, result: proposal, save: () => context.save(proposal) };
@@ -190,7 +226,7 @@ function targetOf(id: string): string {
 }
 
 /** What is refused is on the record with the digest of what was handed in, where it has one. */
-function proposing(actor: Actor, action: string, document: SignedDocument): Attempt {
+function aboutProposing(actor: Actor, action: string, document: SignedDocument): Attempt {
   try {
     const digest = digestOfPayload(document);
     return { actor, action, target: targetOf(proposalId(digest)), digest };

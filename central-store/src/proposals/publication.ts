@@ -1,5 +1,4 @@
-import { type Approval, verifyApproval, verifyNextRoot } from '@edgeward/policy-format';
-import { type Bundle, parseBundle } from '../bundle/bundle.ts';
+import { type Approval, digestOf, verifyApproval, verifyNextRoot } from '@edgeward/policy-format';
 import { requirePeopleNames } from '../folder/people-names.ts';
 import type { Actor } from '../record/attempt.ts';
 import type { ProposalContext } from './context.ts';
@@ -51,10 +50,10 @@ async function policyPublication(
 ): Promise<Publication> {
   const root = context.roots.newest();
   const nowMs = context.nowMs();
-  requireBasis(payload, { root, previous: await context.predecessor() });
+  requireBasis(payload, { root, previous: context.basis() });
   requireGlassOpen(payload, nowMs);
   await verifyApproval({ document, root, accepted: () => false, nowMs });
-  const bundle = await documentsOf(context, id, payload);
+  const documents = await documentsOf(context, id, payload);
   const publishedAt = new Date(nowMs).toISOString();
   const version = {
     version: payload.version,
@@ -64,12 +63,13 @@ async function policyPublication(
     publishedAt,
     publishedBy: actor.name,
   };
-  return { digest, published: { kind: 'policy', version }, save: () => context.versions.publish(version, bundle) };
+  return { digest, published: { kind: 'policy', version }, save: () => context.versions.publish(version, documents) };
 }
 
-async function documentsOf({ dir }: ProposalContext, id: string, payload: Approval): Promise<Bundle> {
-  const bundle = parseBundle(await readDocuments(dir, id));
-  if (bundle.digest === payload.documents.digest) return bundle;
+/** That they make sense was found before the proposal became one, and by everybody who signed them. */
+async function documentsOf({ dir }: ProposalContext, id: string, payload: Approval): Promise<Uint8Array> {
+  const documents = await readDocuments(dir, id);
+  if (digestOf(documents) === payload.documents.digest) return documents;
   throw refusal('EDW_ERR_PROPOSAL_DIFFERS', `publishing version ${payload.version}: its documents were changed`);
 }
 

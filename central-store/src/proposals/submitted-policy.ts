@@ -1,7 +1,8 @@
-import type { SourceDocument } from '@edgeward/policy';
 import {
   type Approval,
   approvalOf,
+  type Digest,
+  digestOf,
   digestOfPayload,
   keysOf,
   LIMITS,
@@ -10,9 +11,8 @@ import {
   signedDocumentOf,
   type TrustRoot,
 } from '@edgeward/policy-format';
-import { type Predecessor, recomputeApproval } from '../bundle/approval-payload.ts';
-import { type Bundle, parseBundle } from '../bundle/bundle.ts';
 import type { Actor } from '../record/attempt.ts';
+import type { Basis } from './basis.ts';
 import { hasRole, requireRole } from './people.ts';
 import { refusal } from './refusals.ts';
 import type { Coming } from './room.ts';
@@ -20,31 +20,30 @@ import { signaturesBy } from './signatures.ts';
 import { proposalId, type StoredProposal } from './stored-proposal.ts';
 import type { PublishedVersion } from './versions.ts';
 
-/** Whether what an author hands in may become a proposal. The store computes it again, and believes no field of it. */
-export interface SubmittedPolicy {
-  /** With the proposer's own signature alone. */
-  proposal: StoredProposal;
-  bundle: Bundle;
-}
+/**
+ * Whether what an author hands in may become a proposal: all of it that is quickly seen. The store computes it again as well,
+ * and believes no field of it.
+ */
+export type SubmittedPolicy = StoredProposal & { kind: 'policy' };
 
 export interface Standing {
   root: TrustRoot;
-  previous: Predecessor | null;
+  previous: Basis | null;
   versions: readonly PublishedVersion[];
   nowMs: number;
-  inventory: readonly SourceDocument[] | undefined;
   requireRoom(coming: Coming): void;
 }
 
 /** Clocks of two machines may differ by this much. */
 const SKEW_MS = 5 * 60_000;
 
+/** With the proposer's own signature alone. */
 export async function readSubmittedPolicy(
   actor: Actor,
   submission: { approval: SignedDocument; bundle: Uint8Array },
   standing: Standing,
 ): Promise<SubmittedPolicy> {
-  const { root, previous, nowMs, inventory } = standing;
+  const { root, nowMs } = standing;
   const signed = signedDocumentOf(submission.approval);
   const payload = approvalOf(payloadOf(signed, 'the proposed approval', LIMITS.approvalBytes));
   requireRole(root, actor, payload.breakGlass === null ? ['author'] : ['author', 'approver'], 'proposing policy');
@@ -56,13 +55,11 @@ export async function readSubmittedPolicy(
   const document = await signaturesBy(signed, payload.typ, keysOf(root, actor.name));
   if (document.signatures.length === 0)
     throw refusal('EDW_ERR_PROPOSAL_SIGNATURE', `proposing policy: it is not signed by a key of ${actor.name}`);
-  const bundle = parseBundle(submission.bundle);
-  requireRestored(payload, bundle, standing);
-  recomputeApproval(payload, { bundle, previous, root, ...(inventory === undefined ? {} : { inventory }) });
-  return { proposal: proposalOf(payload, document, root), bundle };
+  requireRestored(payload, digestOf(submission.bundle), standing);
+  return proposalOf(payload, document, root);
 }
 
-function proposalOf(payload: Approval, document: SignedDocument, root: TrustRoot): StoredProposal {
+function proposalOf(payload: Approval, document: SignedDocument, root: TrustRoot): SubmittedPolicy {
   const digest = digestOfPayload(document);
   const { proposedBy, proposedAt, expiresAt, reason } = payload;
   // In an emergency the one approver may be the one who proposes.
@@ -105,10 +102,10 @@ function requireTimes(payload: Approval, nowMs: number): void {
  * Old documents bring back what was closed since, in a way that no single rule shows. Those that were approved in full
  * before a break-glass are what is in force again anyway.
  */
-function requireRestored(payload: Approval, bundle: Bundle, { previous, versions }: Standing): void {
-  if (payload.risks.includes('restored') || bundle.digest === previous?.approved?.digest) return;
+function requireRestored(payload: Approval, documents: Digest, { previous, versions }: Standing): void {
+  if (payload.risks.includes('restored') || documents === previous?.approved.digest) return;
   const inFull = versions.slice(0, -1).filter((it) => it.payload.breakGlass === null);
-  const old = inFull.find((it) => it.payload.documents.digest === bundle.digest);
+  const old = inFull.find((it) => it.payload.documents.digest === documents);
   if (old === undefined) return;
   throw refusal(
     'EDW_ERR_PROPOSAL_DIFFERS',

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import {
   type Approval,
   approvalOf,
+  type Digest,
+  digestOf,
   digestOfPayload,
   LIMITS,
   payloadOf,
@@ -25,8 +27,10 @@ export interface Versions {
   newestInFull(): PublishedVersion | null;
   /** Throws EDW_ERR_VERSION_UNKNOWN. */
   at(version: number): PublishedVersion;
+  /** Canonical documents, as people approved them. */
+  documents(version: number): Promise<Uint8Array>;
   bundle(version: number): Promise<Bundle>;
-  publish(version: PublishedVersion, bundle: Bundle): Promise<void>;
+  publish(version: PublishedVersion, documents: Uint8Array): Promise<void>;
   /** Why a break-glass version needs no other one after it; null while nobody has said. */
   closed(version: number): FollowUpClosed | null;
   close(version: number, closed: FollowUpClosed): Promise<void>;
@@ -34,7 +38,7 @@ export interface Versions {
 
 export interface PublishedVersion {
   version: number;
-  digest: string;
+  digest: Digest;
   payload: Approval;
   approval: SignedDocument;
   publishedAt: string;
@@ -77,11 +81,13 @@ export async function openVersions(dir: string): Promise<Versions> {
     newest: () => versions.at(-1) ?? null,
     newestInFull: () => versions.findLast((it) => it.payload.breakGlass === null) ?? null,
     at,
-    bundle: (number) => readBundle(dir, at(number)),
-    async publish(version, bundle) {
+    documents: async (number) =>
+      (await readDocuments(dir, at(number), (bytes) => ({ bytes, digest: digestOf(bytes) }))).bytes,
+    bundle: (number) => readDocuments(dir, at(number), parseBundle),
+    async publish(version, documents) {
       const folder = join(dir, String(version.version));
       await makeFolder(folder);
-      await writeDurably(join(folder, 'bundle.ndjson'), bundle.bytes);
+      await writeDurably(join(folder, 'bundle.ndjson'), documents);
       const { approval, publishedAt, publishedBy } = version;
       await writeDurably(join(folder, 'approval.json'), `${JSON.stringify({ approval, publishedAt, publishedBy })}\n`);
       versions.push(version);
@@ -109,12 +115,16 @@ async function readVersion(dir: string, version: number): Promise<PublishedVersi
   }
 }
 
-async function readBundle(dir: string, version: PublishedVersion): Promise<Bundle> {
+async function readDocuments<T extends { digest: Digest }>(
+  dir: string,
+  version: PublishedVersion,
+  read: (bytes: Uint8Array) => T,
+): Promise<T> {
   const path = join(dir, String(version.version), 'bundle.ndjson');
   try {
-    const bundle = parseBundle(await readFile(path));
-    if (bundle.digest !== version.payload.documents.digest) throw new Error('they are not what was approved');
-    return bundle;
+    const found = read(await readFile(path));
+    if (found.digest !== version.payload.documents.digest) throw new Error('they are not what was approved');
+    return found;
   } catch (thrown) {
     throw unreadable(path, thrown);
   }

@@ -6,13 +6,11 @@ import type { Membership } from '../membership/index.ts';
 export type Workloads = Pick<Membership, 'workload' | 'names'>;
 
 /** For the tests of proposed policy: what waits, or can't be read, counts for them no more than it does at the points. */
-export function workloadDocuments(workloads: Workloads): SourceDocument[] {
-  const documents: SourceDocument[] = [];
-  for (const name of workloads.names()) {
+export function* workloadDocuments(workloads: Workloads): Generator<SourceDocument> {
+  for (const name of [...workloads.names()]) {
     const value = workloadDocument(workloads, name);
-    if (value !== null) documents.push({ file: `inventory/${name}`, value, locate: () => ({ line: 1, column: 1 }) });
+    if (value !== null) yield { file: `inventory/${name}`, value, locate: () => ({ line: 1, column: 1 }) };
   }
-  return documents;
 }
 
 function workloadDocument(workloads: Workloads, name: string): object | null {

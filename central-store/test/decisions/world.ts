@@ -25,6 +25,7 @@ import {
   type PayloadInputs,
   type ProposalView,
   type StoreFolder,
+  type StoreFolderOptions,
 } from '../../src/index.ts';
 
 export type Owner = Pick<Test, 'teardown'>;
@@ -126,7 +127,11 @@ export interface World {
   publish(documents: Bundle, options?: Partial<PayloadInputs>): Promise<ProposalView>;
 }
 
-export async function openWorld(t: Owner, thresholds: Partial<Thresholds> = {}): Promise<World> {
+export async function openWorld(
+  t: Owner,
+  thresholds: Partial<Thresholds> = {},
+  options: Pick<StoreFolderOptions, 'inventory' | 'recomputing'> = {},
+): Promise<World> {
   const dir = folderOf(t);
   const clock = stillClock();
   const names = Object.keys(ROLES) as Name[];
@@ -139,10 +144,10 @@ export async function openWorld(t: Owner, thresholds: Partial<Thresholds> = {}):
     dir,
     clock,
     keys,
-    store: await openStoreFolder({ dir, clock, logger }),
+    store: await openStoreFolder({ dir, clock, logger, ...options }),
     async reopen() {
       await world.store.close();
-      world.store = await openStoreFolder({ dir, clock, logger });
+      world.store = await openStoreFolder({ dir, clock, logger, ...options });
       return world.store;
     },
     root: () => world.store.roots.newest(),

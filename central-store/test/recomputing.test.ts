@@ -1,0 +1,193 @@
+import type { SourceDocument } from '@edgeward/policy';
+import type { Approval, Digest, TrustRoot } from '@edgeward/policy-format';
+import { EdgewardError } from '@edgeward/runtime';
+import t from 'tap';
+import { type Bundle, computeApprovalPayload, type PayloadInputs } from '../src/index.ts';
+import type { Asked } from '../src/proposals/basis.ts';
+import { createRecomputing, type RecomputingLimits } from '../src/proposals/recomputing.ts';
+import { thrownFrom, thrownText } from '../src/proposals/thrown-text.ts';
+import { bundle, CRM, documents, FRONT, openWorld, PLAIN, policy, START_MS } from './decisions/world.ts';
+
+/** However small: everything has more bytes than none. */
+const THREAD: Partial<RecomputingLimits> = { inPlaceBytes: 0 };
+const LONGER = bundle(FRONT, policy(CRM, { ...CRM, id: 'more', ports: ['tcp/8443'] }));
+const DIGEST = 'a'.repeat(64) as Digest;
+const ROOT: TrustRoot = {
+  typ: 'edgeward-root/1',
+  store: '0'.repeat(32),
+  version: 1,
+  previous: null,
+  issuedAt: '2026-11-22T09:00:00.000Z',
+  storeKeys: [],
+  logKeys: [],
+  people: [],
+  thresholds: { normal: 1, elevated: 2, root: 2, breakGlassHours: 4 },
+} as unknown as TrustRoot;
+
+const inputs = (it: Bundle, more: Partial<PayloadInputs> = {}): PayloadInputs => ({
+  ...{ bundle: it, previous: null, root: ROOT, proposedBy: 'ada', reason: 'CHG-4411', nowMs: START_MS },
+  ...more,
+});
+const FIRST: Approval = computeApprovalPayload(inputs(PLAIN)).payload;
+const BEFORE = { approval: FIRST, digest: DIGEST, approved: PLAIN };
+const SECOND: Approval = computeApprovalPayload(inputs(LONGER, { previous: BEFORE })).payload;
+const GLASS: Approval = computeApprovalPayload(
+  inputs(LONGER, { previous: BEFORE, breakGlass: { endsAtMs: START_MS + 3_600_000 } }),
+).payload;
+
+function asked(payload: Approval, bytes: Uint8Array, more: Partial<Asked> = {}): Asked {
+  return { payload, root: ROOT, documents: bytes, previous: null, inventory: null, ...more };
+}
+
+/** On top of the first version. */
+function second(payload: Approval = SECOND, more: Partial<Asked> = {}): Asked {
+  const approved = { digest: PLAIN.digest, bytes: PLAIN.bytes.length, read: async () => PLAIN.bytes };
+  return asked(payload, LONGER.bytes, { previous: { approval: FIRST, digest: DIGEST, approved }, ...more });
+}
+
+/** What a person hears of it, and what hangs on it for machines. */
+async function answer(limits: Partial<RecomputingLimits>, it: Asked): Promise<object> {
+  try {
+    await createRecomputing(limits).run(it);
+    return { refused: false };
+  } catch (thrown) {
+    if (!(thrown instanceof EdgewardError)) throw thrown;
+    const { name, code, message, mend, cause } = thrown;
+    const { message: why, findings } = (cause ?? {}) as { message?: string; findings?: unknown };
+    return { refused: true, name, code, message, mend, why, findings };
+  }
+}
+
+const workload = (name: string, address: string): SourceDocument[] =>
+  documents({ kind: 'Workload', name, labels: { app: 'crm', env: 'prod' }, addresses: [address] });
+
+const TESTED = bundle(FRONT, {
+  ...policy(CRM),
+  tests: [{ name: 'crm orders', from: { workload: 'crm-1' }, to: 'order-front', port: 'tcp/443', expect: 'allow' }],
+});
+const BROKEN = bundle(FRONT, policy({ ...CRM, from: [{ network: 'nowhere' }] }));
+
+t.test('in a thread of its own a policy is judged as where it stands', async (t) => {
+  const cut = PLAIN.bytes.subarray(0, -1);
+  const table: { name: string; is: () => Asked; code?: string }[] = [
+    { name: 'the first version', is: () => asked(FIRST, PLAIN.bytes) },
+    { name: 'the second', is: () => second() },
+    { name: 'break-glass', is: () => second(GLASS) },
+    { name: 'with workloads', is: () => second(SECOND, { inventory: () => workload('crm-1', '10.30.0.7') }) },
+    { name: 'no documents', is: () => asked(FIRST, cut), code: 'EDW_ERR_BUNDLE' },
+    { name: 'other documents', is: () => asked(FIRST, LONGER.bytes), code: 'EDW_ERR_PROPOSAL_DIFFERS' },
+    {
+      name: 'a risk left out',
+      is: () => second({ ...SECOND, risks: ['any-source'] }),
+      code: 'EDW_ERR_PROPOSAL_DIFFERS',
+    },
+    {
+      name: 'waiting for ever',
+      is: () => second({ ...SECOND, expiresAt: '2027-11-23T00:00:00.000Z' }),
+      code: 'EDW_ERR_PROPOSAL_INPUT',
+    },
+    { name: 'a policy with errors', is: () => asked(FIRST, BROKEN.bytes), code: 'EDW_ERR_PROPOSAL_POLICY' },
+    {
+      name: 'a test that fails with these workloads',
+      is: () => asked(FIRST, TESTED.bytes, { inventory: () => workload('crm-1', '10.40.0.7') }),
+      code: 'EDW_ERR_PROPOSAL_POLICY',
+    },
+  ];
+  for (const { name, is, code } of table) {
+    const inPlace = await answer({}, is());
+    t.match(inPlace, code === undefined ? { refused: false } : { refused: true, code }, name);
+    t.strictSame(await answer(THREAD, is()), inPlace, `${name}: the same from a thread`);
+  }
+});
+
+t.test('what was thrown crosses as it was', (t) => {
+  const deep = Object.assign(new Error('the disk'), { code: 'EIO' });
+  const thrown = new EdgewardError('EDW_ERR_BUNDLE', 'reading', { mend: 'Do.', cause: deep });
+  const back = thrownFrom(thrownText(thrown));
+  t.type(back, EdgewardError);
+  t.match(back, {
+    code: 'EDW_ERR_BUNDLE',
+    message: 'reading',
+    mend: 'Do.',
+    stack: thrown.stack,
+    cause: { code: 'EIO' },
+  });
+  const round: { self?: unknown } = {};
+  round.self = round;
+  const odd = thrownFrom(thrownText(Object.assign(new TypeError('a bug'), { code: 'ODD', round })));
+  t.notOk(odd instanceof EdgewardError);
+  t.match(odd, { name: 'TypeError', message: 'a bug', code: 'ODD' });
+  t.equal(thrownFrom(thrownText('a word')).message, 'a word');
+  t.end();
+});
+
+t.test('what needs too much time or memory is refused, and the next one has its turn', async (t) => {
+  const table: { name: string; limits: Partial<RecomputingLimits>; message: RegExp }[] = [
+    { name: 'time', limits: { timeMs: 1 }, message: /version 2 again: it takes longer than 0\.001 s/ },
+    { name: 'memory', limits: { heapMegabytes: 4 }, message: /version 2 again: it needs more than 4 MB of memory/ },
+  ];
+  for (const { name, limits, message } of table) {
+    const recomputing = createRecomputing({ ...THREAD, ...limits });
+    const refused = { code: 'EDW_ERR_PROPOSAL_POLICY', message };
+    await t.rejects(recomputing.run(second()), refused, name);
+    await t.rejects(recomputing.run(second()), refused, `${name}: again`);
+  }
+});
+
+t.test('one at a time, break-glass before others, and no more wait than may', async (t) => {
+  const recomputing = createRecomputing({ ...THREAD, waiting: 1 });
+  const begun: string[] = [];
+  const run = (name: string, payload: Approval): Promise<void> => {
+    const inventory = (): SourceDocument[] => {
+      begun.push(name);
+      return workload('crm-1', '10.30.0.7');
+    };
+    return recomputing.run(second(payload, { inventory }));
+  };
+  const first = run('first', SECOND);
+  const waits = run('waits', SECOND);
+  const glass = run('glass', GLASS);
+  await t.rejects(run('too many', SECOND), { code: 'EDW_ERR_STORE_RATE' });
+  await t.rejects(run('too much glass', GLASS), { code: 'EDW_ERR_STORE_RATE' });
+  await Promise.all([first, waits, glass]);
+  t.strictSame(begun, ['first', 'glass', 'waits']);
+  await run('later', SECOND);
+  t.strictSame(begun.at(-1), 'later');
+});
+
+t.test('with threads a version follows another as without, and others decide meanwhile', async (t) => {
+  let meanwhile: (() => void) | null = null;
+  const inventory = (): SourceDocument[] => {
+    meanwhile?.();
+    meanwhile = null;
+    return workload('crm-1', '10.30.0.7');
+  };
+  const world = await openWorld(t, {}, { inventory, recomputing: THREAD });
+  await world.publish(PLAIN);
+  const { id } = await world.propose(LONGER, { reason: 'a mistake' });
+  const { proposals, record } = world.store;
+  let rejected: Promise<unknown> | null = null;
+  meanwhile = () => {
+    rejected = proposals.reject(world.as('ada'), id, { reason: 'a mistake' });
+  };
+  const good = await world.propose(LONGER);
+  await rejected;
+  const last = (await record.read({ after: 0, limit: 1000 })).slice(-2);
+  t.strictSame(
+    last.map((it) => it.action),
+    ['proposal.reject', 'proposal.propose'],
+    'it was begun before, and is on the record after',
+  );
+  const late = await world.draft(bundle(FRONT, policy({ ...CRM, ports: ['tcp/9443'] })));
+  let published: Promise<unknown> | null = null;
+  await world.approve(good.id, 'cleo', 'dan');
+  meanwhile = () => {
+    published = proposals.publish(world.as('eve'), good.id);
+  };
+  const other = bundle(FRONT, policy({ ...CRM, ports: ['tcp/9443'] }));
+  const outdated = proposals.propose(world.as('ada'), { approval: late, bundle: other.bytes });
+  await t.rejects(outdated, { code: 'EDW_ERR_STORE_OUTDATED' }, 'what was published meanwhile counts');
+  await published;
+  t.match(proposals.current(), { version: 2, payload: { documents: { digest: LONGER.digest } } });
+  t.strictSame((await proposals.bundle(2)).documents, LONGER.documents);
+});
