@@ -76,7 +76,9 @@ t.test('points follow a store over nodes that are killed and cut off', { timeout
   const published = new Set(points.map((point) => world.at(point).head.stateRoot));
   const writer = keepPublishing(store, published);
   t.teardown(writer.stop);
-  const readers = await Promise.all(points.map((point, at) => reader(t, store, point, at)));
+  // Once: making it again empties it.
+  const stateDir = t.testdir();
+  const readers = await Promise.all(points.map((point, at) => reader(t, store, stateDir, point, at)));
   await within(RECOVERED_MS * 2, () => readers.every(({ states }) => states.length > 0));
 
   const names = Object.keys(faults) as (keyof typeof faults)[];
@@ -116,7 +118,7 @@ interface Reader {
 }
 
 /** Each begins at another node. */
-async function reader(t: Test, store: NatsStore, point: string, at: number): Promise<Reader> {
+async function reader(t: Test, store: NatsStore, stateDir: string, point: string, at: number): Promise<Reader> {
   const { servers } = store.cluster;
   const urls = [...servers.slice(at % 3), ...servers.slice(0, at % 3)];
   const transport = createNatsTransport({ urls, credentials: store.credentials(point), points: [point], logger });
@@ -125,7 +127,7 @@ async function reader(t: Test, store: NatsStore, point: string, at: number): Pro
     point,
     transport,
     pinnedRoot: store.world.pinned,
-    stateDir: t.testdir(),
+    stateDir,
     service: 'kills',
     logger,
     clock: { now: () => store.world.nowMs, after: systemClock.after },
