@@ -124,7 +124,12 @@ t.test('what was thrown crosses as it was', (t) => {
 t.test('what needs too much time or memory is refused, and the next one has its turn', async (t) => {
   const table: { name: string; limits: Partial<RecomputingLimits>; message: RegExp }[] = [
     { name: 'time', limits: { timeMs: 1 }, message: /version 2 again: it takes longer than 0\.001 s/ },
-    { name: 'memory', limits: { heapMegabytes: 4 }, message: /version 2 again: it needs more than 4 MB of memory/ },
+    { name: 'heap', limits: { heapMegabytes: 4 }, message: /version 2 again: it needs more than 4 MB of memory/ },
+    {
+      name: 'memory outside the heap',
+      limits: { memoryMegabytes: 1, lookMs: 1 },
+      message: /version 2 again: it needs more than 1 MB of memory/,
+    },
   ];
   for (const { name, limits, message } of table) {
     const recomputing = createRecomputing({ ...THREAD, ...limits });

@@ -23,6 +23,10 @@ export interface RecomputingLimits {
   /** Of one, from its turn on. */
   timeMs: number;
   heapMegabytes: number;
+  /** The heap, and sets of workloads, which stand outside it: a bit for each group and workload. */
+  memoryMegabytes: number;
+  /** From one look at its memory to the next. */
+  lookMs: number;
 }
 
 const RECOMPUTING_LIMITS: RecomputingLimits = {
@@ -30,6 +34,8 @@ const RECOMPUTING_LIMITS: RecomputingLimits = {
   waiting: 8,
   timeMs: 5 * 60_000,
   heapMegabytes: 2_048,
+  memoryMegabytes: 3_072,
+  lookMs: 250,
 };
 
 interface Waiting {
@@ -82,7 +88,8 @@ export function createRecomputing(given: Partial<RecomputingLimits> = {}): Recom
 const THREAD = new URL(`./recomputation-thread${extname(import.meta.url)}`, import.meta.url);
 
 /** Settles when the thread has ended: its memory is free before the next one begins. */
-async function inThread(recomputation: Recomputation, { timeMs, heapMegabytes }: RecomputingLimits): Promise<void> {
+async function inThread(recomputation: Recomputation, limits: RecomputingLimits): Promise<void> {
+  const { timeMs, heapMegabytes, memoryMegabytes, lookMs } = limits;
   const worker = new Worker(THREAD, {
     name: 'recomputation',
     workerData: recomputation,
@@ -91,11 +98,16 @@ async function inThread(recomputation: Recomputation, { timeMs, heapMegabytes }:
   });
   let answer: string | null = null;
   let failure: unknown = null;
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
+  let stopped: string | null = null;
+  const stop = (why: string): void => {
+    stopped ??= why;
     void worker.terminate();
-  }, timeMs);
+  };
+  const timer = setTimeout(() => stop(`it takes longer than ${timeMs / 1000} s`), timeMs);
+  const look = setInterval(async () => {
+    const used = await usedMegabytes(worker);
+    if (used > memoryMegabytes) stop(`it needs more than ${memoryMegabytes} MB of memory`);
+  }, lookMs);
   const ended = new Promise((resolve) => worker.once('exit', resolve));
   worker.once('message', (text: string) => {
     answer = text;
@@ -105,11 +117,18 @@ async function inThread(recomputation: Recomputation, { timeMs, heapMegabytes }:
   });
   await ended;
   clearTimeout(timer);
+  clearInterval(look);
   if (answer !== null) return told(answer);
   const { version } = recomputation.payload;
-  if (isLate) throw tooLarge(version, `it takes longer than ${timeMs / 1000} s`, failure);
+  if (stopped !== null) throw tooLarge(version, stopped, failure);
   if (isOutOfMemory(failure)) throw tooLarge(version, `it needs more than ${heapMegabytes} MB of memory`, failure);
   throw new Error(`computing version ${version} again: the thread ended: ${messageOf(failure)}`, { cause: failure });
+}
+
+/** Nothing of one that has ended meanwhile. */
+async function usedMegabytes(worker: Worker): Promise<number> {
+  const found = await worker.getHeapStatistics().catch(() => null);
+  return found === null ? 0 : (found.used_heap_size + found.external_memory) / (1024 * 1024);
 }
 
 function buffersOf({ documents, previous, inventory }: Recomputation): ArrayBuffer[] {
