@@ -3,6 +3,8 @@ import { formatAddress } from './address.ts';
 import { cidrsOf } from './cidr-list.ts';
 import type { Group } from './groups.ts';
 import { compareKeys, sizeOf, subtract } from './interval.ts';
+import type { WorkloadSet } from './label-index.ts';
+import { bitsOf } from './label-index.ts';
 import type { SourceTerm, Workload } from './model.ts';
 import type { Resolution } from './resolve.ts';
 import type { Selector } from './selector.ts';
@@ -109,8 +111,8 @@ function workloadsIn(
 ): ChangedSource['workloads'] {
   const examples: { name: string; address: string }[] = [];
   const addresses = resolution.order.addresses;
-  const members = group.members as Uint32Array;
-  const seen = new Uint32Array(members.length);
+  // Whom it names, and who was not told of yet.
+  const left = bitsOf(group.members as WorkloadSet, resolution.workloads.length);
   let count = 0;
   for (let s = 0; s < spans.length; s += 1) {
     const span = spans[s] as Interval;
@@ -120,8 +122,8 @@ function workloadsIn(
       const owner = owners[rank] as number;
       const word = owner >> 5;
       const bit = 1 << (owner & 31);
-      if (((members[word] as number) & bit) === 0 || ((seen[word] as number) & bit) !== 0) continue;
-      seen[word] = (seen[word] as number) | bit;
+      if (((left[word] as number) & bit) === 0) continue;
+      left[word] = (left[word] as number) & ~bit;
       count += 1;
       if (examples.length < options.maxExamples) {
         examples.push({ name: (resolution.workloads[owner] as Workload).name, address: formatAddress(address) });

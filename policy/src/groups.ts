@@ -2,8 +2,8 @@ import type { Interval } from './address.ts';
 import { EVERYWHERE, formatAddress, successor } from './address.ts';
 import { isOver } from './endings.ts';
 import { contains, subtract, union } from './interval.ts';
-import type { AddressOrder, LabelIndex } from './label-index.ts';
-import { eachBit, indexLabels } from './label-index.ts';
+import type { AddressOrder, LabelIndex, WorkloadSet } from './label-index.ts';
+import { eachWorkload, indexLabels, workloadSetOf } from './label-index.ts';
 import type { Network, Rule, SourceTerm, Workload } from './model.ts';
 import type { Selector } from './selector.ts';
 import { formatSelector, selects } from './selector.ts';
@@ -19,8 +19,8 @@ export interface Group {
   term: string;
   /** Sorted, disjoint. */
   intervals: Interval[];
-  /** Which workloads are members, as bits over `Resolution.workloads`; null where the term names no workloads. */
-  members: Uint32Array | null;
+  /** Which of `Resolution.workloads` are members; null where the term names no workloads. */
+  members: WorkloadSet | null;
   /** The members as they were handed in, where somebody else evaluated the term: single addresses in text; else null. */
   listed: readonly string[] | null;
   /** How many workloads have an address inside the fence; of `listed`, how many addresses. */
@@ -151,12 +151,12 @@ function workloadGroup(
   order: AddressOrder,
   workloads: Workload[],
 ): Group {
-  const members = index.select(term.selector);
+  const members = workloadSetOf(index.select(term.selector));
   const fence = term.within === null ? null : union(term.within);
   const picked: number[] = [];
   const fencedOut: string[] = [];
   let memberCount = 0;
-  eachBit(members, (i) => {
+  eachWorkload(members, (i) => {
     const before = picked.length;
     const end = order.starts[i + 1] as number;
     for (let at = order.starts[i] as number; at < end; at += 1) {

@@ -43,6 +43,47 @@ export function indexLabels(workloads: Workload[], selectors: Selector[]): Label
   return { select: (selector) => selectBits(selector, wanted, everything) };
 }
 
+/**
+ * Some of the workloads. A group has few of them and there are tens of thousands of groups: one bit for each workload would
+ * take the product of both.
+ */
+export type WorkloadSet =
+  /** Places, ascending. */
+  | { places: Uint32Array; bits: null }
+  /** One bit a workload, where that takes less. */
+  | { places: null; bits: Uint32Array };
+
+export function workloadSetOf(bits: Uint32Array): WorkloadSet {
+  let count = 0;
+  eachBit(bits, () => {
+    count += 1;
+  });
+  if (count >= bits.length) return { places: null, bits };
+  const places = new Uint32Array(count);
+  let at = 0;
+  eachBit(bits, (place) => {
+    places[at] = place;
+    at += 1;
+  });
+  return { places, bits: null };
+}
+
+/** Calls `visit` with the place of each workload of the set, ascending. */
+export function eachWorkload(set: WorkloadSet, visit: (place: number) => void): void {
+  if (set.places === null) eachBit(set.bits, visit);
+  else for (let i = 0; i < set.places.length; i += 1) visit(set.places[i] as number);
+}
+
+/** One bit for each of so many workloads, the caller's own to change. */
+export function bitsOf(set: WorkloadSet, workloads: number): Uint32Array {
+  if (set.places === null) return set.bits.slice();
+  const bits = new Uint32Array((workloads + 31) >> 5);
+  eachWorkload(set, (place) => {
+    bits[place >> 5] = (bits[place >> 5] as number) | (1 << (place & 31));
+  });
+  return bits;
+}
+
 /** Calls `visit` with the number of each set bit, ascending. */
 export function eachBit(bits: Uint32Array, visit: (index: number) => void): void {
   for (let w = 0; w < bits.length; w += 1) {

@@ -6,7 +6,7 @@ import type { CompiledObject } from './compiled.ts';
 import type { Labelled } from './interval.ts';
 import { contains, eachOverlap } from './interval.ts';
 import { unpack } from './interval-table.ts';
-import { eachBit } from './label-index.ts';
+import { eachWorkload } from './label-index.ts';
 import type { Workload } from './model.ts';
 import type { Resolution } from './resolve.ts';
 
@@ -145,7 +145,7 @@ function sourcesOf(resolution: Resolution, object: CompiledObject): Source[] {
         });
         return;
       }
-      eachBit(group.members, (i) => {
+      eachWorkload(group.members, (i) => {
         const workload = resolution.workloads[i] as Workload;
         workload.addresses.forEach((address) => {
           if (contains(group.intervals, address)) add({ lo: address, hi: address }, workload.name);

@@ -4,7 +4,7 @@ import type { Labels } from '@edgeward/policy';
 import fc from 'fast-check';
 import t from 'tap';
 import { openFields } from '../src/field-reader.ts';
-import { eachBit, indexLabels } from '../src/label-index.ts';
+import { bitsOf, eachBit, eachWorkload, indexLabels, workloadSetOf } from '../src/label-index.ts';
 import type { Workload } from '../src/model.ts';
 import { formatSelector, type Selector, selects, unguardedNegations } from '../src/selector.ts';
 import { parseSelector } from '../src/selector-parser.ts';
@@ -70,6 +70,37 @@ t.test('the index over workloads selects what the oracle selects one by one', as
     }),
     search(t, 300),
   );
+});
+
+t.test('a set of workloads is who was put into it, however it is kept', async (t) => {
+  const kept = { places: 0, bits: 0 };
+  const bits = fc.array(fc.nat(0xffffffff), { maxLength: 40 });
+  // Most groups name few of many.
+  const sparse = fc.array(
+    fc.oneof(
+      { weight: 20, arbitrary: fc.constant(0) },
+      fc.nat(31).map((bit) => 2 ** bit),
+    ),
+    {
+      maxLength: 200,
+    },
+  );
+  fc.assert(
+    fc.property(fc.oneof(bits, sparse), (words) => {
+      const given = new Uint32Array(words);
+      const [expected, found]: [number[], number[]] = [[], []];
+      eachBit(given, (at) => expected.push(at));
+      const set = workloadSetOf(given);
+      eachWorkload(set, (at) => found.push(at));
+      assert.deepEqual(found, expected);
+      assert.deepEqual([...bitsOf(set, words.length * 32)], words);
+      const bytes = (set.places ?? set.bits).byteLength;
+      assert.ok(bytes <= given.byteLength);
+      kept[set.places === null ? 'bits' : 'places'] += 1;
+    }),
+    search(t, 300),
+  );
+  t.ok(kept.places > 0 && kept.bits > 0, 'both ways were taken');
 });
 
 const same: { name: string; spellings: unknown[] }[] = [
