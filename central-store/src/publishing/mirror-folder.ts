@@ -30,7 +30,7 @@ export interface MirrorFolder {
 
 /**
  * Synchronous on purpose: a change can concern a thousand points, each with three small files, and a round through the
- * thread pool costs ten times what the write does.
+ * thread pool costs ten times what writing or reading one does.
  */
 export function openMirrorFolder(dir: string): MirrorFolder {
   const folders = { heads: join(dir, 'heads'), roots: join(dir, 'roots'), blobs: join(dir, 'blobs', 'sha256') };
@@ -109,9 +109,14 @@ function holds(path: string, digest: Digest, length: number): boolean {
   return digestOf(readFileSync(path)) === digest;
 }
 
+/** Up to here reading takes less than a round through the thread pool; beyond, nobody else should wait for it. */
+const AT_ONCE_BYTES = 64 * 1024;
+
 async function readIfThere(path: string): Promise<Buffer | null> {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? null;
+  if (size === null) return null;
   try {
-    return await readFile(path);
+    return size <= AT_ONCE_BYTES ? readFileSync(path) : await readFile(path);
   } catch (thrown) {
     if (systemCodeOf(thrown) === 'ENOENT') return null;
     throw thrown;
