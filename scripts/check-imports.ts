@@ -25,6 +25,7 @@ const RULES: Record<string, Rule> = {
   'nginx-njs/driver': { packages: ['debian-packages', 'enforcement-point', 'policy', 'runtime'], node: true },
   'f5-irules/driver': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
   'f5-irules/export': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
+  'host-agent/driver': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
   'policy-format/src': { packages: ['policy', 'runtime'], node: true },
   'policy-feed/src': { packages: ['policy', 'policy-format', 'runtime'], node: true },
   'central-store/src': { packages: ['policy', 'policy-feed', 'policy-format', 'policy-source', 'runtime'], node: true },
