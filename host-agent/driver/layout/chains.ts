@@ -1,0 +1,127 @@
+import type { Interval } from '@edgeward/policy';
+import type { ChainLayout, Family, FamilyLayout, HookLayout, HostOptions, SetLayout } from './host-layout.ts';
+import { logRule } from './log-rule.ts';
+import { markArgs } from './mark.ts';
+import { isEveryone, memberTexts } from './members.ts';
+import type { Offer } from './offers.ts';
+import { inputRules, type PolicyRules, publishedRules } from './policy-rules.ts';
+import { chainOf } from './rule.ts';
+import { distinctSets, setOf } from './sets.ts';
+import { systemRules } from './system-rules.ts';
+
+/**
+ * The chains of one family. Each goes to the next (`-g`) and never calls it, so RETURN anywhere leaves all of them at once,
+ * back to the chain that called `EW-IN`. What a policy decides stands in chains that end in its generation: a new policy
+ * has new ones beside the old, and whoever switches `EW-IN` over has switched everything.
+ */
+export interface ChainRequest {
+  family: Family;
+  mode: 'enforce' | 'observe';
+  /** Hex; its start names the policy in samples. */
+  policyHash: string;
+  generation: number;
+  options: HostOptions;
+  offers: readonly Offer[];
+  /** Who may always reach tcp/22, of this family. */
+  failsafe: Interval[];
+}
+
+/** IPv4 in IPv6's clothes: judged as the IPv4 address it would be, and no such packet can be answered. */
+const MAPPED = '::ffff:0:0/96';
+
+export function familyLayout(request: ChainRequest): FamilyLayout {
+  const { family, generation, offers, options } = request;
+  const ok = `EW-OK-${generation}`;
+  const failsafe = failsafeSet(request);
+  const input = inputRules(offers, family, ok);
+  const chains = [
+    chainOf(ok, [...markArgs(options.mark, generation).stamp, ['-j', passOf(request)]]),
+    ...judgingChains(request, input, 'EW-POL', 'EW-DENY', 'i'),
+    chainOf('EW-SAFE', [
+      ...failsafeRules(request, failsafe, ['-p', 'tcp', '-m', 'tcp', '--dport', '22']),
+      ['-g', `EW-POL-${generation}`],
+    ]),
+    chainOf('EW-SYS', [...systemRules(family, passOf(request)), ...judged('EW-SAFE')]),
+    chainOf('EW-IN', [['-i', 'lo', '-j', 'RETURN'], ...knownFlows(request), ...invalid(request), ['-g', 'EW-SYS']]),
+  ];
+  const published = options.publishedPorts ? publishedRules(offers, family, ok) : null;
+  if (published !== null) chains.push(...publishedChains(request, published, failsafe));
+  const sets = [...(failsafe === null ? [] : [failsafe]), ...input.sets, ...(published?.sets ?? [])];
+  return { sets: distinctSets(sets), chains, hooks: hooksOf(options) };
+}
+
+/** Everything passes, and what else the host has decides. */
+export function openFamily(options: HostOptions): FamilyLayout {
+  const names = options.publishedPorts ? ['EW-IN', 'EW-FWD'] : ['EW-IN'];
+  return { sets: [], chains: names.map((name) => chainOf(name, [['-j', 'RETURN']])), hooks: hooksOf(options) };
+}
+
+function hooksOf({ publishedPorts }: HostOptions): HookLayout[] {
+  const input: HookLayout = { chain: 'INPUT', rule: ['-j', 'EW-IN'] };
+  return publishedPorts ? [input, { chain: 'FORWARD', rule: ['-j', 'EW-FWD'] }] : [input];
+}
+
+/** Who observes accepts nothing: another firewall of this host may deny it, and must go on doing so. */
+function passOf({ mode, options }: ChainRequest): string {
+  return mode === 'enforce' && options.verdict === 'exclusive' ? 'ACCEPT' : 'RETURN';
+}
+
+/** What needs no new verdict: let in under this policy, an answer to the host itself, an error about either. */
+function knownFlows(request: ChainRequest): string[][] {
+  const established = ['-m', 'conntrack', '--ctstate', 'ESTABLISHED'];
+  const pass = ['-j', passOf(request)];
+  const icmp = request.family === 'inet' ? 'icmp' : 'ipv6-icmp';
+  return [
+    [...established, ...markArgs(request.options.mark, request.generation).match, ...pass],
+    [...established, '--ctdir', 'REPLY', ...pass],
+    ['-p', icmp, '-m', 'conntrack', '--ctstate', 'RELATED', ...pass],
+  ];
+}
+
+/** Belongs to no connection and begins none. It would else pass by the rules' ports alone. */
+function invalid({ mode }: ChainRequest): string[][] {
+  if (mode === 'observe') return [];
+  return ['tcp', 'udp'].map((protocol) => ['-p', protocol, '-m', 'conntrack', '--ctstate', 'INVALID', '-j', 'DROP']);
+}
+
+/** Other protocols fall off the end of the chain, which is a RETURN. */
+function judged(chain: string): string[][] {
+  return ['tcp', 'udp'].map((protocol) => ['-p', protocol, '-g', chain]);
+}
+
+function judgingChains(
+  request: ChainRequest,
+  { rules }: PolicyRules,
+  policy: string,
+  deny: string,
+  hook: string,
+): ChainLayout[] {
+  const { family, generation, mode, policyHash } = request;
+  const denying = `${deny}-${generation}`;
+  const mapped = family === 'inet6' ? [['-s', MAPPED, '-g', denying]] : [];
+  const sample = logRule(family, `ew1|${hook}|${generation}|${policyHash.slice(0, 8)}`);
+  // The last rule's counter is the exact number of denials under this policy; what would be denied is stamped as let in.
+  const end = mode === 'enforce' ? ['-j', 'DROP'] : ['-g', `EW-OK-${generation}`];
+  return [chainOf(denying, [sample, end]), chainOf(`${policy}-${generation}`, [...mapped, ...rules, ['-g', denying]])];
+}
+
+/** Only what the host sends on to somewhere else than it was sent to: forwarding between networks is not the host's own. */
+function publishedChains(request: ChainRequest, rules: PolicyRules, failsafe: SetLayout | null): ChainLayout[] {
+  const judging = `EW-PUB-${request.generation}`;
+  const ssh = ['-p', 'tcp', '-m', 'conntrack', '--ctorigdstport', '22'];
+  return [
+    ...judgingChains(request, rules, 'EW-PUB', 'EW-PUB-DENY', 'f'),
+    chainOf('EW-PUB', [...knownFlows(request), ...failsafeRules(request, failsafe, ssh), ...judged(judging)]),
+    chainOf('EW-FWD', [['-m', 'conntrack', '--ctstate', 'DNAT', '-g', 'EW-PUB']]),
+  ];
+}
+
+function failsafeSet({ failsafe, family }: ChainRequest): SetLayout | null {
+  return failsafe.length === 0 || isEveryone(failsafe) ? null : setOf(family, 'hash:net', memberTexts(failsafe));
+}
+
+function failsafeRules({ failsafe, generation }: ChainRequest, set: SetLayout | null, port: string[]): string[][] {
+  if (failsafe.length === 0) return [];
+  const source = set === null ? [] : ['-m', 'set', '--match-set', set.name, 'src'];
+  return [[...port, ...source, '-g', `EW-OK-${generation}`]];
+}
