@@ -1,1 +1,14 @@
-export {};
+export { createHostPoint, type HostPointOptions } from './host-point.ts';
+export type { HostOptions } from './layout/index.ts';
+export {
+  type Backend,
+  createNetfilter,
+  createToolRun,
+  type FoundNetfilter,
+  findNetfilter,
+  type Netfilter,
+  type RunTool,
+  type ToolAnswer,
+  type ToolCall,
+  type ToolRunOptions,
+} from './netfilter/index.ts';

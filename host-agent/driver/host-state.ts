@@ -1,0 +1,94 @@
+/**
+ * What stands in a host's kernel now, as far as it is ours: the rules of both families, what they say of themselves, what
+ * differs from that, and the sets. Reads, and writes nothing.
+ */
+import type { Family } from './layout/host-layout.ts';
+import { chainText, digestOf, type FamilyMeta, META_CHAIN, readMeta } from './meta.ts';
+import type { Netfilter, SavedRules, SetHeader } from './netfilter/index.ts';
+import type { SetContents } from './set-contents.ts';
+
+export const FAMILIES: readonly Family[] = ['inet', 'inet6'];
+export const FAMILY_NAMES: Readonly<Record<Family, string>> = { inet: 'IPv4', inet6: 'IPv6' };
+const HOOKED = ['INPUT', 'FORWARD'] as const;
+const OWN_CHAIN = /^EW-/;
+const OWN_SET = /^ew[46][np]-[0-9a-f]{16}$/;
+
+export interface FamilyState {
+  rules: SavedRules;
+  /** Null where no policy of ours is in force. */
+  meta: FamilyMeta | null;
+  /** What is not as the rules say of themselves, in words. */
+  drift: string[];
+}
+
+export interface HostState {
+  families: Record<Family, FamilyState>;
+  /** Ours by name. */
+  sets: Map<string, SetState>;
+}
+
+export interface SetState extends SetHeader {
+  /** It holds what its name says. */
+  whole: boolean;
+}
+
+export async function readHostState(netfilter: Netfilter, contents: SetContents): Promise<HostState> {
+  const inet = familyState('inet', await netfilter.rules('inet'));
+  const inet6 = familyState('inet6', await netfilter.rules('inet6'));
+  const sets = new Map<string, SetState>();
+  for (const header of await netfilter.setHeaders()) {
+    if (OWN_SET.test(header.name)) sets.set(header.name, { ...header, whole: await contents.isWhole(header) });
+  }
+  return { families: { inet, inet6 }, sets };
+}
+
+function familyState(family: Family, rules: SavedRules): FamilyState {
+  const meta = readMeta(rules);
+  return { rules, meta, drift: meta === null ? [] : driftOf(family, rules, meta) };
+}
+
+/** Ours but for the one that tells of the others. */
+export function ownChains(rules: SavedRules): [string, { hashes: (string | null)[]; texts: string[] }][] {
+  return [...rules].filter(([name]) => OWN_CHAIN.test(name) && name !== META_CHAIN);
+}
+
+function driftOf(family: Family, rules: SavedRules, meta: FamilyMeta): string[] {
+  const name = FAMILY_NAMES[family];
+  const hooks = HOOKED.flatMap((chain) => hooksIn(rules, chain).map((hook) => ({ chain, ...hook })));
+  // A chain that somebody else's rule holds fast is emptied and stays: it says nothing.
+  const chains = ownChains(rules)
+    .filter(([, { hashes }]) => hashes.length > 0)
+    .map(([chain, { hashes }]) => chainText(chain, hashes));
+  const found = digestOf(
+    chains,
+    hooks.map(({ chain, target }) => `${chain} ${target}`),
+  );
+  const behind = hooks
+    .filter(({ at }) => at > 0)
+    .map(({ chain, target }) => `${name}: a rule stands before ${target} in ${chain}`);
+  return found === meta.digest ? behind : [`${name}: rules differ from what was written`, ...behind];
+}
+
+export interface FoundHook {
+  /** From 0. */
+  at: number;
+  target: string;
+  /** After `-A INPUT `. */
+  text: string;
+}
+
+const HOOK = /^-m comment --comment "?ew:[0-9a-f]{12}"? -j (EW-[A-Z]+)$/;
+
+/** Jumps of ours from a built-in chain. */
+export function hooksIn(rules: SavedRules, chain: string): FoundHook[] {
+  const texts = rules.get(chain)?.texts ?? [];
+  return texts.flatMap((text, at) => {
+    const target = HOOK.exec(text)?.[1];
+    return target === undefined ? [] : [{ at, target, text }];
+  });
+}
+
+/** Sets that judge and hold something else than they did. One that nothing names judges nothing. */
+export function changedSets({ sets }: HostState): string[] {
+  return [...sets.values()].filter(({ whole, references }) => !whole && references > 0).map(({ name }) => name);
+}

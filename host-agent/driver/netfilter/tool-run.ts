@@ -1,0 +1,89 @@
+/**
+ * Runs one of the host's own programs: fixed arguments, no shell, an environment of two variables, data on standard input,
+ * and bounds on time and output. What a program answers is left to whoever asked; only that it answers at all is seen to
+ * here. Throws EDW_ERR_POINT_UNREACHABLE where it doesn't.
+ */
+import { spawn } from 'node:child_process';
+import { Readable } from 'node:stream';
+import { EdgewardError, systemCodeOf } from '@edgeward/runtime';
+
+export interface ToolCall {
+  program: string;
+  args: readonly string[];
+  /** Pieces of text, written as the program takes them: a large set is never one string. */
+  input?: Iterable<string>;
+}
+
+export interface ToolAnswer {
+  /** Exit status; 128 and more where a signal ended it. */
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+export type RunTool = (call: ToolCall) => Promise<ToolAnswer>;
+
+export interface ToolRunOptions {
+  /** Words before every command, `ip netns exec NAME`: tests give each host a network namespace. */
+  where?: readonly string[];
+  /** For one call: 30 s. A million members take 4 s. */
+  timeoutMs?: number;
+  /** Of standard output: 256 MiB. A million members are 45 MB. */
+  maxOutputBytes?: number;
+}
+
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+const MAX_COMPLAINT = 4096;
+
+export function createToolRun(options: ToolRunOptions = {}): RunTool {
+  const { where = [], timeoutMs = 30_000, maxOutputBytes = 256 * 1024 * 1024 } = options;
+  return (call) => {
+    const [program, ...args] = [...where, call.program, ...call.args];
+    return answerOf(call, program ?? call.program, args, { timeoutMs, maxOutputBytes });
+  };
+}
+
+interface Bounds {
+  timeoutMs: number;
+  maxOutputBytes: number;
+}
+
+function answerOf(call: ToolCall, program: string, args: string[], bounds: Bounds): Promise<ToolAnswer> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      env: { PATH, LC_ALL: 'C' },
+      stdio: 'pipe',
+      timeout: bounds.timeoutMs,
+      killSignal: 'SIGKILL',
+    });
+    const output: Buffer[] = [];
+    let [size, complaint] = [0, ''];
+    child.stdout.on('data', (piece: Buffer) => {
+      size += piece.length;
+      if (size <= bounds.maxOutputBytes) output.push(piece);
+      else child.kill('SIGKILL');
+    });
+    child.stderr.setEncoding('utf8').on('data', (piece: string) => {
+      complaint = (complaint + piece).slice(0, MAX_COMPLAINT);
+    });
+    // A program that stops reading tells why by its status.
+    child.stdin.on('error', () => {});
+    child.on('error', (cause) =>
+      reject(unreachable(call, `it can't be started (${systemCodeOf(cause) ?? cause.message})`, cause)),
+    );
+    child.on('close', (code, signal) => {
+      if (size > bounds.maxOutputBytes) reject(unreachable(call, `it wrote more than ${bounds.maxOutputBytes} bytes`));
+      else if (signal === 'SIGKILL')
+        reject(unreachable(call, `it did not end within ${bounds.timeoutMs} ms, or was killed`));
+      else resolve({ status: code ?? 128, stdout: Buffer.concat(output).toString('utf8'), stderr: complaint });
+    });
+    Readable.from(call.input ?? [], { objectMode: true }).pipe(child.stdin);
+  });
+}
+
+function unreachable({ program, args }: ToolCall, why: string, cause?: unknown): EdgewardError {
+  return new EdgewardError('EDW_ERR_POINT_UNREACHABLE', `running \`${[program, ...args].join(' ')}\`: ${why}`, {
+    mend: 'Install iptables and ipset, and let the agent have CAP_NET_ADMIN and CAP_NET_RAW. What is in the kernel stays in force.',
+    cause,
+  });
+}

@@ -1,0 +1,63 @@
+/**
+ * The one transaction that brings a family's rules into force. Chains that are as they should be are left out, so that their
+ * counters live on; chains that are no longer wanted go in the same transaction; rules of others are never named in it.
+ */
+
+import { sha256Hex } from '@edgeward/runtime';
+import { hooksIn, ownChains } from './host-state.ts';
+import type { ChainLayout, FamilyLayout, HookLayout } from './layout/host-layout.ts';
+import { type FamilyMeta, formatMeta, hookTarget, META_CHAIN, ruleLine } from './meta.ts';
+import type { SavedRules } from './netfilter/index.ts';
+
+/** Lines between `*filter` and `COMMIT`; none where everything is as it should be. */
+export function ruleWrites(found: SavedRules, layout: FamilyLayout, meta: FamilyMeta): string[] {
+  const changed = layout.chains.filter((chain) => !isThere(found, chain));
+  const stale = staleChains(found, layout);
+  const hooks = [...new Set([...layout.hooks.map(({ chain }) => chain), 'INPUT', 'FORWARD'])].flatMap((chain) =>
+    hookLines(found, chain, layout.hooks),
+  );
+  const told = found.get(META_CHAIN)?.texts.join('\n').replaceAll('"', '');
+  if (told === formatMeta(meta) && changed.length === 0 && stale.length === 0 && hooks.length === 0) return [];
+  return [
+    // Declaring a chain makes it, or empties it: within the transaction.
+    ...[...changed.map(({ name }) => name), ...stale, META_CHAIN].map((name) => `:${name} - [0:0]`),
+    ...changed.flatMap(({ name, rules }) => rules.map((rule) => ruleLine(name, rule))),
+    `-A ${META_CHAIN} ${formatMeta(meta)}`,
+    ...hooks,
+    ...stale.filter((name) => !isHeld(found, name)).map((name) => `-X ${name}`),
+  ];
+}
+
+function isThere(found: SavedRules, { name, rules }: ChainLayout): boolean {
+  const hashes = found.get(name)?.hashes;
+  return hashes?.length === rules.length && rules.every(({ hash }, index) => hashes[index] === hash);
+}
+
+/** An empty one that somebody else's rule holds fast is as good as gone. */
+function staleChains(found: SavedRules, { chains }: FamilyLayout): string[] {
+  const wanted = new Set(chains.map(({ name }) => name));
+  return ownChains(found)
+    .filter(([name, { texts }]) => !wanted.has(name) && (texts.length > 0 || !isHeld(found, name)))
+    .map(([name]) => name);
+}
+
+/** A rule of somebody else jumps there: the kernel would refuse to delete it, and with it the whole transaction. */
+function isHeld(found: SavedRules, name: string): boolean {
+  return [...found]
+    .filter(([chain]) => !chain.startsWith('EW-'))
+    .some(([, { texts }]) => texts.some((text) => ` ${text} `.includes(` ${name} `)));
+}
+
+function hookLines(found: SavedRules, chain: string, hooks: readonly HookLayout[]): string[] {
+  const wanted = hooks.filter((hook) => hook.chain === chain);
+  const present = hooksIn(found, chain);
+  const right =
+    present.length === wanted.length &&
+    wanted.every(({ rule }, at) => present[at]?.at === at && present[at]?.target === hookTarget(rule));
+  if (right) return [];
+  const inserted = [...wanted].reverse().map(({ rule }) => {
+    const words = rule.join(' ');
+    return `-I ${chain} 1 -m comment --comment ew:${sha256Hex(words).slice(0, 12)} ${words}`;
+  });
+  return [...present.map(({ text }) => `-D ${chain} ${text}`), ...inserted];
+}

@@ -1,0 +1,59 @@
+/**
+ * The commands that bring sets about. A set that rules name is never emptied: it is mended member by member, what is missing
+ * first. One that nothing names, and that is not what its name says, was left half-filled by an apply that ended: it goes.
+ */
+
+import type { SetState } from './host-state.ts';
+import type { SetLayout } from './layout/host-layout.ts';
+import type { Netfilter } from './netfilter/index.ts';
+
+/** What is refused in the middle of a large set has cost no more than this. */
+const LINES_A_WRITE = 50_000;
+
+export interface Tally {
+  writes: number;
+  bytes: number;
+}
+
+/** Sets that are missing or not whole are made so. */
+export async function writeSets(
+  netfilter: Netfilter,
+  wanted: readonly SetLayout[],
+  found: ReadonlyMap<string, SetState>,
+  tally: Tally,
+): Promise<void> {
+  for (const set of wanted) {
+    const there = found.get(set.name);
+    if (there?.whole === true) continue;
+    const lines = (there?.references ?? 0) > 0 ? await mending(netfilter, set) : making(set, there !== undefined);
+    for (const piece of pieces(lines, LINES_A_WRITE)) {
+      tally.bytes += await netfilter.writeSets(piece);
+      tally.writes += 1;
+    }
+  }
+}
+
+function* making({ name, type, family, maxelem, members }: SetLayout, isThere: boolean): Generator<string> {
+  if (isThere) yield `destroy ${name}`;
+  yield `create ${name} ${type} family ${family} maxelem ${maxelem}`;
+  for (const member of members) yield `add ${name} ${member}`;
+}
+
+async function mending(netfilter: Netfilter, { name, members }: SetLayout): Promise<string[]> {
+  const found = new Set(await netfilter.members(name));
+  const wanted = new Set(members);
+  const missing = [...wanted].filter((member) => !found.has(member));
+  const extra = [...found].filter((member) => !wanted.has(member));
+  return [...missing.map((member) => `add ${name} ${member}`), ...extra.map((member) => `del ${name} ${member}`)];
+}
+
+function* pieces(lines: Iterable<string>, size: number): Generator<string[]> {
+  let piece: string[] = [];
+  for (const line of lines) {
+    piece.push(line);
+    if (piece.length < size) continue;
+    yield piece;
+    piece = [];
+  }
+  if (piece.length > 0) yield piece;
+}

@@ -1,0 +1,85 @@
+/**
+ * Two processes of one test host: one in the peer's namespace that calls, one on the host that answers on whatever port it is
+ * told to. They speak lines of JSON over their standard streams and end with them.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** A flow to be tried: `port` is `tcp/443`. */
+export interface ProbeFlow {
+  from: string;
+  to: string;
+  port: string;
+}
+
+/** `open` and `refused` passed the packet filter; nothing came back for what is `silent`. */
+export type ProbeOutcome = 'open' | 'refused' | 'silent';
+
+export interface HostProbe {
+  call(flows: readonly ProbeFlow[]): Promise<ProbeOutcome[]>;
+  /** An echo on the host, on both families. */
+  listen(port: string): Promise<void>;
+  /** A TCP connection that stays. Its number. */
+  connect(flow: ProbeFlow): Promise<number>;
+  /** Whether what is sent over a connection comes back. */
+  echo(connection: number): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+const SCRIPT = fileURLToPath(new URL('hosts-process.ts', import.meta.url));
+
+export async function startHostProbe(peer: readonly string[], host: readonly string[]): Promise<HostProbe> {
+  const [caller, answerer] = [startProcess(peer), startProcess(host)];
+  return {
+    call: async (flows) => (await caller.ask({ do: 'call', flows })) as ProbeOutcome[],
+    listen: async (port) => void (await answerer.ask({ do: 'listen', port })),
+    connect: async (flow) => (await caller.ask({ do: 'connect', flow })) as number,
+    echo: async (connection) => (await caller.ask({ do: 'echo', connection })) as boolean,
+    close: async () => {
+      await Promise.all([caller.close(), answerer.close()]);
+    },
+  };
+}
+
+interface Conversation {
+  ask(question: object): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+function startProcess(where: readonly string[]): Conversation {
+  const [program = '', ...args] = [...where, process.execPath, SCRIPT];
+  const child = spawn(program, args, {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+  });
+  const waiting: { resolve(answer: unknown): void; reject(error: Error): void }[] = [];
+  createInterface({ input: child.stdout }).on('line', (line) => {
+    const { answer, error } = JSON.parse(line) as { answer?: unknown; error?: string };
+    const asked = waiting.shift();
+    if (error === undefined) asked?.resolve(answer);
+    else asked?.reject(new Error(error));
+  });
+  const ended = new Promise<void>((resolve) => {
+    child.on('close', () => {
+      for (const asked of waiting.splice(0)) asked.reject(new Error('a probe of a test host ended'));
+      resolve();
+    });
+  });
+  child.on('error', () => {});
+  child.stdin.on('error', () => {});
+  return {
+    ask: (question) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ resolve, reject });
+        child.stdin.write(`${JSON.stringify(question)}\n`);
+      }),
+    close: () => end(child, ended),
+  };
+}
+
+function end(child: ChildProcess, ended: Promise<void>): Promise<void> {
+  child.stdin?.end();
+  child.kill('SIGKILL');
+  return ended;
+}

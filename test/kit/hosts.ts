@@ -1,0 +1,152 @@
+/**
+ * Hosts as network namespaces that the test makes: a host whose packet filter is tried, and a peer that calls it from any
+ * address, joined by a veth. Whatever is run here is run inside one of them; the machine's own namespace gets nothing but
+ * the names, which go with the test, and what a test that was killed left goes with the next one.
+ */
+import { execFile } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { promisify } from 'node:util';
+import { type HostProbe, type ProbeFlow, type ProbeOutcome, startHostProbe } from './hosts-calling.ts';
+
+const execute = promisify(execFile);
+const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
+const PREFIX = 'edgeward-test-';
+const PROGRAMS = [
+  'ip',
+  'ipset',
+  'conntrack',
+  ...['nft', 'legacy'].flatMap((kind) => [`iptables-${kind}-save`, `ip6tables-${kind}-save`]),
+];
+
+/** The host's own addresses: no policy of a test names them. */
+export const HOST_ADDRESSES: { inet: string; inet6: string } = { inet: '172.31.255.1', inet6: 'fd00:ed6e:ffff::1' };
+
+export interface TestHost {
+  /** Words before a command that is to run on the host. */
+  readonly where: readonly string[];
+  /** Runs a command on the host. Throws where it fails. Standard output. */
+  run(...command: string[]): Promise<string>;
+  /** Calls the host from the peer, all at once, from addresses that the peer then has. */
+  call(flows: readonly ProbeFlow[]): Promise<ProbeOutcome[]>;
+  /** A connection that stays: to an echo on the host. */
+  readonly peer: HostProbe;
+  close(): Promise<void>;
+}
+
+export interface HostTeardown {
+  teardown(run: () => Promise<void>): unknown;
+}
+
+/** Where namespaces or programs can't be had the whole test file is skipped with the reason, but never in CI. */
+export function requireHosts(t: { plan(count: number, reason: string): unknown }): void {
+  const missing = PROGRAMS.filter((program) => !isThere(program));
+  const reason = process.getuid?.() !== 0 ? 'hosts as network namespaces need root' : `missing: ${missing.join(', ')}`;
+  if (process.getuid?.() === 0 && missing.length === 0) return;
+  if (process.env.CI !== undefined) throw new Error(reason);
+  t.plan(0, reason);
+  process.exit(0);
+}
+
+let started = 0;
+
+/** A host, and a peer that calls it. Closed with the test. */
+export async function startHost(t: HostTeardown): Promise<TestHost> {
+  await sweep();
+  started += 1;
+  const name = `${PREFIX}${process.pid}-${started}`;
+  const [host, peer] = [`${name}-host`, `${name}-peer`];
+  const inside = (namespace: string, ...command: string[]): Promise<string> =>
+    execIn('ip', 'netns', 'exec', namespace, ...command);
+  let probe: HostProbe | null = null;
+  let closed = false;
+  const close = async (): Promise<void> => {
+    if (closed) return;
+    closed = true;
+    await probe?.close();
+    for (const namespace of [host, peer]) await execIn('ip', 'netns', 'del', namespace).catch(() => {});
+  };
+  t.teardown(close);
+  for (const namespace of [host, peer]) {
+    await execIn('ip', 'netns', 'add', namespace);
+    // No waiting for duplicates, and an answer to every packet that is let in: both would make verdicts a matter of time.
+    await inside(
+      namespace,
+      'sysctl',
+      '-qw',
+      'net.ipv6.conf.all.accept_dad=0',
+      'net.ipv6.conf.default.accept_dad=0',
+      'net.ipv4.icmp_ratelimit=0',
+      'net.ipv6.icmp.ratelimit=0',
+    );
+    await inside(namespace, 'ip', 'link', 'set', 'lo', 'up');
+  }
+  await execIn('ip', '-n', host, 'link', 'add', 'wire0', 'type', 'veth', 'peer', 'name', 'wire0', 'netns', peer);
+  for (const namespace of [host, peer]) {
+    await execIn('ip', '-n', namespace, 'link', 'set', 'wire0', 'up');
+    for (const family of ['-4', '-6'])
+      await execIn('ip', '-n', namespace, family, 'route', 'add', 'default', 'dev', 'wire0');
+  }
+  for (const address of Object.values(HOST_ADDRESSES)) await addAddress(host, address);
+  probe = await startHostProbe(['ip', 'netns', 'exec', peer], ['ip', 'netns', 'exec', host]);
+  const calling = probe;
+  const known = new Set<string>();
+  return {
+    where: ['ip', 'netns', 'exec', host],
+    run: (...command) => inside(host, ...command),
+    call: async (flows) => {
+      for (const { from } of flows) {
+        if (known.has(from)) continue;
+        known.add(from);
+        await addAddress(peer, from);
+      }
+      return calling.call(flows);
+    },
+    peer: probe,
+    close,
+  };
+}
+
+async function addAddress(namespace: string, address: string): Promise<void> {
+  const v6 = address.includes(':');
+  const extra = v6 ? ['nodad'] : [];
+  await execIn('ip', '-n', namespace, 'addr', 'add', `${address}/${v6 ? 128 : 32}`, 'dev', 'wire0', ...extra);
+}
+
+/** What a test that was killed left behind: named by a process that is no more. */
+async function sweep(): Promise<void> {
+  const names = (await execIn('ip', 'netns', 'list')).split('\n').map((line) => line.split(' ')[0] ?? '');
+  for (const name of names) {
+    const pid = Number(new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1] ?? process.pid);
+    if (!lives(pid)) await execIn('ip', 'netns', 'del', name).catch(() => {});
+  }
+}
+
+function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function isThere(program: string): boolean {
+  return PATH.split(':').some((folder) => {
+    try {
+      accessSync(`${folder}/${program}`, constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+async function execIn(program: string, ...args: string[]): Promise<string> {
+  const { stdout } = await execute(program, args, {
+    env: { PATH, LC_ALL: 'C' },
+    timeout: 20_000,
+    killSignal: 'SIGKILL',
+    maxBuffer: 64 * 1024 * 1024,
+  });
+  return stdout;
+}
