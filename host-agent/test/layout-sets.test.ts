@@ -1,3 +1,4 @@
+import { pack } from '@edgeward/policy';
 import t from 'tap';
 import { type FamilyLayout, hostLayout } from '../driver/layout/index.ts';
 import { setOf } from '../driver/layout/sets.ts';
@@ -140,4 +141,23 @@ t.test('a hundred thousand members have room, and beyond the room of pairs stand
     { type: 'hash:net,port', maxelem: 65_536, size: 2 },
     { type: 'hash:net', maxelem: 262_144, size: 100_000 },
   ]);
+});
+
+t.test('sources so scattered over ports that their sets would fill the host are refused', async (t) => {
+  const count = 2100;
+  const keyOf = (index: number): string => (0x0a01_0000 + index).toString(16).padStart(8, '0');
+  const policy = enforced({ from: [{ any: true }] });
+  const denied = Array.from({ length: count }, (_, index) => ({
+    id: `d${index}`,
+    action: 'deny' as const,
+    ports: [{ protocol: 'tcp' as const, from: 2 + index * 2, to: 2 + index * 2 }],
+    http: null,
+  }));
+  const objects = policy.objects.map((object) => ({
+    ...object,
+    rules: [...object.rules, ...denied],
+    classes: denied.map((_, index) => [0, index + 1]),
+    sources: pack(denied.map((_, index) => ({ lo: keyOf(index), hi: keyOf(index), value: index }))),
+  }));
+  t.throws(() => hostLayout({ ...policy, objects }, OPTIONS), { code: 'EDW_ERR_HOST_CAPACITY' });
 });

@@ -2,7 +2,7 @@ import type { Interval } from '@edgeward/policy';
 import type { ChainLayout, Family, FamilyLayout, HookLayout, HostOptions, SetLayout } from './host-layout.ts';
 import { logRule } from './log-rule.ts';
 import { markArgs } from './mark.ts';
-import { isEveryone, memberTexts } from './members.ts';
+import { memberTexts } from './members.ts';
 import type { Offer } from './offers.ts';
 import { inputRules, type PolicyRules, publishedRules } from './policy-rules.ts';
 import { chainOf } from './rule.ts';
@@ -117,7 +117,8 @@ function publishedChains(request: ChainRequest, rules: PolicyRules, failsafe: Se
 }
 
 function failsafeSet({ failsafe, family }: ChainRequest): SetLayout | null {
-  return failsafe.length === 0 || isEveryone(failsafe) ? null : setOf(family, 'hash:net', memberTexts(failsafe));
+  const members = memberTexts(failsafe);
+  return members === null || members.length === 0 ? null : setOf(family, 'hash:net', members);
 }
 
 function failsafeRules({ failsafe, generation }: ChainRequest, set: SetLayout | null, port: string[]): string[][] {

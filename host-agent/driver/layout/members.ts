@@ -3,9 +3,11 @@ import { cidrsOf, type Interval } from '@edgeward/policy';
 /**
  * Addresses in the very text in which `ipset save` gives them back (7.17, glibc), so that what stands in the kernel can be
  * compared as text: no prefix on a single address, and the last 32 bits dotted in `::/96` and `::ffff:0:0/96`.
+ * Null: everyone of this family. The kernel refuses `/0` in a set, so whoever asks for everyone asks for no set at all.
  */
-export function memberTexts(sources: Interval[]): string[] {
-  return cidrsOf(sources).map(memberText);
+export function memberTexts(sources: Interval[]): string[] | null {
+  const cidrs = cidrsOf(sources);
+  return cidrs[0]?.endsWith('/0') === true ? null : cidrs.map(memberText);
 }
 
 function memberText(cidr: string): string {
@@ -21,10 +23,4 @@ function dotted(text: string): string {
   const [, start = '', high = '', low = '', prefix = ''] = match;
   const bytes = [high, low].flatMap((word) => [Number.parseInt(word, 16) >> 8, Number.parseInt(word, 16) & 255]);
   return `${start}${bytes.join('.')}${prefix}`;
-}
-
-/** Every address of its family. The kernel refuses `/0` in these sets: such sources are asked for by no set at all. */
-export function isEveryone(sources: readonly Interval[]): boolean {
-  const [first] = sources;
-  return sources.length === 1 && first !== undefined && /^0+$/.test(first.lo) && /^f+$/.test(first.hi);
 }

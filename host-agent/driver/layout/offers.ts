@@ -6,7 +6,6 @@ import {
   type Interval,
   normalisePorts,
   type PortRange,
-  union,
   unpack,
 } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
@@ -21,7 +20,7 @@ import { intersectPorts, subtractPorts } from './port-sets.ts';
 export interface Offer {
   /** Sorted and disjoint. No port stands in two offers of one family. */
   ports: PortRange[];
-  /** Of one family, sorted, disjoint and joined; never empty. */
+  /** Of one family, disjoint, in any order; never empty. */
   sources: Interval[];
 }
 
@@ -54,7 +53,7 @@ function familyOffers(grants: readonly Grant[], keyLength: number): Offer[] {
   refuseScattered(sum(wanted.map((one) => sum(one.grants.map((index) => own[index]?.sources.length ?? 0)))));
   return wanted.map(({ ports, grants: held }) => ({
     ports: normalisePorts(ports),
-    sources: union(held.flatMap((index) => own[index]?.sources ?? [])),
+    sources: held.flatMap((index) => own[index]?.sources ?? []),
   }));
 }
 

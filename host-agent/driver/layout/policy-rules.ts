@@ -1,6 +1,6 @@
 import type { PortRange } from '@edgeward/policy';
 import type { Family, SetLayout } from './host-layout.ts';
-import { isEveryone, memberTexts } from './members.ts';
+import { memberTexts } from './members.ts';
 import { compareOffers, type Offer } from './offers.ts';
 import { originalPortMatches, portMatches } from './port-matches.ts';
 import { widthOf } from './port-sets.ts';
@@ -70,9 +70,7 @@ function sourceRules(
 }
 
 function prepare(offers: readonly Offer[]): Prepared[] {
-  return offers
-    .toSorted(compareOffers)
-    .map((offer) => ({ ...offer, members: isEveryone(offer.sources) ? null : memberTexts(offer.sources) }));
+  return offers.toSorted(compareOffers).map((offer) => ({ ...offer, members: memberTexts(offer.sources) }));
 }
 
 /** Those of narrow ports, the smallest first, for as long as there is room. */

@@ -2,17 +2,20 @@ import { createHash } from 'node:crypto';
 import type { Family, SetLayout } from './host-layout.ts';
 
 const SMALLEST_MAXELEM = 65_536;
+/** A call costs more than hashing a member. */
+const HASHED_AT_ONCE = 1024;
 const MEMBER = /^[0-9a-f.:/]+(?:,(?:tcp|udp):[0-9]{1,5})?$/;
 
 /** Whatever order members come in, and however often: sets of equal members are one set. */
 export function setOf(family: Family, type: SetLayout['type'], members: Iterable<string>): SetLayout {
-  const sorted = [...new Set(members)].sort();
-  const hash = createHash('sha256').update(`${family} ${type}\n`);
-  for (const member of sorted) {
-    // A name would be looked up in DNS, and a line's end would be a command.
+  const given = [...members].sort();
+  const sorted = given.filter((member, index) => member !== given[index - 1]);
+  // A name would be looked up in DNS, and a line's end would be a command.
+  for (const member of sorted)
     if (!MEMBER.test(member)) throw new Error(`no member of a set: ${JSON.stringify(member)}`);
-    hash.update(`${member}\n`);
-  }
+  const hash = createHash('sha256').update(`${family} ${type}`);
+  for (let at = 0; at < sorted.length; at += HASHED_AT_ONCE)
+    hash.update(`\n${sorted.slice(at, at + HASHED_AT_ONCE).join('\n')}`);
   const prefix = `ew${family === 'inet' ? 4 : 6}${type === 'hash:net' ? 'n' : 'p'}`;
   const name = `${prefix}-${hash.digest('hex').slice(0, 16)}`;
   return { name, type, family, maxelem: maxelemFor(sorted.length), members: sorted };
