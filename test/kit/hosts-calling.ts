@@ -29,7 +29,7 @@ export interface HostProbe {
 
 const SCRIPT = fileURLToPath(new URL('hosts-process.ts', import.meta.url));
 
-export async function startHostProbe(peer: readonly string[], host: readonly string[]): Promise<HostProbe> {
+export function startHostProbe(peer: readonly string[], host: readonly string[]): HostProbe {
   const [caller, answerer] = [startProcess(peer), startProcess(host)];
   return {
     call: async (flows) => (await caller.ask({ do: 'call', flows })) as ProbeOutcome[],

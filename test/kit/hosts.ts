@@ -28,8 +28,8 @@ export interface TestHost {
   run(...command: string[]): Promise<string>;
   /** Calls the host from the peer, all at once, from addresses that the peer then has. */
   call(flows: readonly ProbeFlow[]): Promise<ProbeOutcome[]>;
-  /** A connection that stays: to an echo on the host. */
-  readonly peer: HostProbe;
+  /** Echoes on the host, and connections that stay. `call` first, so that the peer has the addresses. */
+  probe(): HostProbe;
   close(): Promise<void>;
 }
 
@@ -87,8 +87,10 @@ export async function startHost(t: HostTeardown): Promise<TestHost> {
       await execIn('ip', '-n', namespace, family, 'route', 'add', 'default', 'dev', 'wire0');
   }
   for (const address of Object.values(HOST_ADDRESSES)) await addAddress(host, address);
-  probe = await startHostProbe(['ip', 'netns', 'exec', peer], ['ip', 'netns', 'exec', host]);
-  const calling = probe;
+  const calling = (): HostProbe => {
+    probe ??= startHostProbe(['ip', 'netns', 'exec', peer], ['ip', 'netns', 'exec', host]);
+    return probe;
+  };
   const known = new Set<string>();
   return {
     where: ['ip', 'netns', 'exec', host],
@@ -99,9 +101,9 @@ export async function startHost(t: HostTeardown): Promise<TestHost> {
         known.add(from);
         await addAddress(peer, from);
       }
-      return calling.call(flows);
+      return calling().call(flows);
     },
-    peer: probe,
+    probe: calling,
     close,
   };
 }

@@ -4,7 +4,7 @@ export { compileDocuments } from './compiled-documents.ts';
 export { type Denial, denialsIn } from './denials.ts';
 export { type Edge, type EdgeOptions, type EdgePaths, startEdge, type Teardown } from './edge.ts';
 export { freePort } from './free-port.ts';
-export { HOST_ADDRESSES, requireHosts, startHost, type TestHost } from './hosts.ts';
+export { HOST_ADDRESSES, type HostTeardown, requireHosts, startHost, type TestHost } from './hosts.ts';
 export type { HostProbe, ProbeFlow, ProbeOutcome } from './hosts-calling.ts';
 export { type NatsCluster, type NatsClusterOptions, requireNatsServer, startNatsCluster } from './nats.ts';
 export { type NatsStore, type NatsStoreOptions, publishedWorld, startNatsStore } from './nats-store.ts';
