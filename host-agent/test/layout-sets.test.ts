@@ -52,6 +52,18 @@ t.test('wide ranges are asked for by rules, each port by the rule of its sources
   ]);
 });
 
+t.test('a rule asks for fifteen port numbers at most, of which a range is two', async (t) => {
+  const wide = Array.from({ length: 12 }, (_, index) => `tcp/${1 + index * 1000}-${101 + index * 1000}`);
+  const single = Array.from({ length: 6 }, (_, index) => `tcp/${20_000 + index * 2}`);
+  const { inet } = familiesOf({ from: [{ cidr: '10.1.0.0/24' }], ports: [...wide, ...single] });
+  const asked = policyRulesOf(inet).flatMap((rule) => /--dports ([0-9:,]+)/.exec(rule)?.[1] ?? []);
+  t.strictSame(
+    asked.map((ports) => ports.split(/[:,]/).length),
+    [14, 15],
+  );
+  t.match(policyRulesOf(inet)[2], / --dport 20010 /, 'and what is left over alone');
+});
+
 t.test('everyone is no set, of one family or of both', async (t) => {
   const { inet, inet6 } = familiesOf({ from: [{ any: true }], ports: ['tcp/443'] }, { from: [{ cidr: '::/0' }] });
   t.strictSame([setsOf(inet), setsOf(inet6)], [[], []]);
