@@ -16,7 +16,9 @@ export interface HostVectors {
 export function hostVectors(): HostVectors {
   const all = vectorFiles.flatMap(vectorsOf).filter((vector) => carriersOf(vector).includes('host'));
   const stands = ({ policy, connection }: Vector): boolean =>
-    (policy as { name?: string }[]).some(({ name }) => name === connection.to);
+    (policy as { kind: string; name: string; point?: string }[]).some(
+      ({ kind, name, point }) => kind === 'Workload' && name === connection.to && point !== undefined,
+    );
   return { carried: all.filter(stands), nowhere: all.filter((vector) => !stands(vector)) };
 }
 
@@ -54,10 +56,12 @@ function withoutMapping({ from, port }: { from: string; port: string }): { from:
   return { from: from.replace(/^::ffff:(?=[0-9.]+$)/, ''), port };
 }
 
-/** Every IPv4 address as one below 2001:db8:f::/96: a policy says the same of both. */
-export function inSix(vector: Vector): Vector {
-  const text = JSON.stringify(vector).replaceAll('::ffff:10.', '10.');
-  return JSON.parse(text.replace(/\b(\d{1,3}(?:\.\d{1,3}){3})(?:\/(\d{1,2}))?\b/g, toSix)) as Vector;
+/** Those that speak of IPv4 alone, every address as one below 2001:db8:f::/96: a policy says the same of both. */
+export function inSix(vectors: Vector[]): Vector[] {
+  const texts = vectors.map((vector) => JSON.stringify(vector)).filter((text) => !text.includes('::'));
+  return texts.map(
+    (text) => JSON.parse(text.replace(/\b(\d{1,3}(?:\.\d{1,3}){3})(?:\/(\d{1,2}))?\b/g, toSix)) as Vector,
+  );
 }
 
 function toSix(_: string, address: string, length: string | undefined): string {
