@@ -1,0 +1,88 @@
+/** kill -9 at every write of an apply: the host judges by the old policy or the new one, and the next process finishes it. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { requireHosts, startHost, type TestHost } from '@edgeward/test/kit';
+import t from 'tap';
+import { type Backend, createHostPoint, createNetfilter, createToolRun } from '../driver/index.ts';
+import type { Moment } from './fixtures/dying-apply.ts';
+import { HOST_OPTIONS, hostPolicy } from './fixtures/host-fixture.ts';
+import { readOwnState } from './fixtures/host-own-state.ts';
+
+requireHosts(t);
+const SCRIPT = fileURLToPath(new URL('fixtures/dying-apply.ts', import.meta.url));
+const MAX_WRITES = 20;
+
+/** More than a pipe holds, so that a writer that dies leaves a set half filled. */
+const many = Array.from({ length: 6000 }, (_, n) => `10.${n >> 7}.${(n & 127) * 2}.0/24`);
+const policyA = hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] });
+const policyB = hostPolicy({ revision: 2, allow: [...many, '2001:db8:2::/48'] });
+
+async function waitForOrphans(host: TestHost): Promise<void> {
+  const name = host.where.at(-1) ?? '';
+  for (let looks = 0; looks < 400; looks += 1) {
+    const child = spawn('/usr/sbin/ip', ['netns', 'pids', name], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const [pids] = await Promise.all([child.stdout.toArray(), once(child, 'close')]);
+    if (pids.length === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error('a program on the host did not end');
+}
+
+async function dyingApply(host: TestHost, backend: Backend, file: string, n: number, moment: Moment): Promise<boolean> {
+  const args = ['--conditions=edgeward-source', SCRIPT, host.where.join(' '), backend, file, String(n), moment];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'], timeout: 60_000 });
+  const [, signal] = (await once(child, 'close')) as [number | null, string | null];
+  await waitForOrphans(host);
+  return signal === 'SIGKILL';
+}
+
+for (const [backend, moments] of [
+  ['nft', ['before', 'during', 'after']],
+  ['legacy', ['during']],
+] as const) {
+  for (const moment of moments) {
+    t.test(`killed ${moment} each write (${backend})`, { timeout: 170_000 }, async (t) => {
+      const file = `${t.testdir()}/policy.json`;
+      writeFileSync(file, JSON.stringify(policyB));
+      const host = await startHost(t);
+      const open = (): ReturnType<typeof createHostPoint> =>
+        createHostPoint({
+          name: 'host-db',
+          options: HOST_OPTIONS,
+          netfilter: createNetfilter(backend, createToolRun({ where: host.where })),
+        });
+      await open().apply(policyB);
+      const wanted = await readOwnState(host, backend);
+      let kills = 0;
+      for (let n = 1; n <= MAX_WRITES; n += 1) {
+        await clear(host, backend);
+        await open().apply(policyA);
+        if (!(await dyingApply(host, backend, file, n, moment))) break;
+        kills = n;
+        const found = await open().inspect();
+        const held = found.state === 'loaded' ? [found.revision, found.hash, found.drift] : [];
+        const whole = [policyA, policyB].map(({ revision, hash }) => JSON.stringify([revision, hash, []]));
+        t.ok(whole.includes(JSON.stringify(held)), `write ${n}: A or B, whole (${JSON.stringify(found)})`);
+        await open().apply(policyB);
+        t.strictSame(await readOwnState(host, backend), wanted, `write ${n}: the next process makes it B`);
+      }
+      t.ok(kills >= 5 && kills < MAX_WRITES, `${kills} writes were cut`);
+    });
+  }
+}
+
+async function clear(host: TestHost, backend: Backend): Promise<void> {
+  for (const program of ['iptables', 'ip6tables'])
+    for (const verb of ['-F', '-X']) await host.run(`${program}-${backend}`, verb);
+  for (let looks = 0; looks < 40; looks += 1) {
+    const done = await host.run('ipset', 'destroy').then(
+      () => true,
+      () => false,
+    );
+    if (done) return;
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  throw new Error('sets stay in use');
+}
