@@ -50,12 +50,9 @@ interface Bounds {
 
 function answerOf(call: ToolCall, program: string, args: string[], bounds: Bounds): Promise<ToolAnswer> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, {
-      env: { PATH, LC_ALL: 'C' },
-      stdio: 'pipe',
-      timeout: bounds.timeoutMs,
-      killSignal: 'SIGKILL',
-    });
+    const child = spawn(program, args, { env: { PATH, LC_ALL: 'C' }, stdio: 'pipe' });
+    // Node's own limit outlives a program that was never started.
+    const limit = setTimeout(() => child.kill('SIGKILL'), bounds.timeoutMs);
     const output: Buffer[] = [];
     let [size, complaint] = [0, ''];
     child.stdout.on('data', (piece: Buffer) => {
@@ -68,17 +65,29 @@ function answerOf(call: ToolCall, program: string, args: string[], bounds: Bound
     });
     // A program that stops reading tells why by its status.
     child.stdin.on('error', () => {});
-    child.on('error', (cause) =>
-      reject(unreachable(call, `it can't be started (${systemCodeOf(cause) ?? cause.message})`, cause)),
-    );
+    child.on('error', (cause) => {
+      clearTimeout(limit);
+      reject(unreachable(call, `it can't be started (${systemCodeOf(cause) ?? cause.message})`, cause));
+    });
     child.on('close', (code, signal) => {
-      if (size > bounds.maxOutputBytes) reject(unreachable(call, `it wrote more than ${bounds.maxOutputBytes} bytes`));
-      else if (signal === 'SIGKILL')
-        reject(unreachable(call, `it did not end within ${bounds.timeoutMs} ms, or was killed`));
+      clearTimeout(limit);
+      const cut = signal === 'SIGKILL' ? cutBy(size, bounds) : null;
+      if (cut !== null) reject(unreachable(call, cut));
       else resolve({ status: code ?? 128, stdout: Buffer.concat(output).toString('utf8'), stderr: complaint });
     });
-    Readable.from(call.input ?? [], { objectMode: true }).pipe(child.stdin);
+    const input = Readable.from(call.input ?? [], { objectMode: true });
+    // Half of what was to be said is worse than nothing: the program must not take its end for the end.
+    input.on('error', (cause) => {
+      child.kill('SIGKILL');
+      reject(cause);
+    });
+    input.pipe(child.stdin);
   });
+}
+
+function cutBy(size: number, { maxOutputBytes, timeoutMs }: Bounds): string {
+  if (size > maxOutputBytes) return `it wrote more than ${maxOutputBytes} bytes`;
+  return `it did not end within ${timeoutMs} ms, or was killed`;
 }
 
 function unreachable({ program, args }: ToolCall, why: string, cause?: unknown): EdgewardError {
