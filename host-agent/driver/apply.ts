@@ -31,7 +31,7 @@ export async function applyPolicy(to: Application, desired: CompiledPolicy): Pro
   const layout = layOut(desired, to.options, before);
   const tally: Tally = { writes: 0, bytes: 0 };
   const wanted = FAMILIES.flatMap((family) => layout.families[family].sets);
-  await writeSets(netfilter, wanted, before.sets, tally);
+  await writeSets(to, wanted, before.sets, tally);
   await switchTo(netfilter, layout, before, tally);
   const after = tally.writes === 0 ? before : await readBack(to, layout);
   await collectSets(to, layout, after, tally);
@@ -43,11 +43,11 @@ export async function applyPolicy(to: Application, desired: CompiledPolicy): Pro
  * in that should not have been, and a new generation has them judged anew.
  */
 function layOut(desired: CompiledPolicy, options: HostOptions, before: HostState): HostLayout {
-  const natural = hostLayout(desired, options);
   const metas = FAMILIES.flatMap((family) => before.families[family].meta ?? []);
   const changed = FAMILIES.some((family) => before.families[family].drift.length > 0) || changedSets(before).length > 0;
   const same = metas.find(({ hash }) => hash === desired.hash);
   if (same !== undefined) return hostLayout(desired, options, changed ? { ...same, hash: '' } : same);
+  const natural = hostLayout(desired, options);
   const taken = metas.find(({ generation }) => generation === natural.generation);
   return taken === undefined ? natural : hostLayout(desired, options, taken);
 }

@@ -12,6 +12,8 @@ const READ_AGAIN_MS = 300_000;
 export interface SetContents {
   /** Reads the set if it must. */
   isWhole(header: SetHeader): Promise<boolean>;
+  /** Every command that fills a new set was taken: its count alone is looked at next. */
+  filled(name: string, entries: number): void;
 }
 
 export function createSetContents(netfilter: Netfilter, nowMs: () => number): SetContents {
@@ -26,6 +28,9 @@ export function createSetContents(netfilter: Netfilter, nowMs: () => number): Se
       if (nameOf(header, await netfilter.members(name)) !== name) return false;
       known.set(name, { entries, atMs: nowMs() });
       return true;
+    },
+    filled: (name, entries) => {
+      known.set(name, { entries, atMs: nowMs() });
     },
   };
 }

@@ -6,6 +6,7 @@
 import type { SetState } from './host-state.ts';
 import type { SetLayout } from './layout/host-layout.ts';
 import type { Netfilter } from './netfilter/index.ts';
+import type { SetContents } from './set-contents.ts';
 
 /** What is refused in the middle of a large set has cost no more than this. */
 const LINES_A_WRITE = 50_000;
@@ -17,7 +18,7 @@ export interface Tally {
 
 /** Sets that are missing or not whole are made so. */
 export async function writeSets(
-  netfilter: Netfilter,
+  { netfilter, contents }: { netfilter: Netfilter; contents: SetContents },
   wanted: readonly SetLayout[],
   found: ReadonlyMap<string, SetState>,
   tally: Tally,
@@ -25,11 +26,13 @@ export async function writeSets(
   for (const set of wanted) {
     const there = found.get(set.name);
     if (there?.whole === true) continue;
-    const lines = (there?.references ?? 0) > 0 ? await mending(netfilter, set) : making(set, there !== undefined);
+    const judges = (there?.references ?? 0) > 0;
+    const lines = judges ? await mending(netfilter, set) : making(set, there !== undefined);
     for (const piece of pieces(lines, LINES_A_WRITE)) {
       tally.bytes += await netfilter.writeSets(piece);
       tally.writes += 1;
     }
+    if (!judges) contents.filled(set.name, set.members.length);
   }
 }
 

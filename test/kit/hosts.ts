@@ -28,6 +28,8 @@ export interface TestHost {
   run(...command: string[]): Promise<string>;
   /** Calls the host from the peer, all at once, from addresses that the peer then has. */
   call(flows: readonly ProbeFlow[]): Promise<ProbeOutcome[]>;
+  /** A container on the host: its port, published as another one of the host by the host's own rules for translation. */
+  publish(backend: 'nft' | 'legacy', port: number, containerPort: number): Promise<void>;
   /** Echoes on the host, and connections that stay. `call` first, so that the peer has the addresses. */
   probe(): HostProbe;
   close(): Promise<void>;
@@ -54,7 +56,7 @@ export async function startHost(t: HostTeardown): Promise<TestHost> {
   await sweep();
   started += 1;
   const name = `${PREFIX}${process.pid}-${started}`;
-  const [host, peer] = [`${name}-host`, `${name}-peer`];
+  const [host, peer, box] = [`${name}-host`, `${name}-peer`, `${name}-box`];
   const inside = (namespace: string, ...command: string[]): Promise<string> =>
     execIn('ip', 'netns', 'exec', namespace, ...command);
   let probe: HostProbe | null = null;
@@ -63,7 +65,7 @@ export async function startHost(t: HostTeardown): Promise<TestHost> {
     if (closed) return;
     closed = true;
     await probe?.close();
-    for (const namespace of [host, peer]) await execIn('ip', 'netns', 'del', namespace).catch(() => {});
+    for (const namespace of [host, peer, box]) await execIn('ip', 'netns', 'del', namespace).catch(() => {});
   };
   t.teardown(close);
   for (const namespace of [host, peer]) {
@@ -103,9 +105,48 @@ export async function startHost(t: HostTeardown): Promise<TestHost> {
       }
       return calling().call(flows);
     },
+    publish: (backend, port, containerPort) => publishContainer({ host, box, backend, port, containerPort }),
     probe: calling,
     close,
   };
+}
+
+const CONTAINER = { inet: ['10.88.0.1', '10.88.0.2'], inet6: ['fd00:ed6e:88::1', 'fd00:ed6e:88::2'] } as const;
+
+interface Publication {
+  host: string;
+  box: string;
+  backend: 'nft' | 'legacy';
+  port: number;
+  containerPort: number;
+}
+
+async function publishContainer({ host, box, backend, port, containerPort }: Publication): Promise<void> {
+  await execIn('ip', 'netns', 'add', box);
+  await execIn('ip', '-n', host, 'link', 'add', 'box0', 'type', 'veth', 'peer', 'name', 'box0', 'netns', box);
+  for (const [namespace, side] of [
+    [host, 0],
+    [box, 1],
+  ] as const) {
+    await execIn('ip', '-n', namespace, 'link', 'set', 'box0', 'up');
+    for (const [addresses, length] of [
+      [CONTAINER.inet, 24],
+      [CONTAINER.inet6, 64],
+    ] as const) {
+      const extra = length === 64 ? ['nodad'] : [];
+      await execIn('ip', '-n', namespace, 'addr', 'add', `${addresses[side]}/${length}`, 'dev', 'box0', ...extra);
+      if (side === 1) await execIn('ip', '-n', box, 'route', 'add', 'default', 'via', addresses[0]);
+    }
+  }
+  const forwarding = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'];
+  await execIn('ip', 'netns', 'exec', host, 'sysctl', '-qw', ...forwarding);
+  for (const [program, to] of [
+    ['iptables', `${CONTAINER.inet[1]}:${containerPort}`],
+    ['ip6tables', `[${CONTAINER.inet6[1]}]:${containerPort}`],
+  ] as const) {
+    const rule = ['-p', 'tcp', '--dport', String(port), '-j', 'DNAT', '--to-destination', to];
+    await execIn('ip', 'netns', 'exec', host, `${program}-${backend}`, '-t', 'nat', '-A', 'PREROUTING', ...rule);
+  }
 }
 
 async function addAddress(namespace: string, address: string): Promise<void> {
