@@ -13,7 +13,7 @@ const HOOKED = ['INPUT', 'FORWARD'] as const;
 const OWN_CHAIN = /^EW-/;
 const OWN_SET = /^ew[46][np]-[0-9a-f]{16}$/;
 
-export interface FamilyState {
+interface FamilyState {
   rules: SavedRules;
   /** Null where no policy of ours is in force. */
   meta: FamilyMeta | null;

@@ -53,16 +53,19 @@ function startProcess(where: readonly string[]): Conversation {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
   });
-  const waiting: { resolve(answer: unknown): void; reject(error: Error): void }[] = [];
+  const waiting = new Map<number, { resolve(answer: unknown): void; reject(error: Error): void }>();
+  let asked = 0;
   createInterface({ input: child.stdout }).on('line', (line) => {
-    const { answer, error } = JSON.parse(line) as { answer?: unknown; error?: string };
-    const asked = waiting.shift();
-    if (error === undefined) asked?.resolve(answer);
-    else asked?.reject(new Error(error));
+    const { id, answer, error } = JSON.parse(line) as { id: number; answer?: unknown; error?: string };
+    const question = waiting.get(id);
+    waiting.delete(id);
+    if (error === undefined) question?.resolve(answer);
+    else question?.reject(new Error(error));
   });
   const ended = new Promise<void>((resolve) => {
     child.on('close', () => {
-      for (const asked of waiting.splice(0)) asked.reject(new Error('a probe of a test host ended'));
+      for (const question of waiting.values()) question.reject(new Error('a probe of a test host ended'));
+      waiting.clear();
       resolve();
     });
   });
@@ -71,8 +74,9 @@ function startProcess(where: readonly string[]): Conversation {
   return {
     ask: (question) =>
       new Promise((resolve, reject) => {
-        waiting.push({ resolve, reject });
-        child.stdin.write(`${JSON.stringify(question)}\n`);
+        asked += 1;
+        waiting.set(asked, { resolve, reject });
+        child.stdin.write(`${JSON.stringify({ ...question, id: asked })}\n`);
       }),
     close: () => end(child, ended),
   };

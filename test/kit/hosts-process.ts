@@ -21,9 +21,10 @@ const connections: Socket[] = [];
 
 createInterface({ input: process.stdin })
   .on('line', (line) => {
-    answerTo(JSON.parse(line) as Question).then(
-      (answer) => say({ answer: answer ?? null }),
-      (error: unknown) => say({ error: String(error) }),
+    const question = JSON.parse(line) as Question & { id: number };
+    answerTo(question).then(
+      (answer) => say({ id: question.id, answer: answer ?? null }),
+      (error: unknown) => say({ id: question.id, error: String(error) }),
     );
   })
   .on('close', () => process.exit(0));

@@ -2,7 +2,7 @@
  * What `iptables-save -t filter` prints, read as far as it is ours to compare: which chains there are, and in each the hashes
  * of our rules in order. A rule without a hash of ours is null, whatever it says. Pure.
  */
-export interface SavedChain {
+interface SavedChain {
   /** The 12 hex of each rule's comment `ew:…`; null for a rule of somebody else. */
   hashes: (string | null)[];
   /** Each rule after `-A CHAIN `, as printed. */

@@ -1,0 +1,81 @@
+/**
+ * Policies change while datagrams come at a steady pace: who may call under each of them is never dropped, who may not is never
+ * let in. A datagram is sent once, so that nothing lost is hidden by a second one.
+ */
+import { createHostPoint, createNetfilter, createToolRun, type HostOptions } from '@edgeward/host-agent';
+import type { CompiledPolicy } from '@edgeward/policy';
+import { compileDocuments, HOST_ADDRESSES, type ProbeOutcome, requireHosts, startHost } from '@edgeward/test/kit';
+import t from 'tap';
+
+requireHosts(t);
+
+const OPTIONS: HostOptions = {
+  mark: { mask: 0x0fff0000, shift: 16 },
+  verdict: 'exclusive',
+  publishedPorts: false,
+  syncService: [],
+};
+const CHANGES = 16;
+const PACE_MS = 25;
+const MAX_ROUNDS = 1200;
+const CALLERS = [
+  { from: '10.1.0.5', wanted: 'refused' },
+  { from: '2001:db8:1::5', wanted: 'refused' },
+  { from: '203.0.113.9', wanted: 'silent' },
+  { from: '2001:db8:bad::9', wanted: 'silent' },
+] as const;
+
+/** Rules, groups and ports differ from one to the next; the first source stays. */
+function policyOf(revision: number): CompiledPolicy {
+  const others = Array.from({ length: 40 }, (_, n) => ({ cidr: `10.${100 + n}.${revision % 2}.0/24` }));
+  const from = [{ cidr: '10.1.0.0/16' }, { cidr: '2001:db8:1::/48' }, ...others, { cidr: `10.2.${revision}.0/24` }];
+  const documents = [
+    { kind: 'Workload', name: 'db', labels: { app: 'db' }, addresses: ['10.40.0.7'], point: 'h', mode: 'enforce' },
+    { kind: 'Point', name: 'h', management: ['10.99.0.0/24'] },
+    {
+      kind: 'Policy',
+      name: 'p',
+      rules: [{ id: 'r', from, to: "app == 'db'", ports: [`udp/${5400 + (revision % 3)}-5432`, 'tcp/443'] }],
+    },
+  ];
+  return compileDocuments(documents, { revision, point: 'h' });
+}
+
+for (const backend of ['nft', 'legacy'] as const) {
+  t.test(`nobody is judged wrongly while policies change (${backend})`, async (t) => {
+    const host = await startHost(t);
+    const netfilter = createNetfilter(backend, createToolRun({ where: host.where }));
+
+    const point = createHostPoint({ name: 'h', options: OPTIONS, netfilter });
+    await point.apply(policyOf(1));
+    const flows = CALLERS.map(({ from }) => ({
+      from,
+      to: from.includes(':') ? HOST_ADDRESSES.inet6 : HOST_ADDRESSES.inet,
+      port: 'udp/5432',
+    }));
+    t.strictSame(
+      await host.call(flows),
+      CALLERS.map(({ wanted }) => wanted),
+      'before anything changes',
+    );
+    const rounds: Promise<ProbeOutcome[]>[] = [];
+    const pace = setInterval(() => {
+      if (rounds.length < MAX_ROUNDS) rounds.push(host.call([...flows, ...flows]));
+    }, PACE_MS);
+    t.teardown(() => clearInterval(pace));
+    for (let change = 1; change <= CHANGES; change += 1) await point.apply(policyOf(1 + change));
+    clearInterval(pace);
+    const wrong = { dropped: 0, letIn: 0 };
+    for (const outcomes of await Promise.all(rounds)) {
+      outcomes.forEach((outcome, index) => {
+        const wanted = CALLERS[index % CALLERS.length]?.wanted;
+        if (outcome === wanted) return;
+        if (wanted === 'silent') wrong.letIn += 1;
+        else wrong.dropped += 1;
+      });
+    }
+    t.comment(`${rounds.length * flows.length * 2} datagrams during ${CHANGES} changes`);
+    t.strictSame(wrong, { dropped: 0, letIn: 0 }, 'none');
+    t.ok(rounds.length > CHANGES, 'they came while it changed');
+  });
+}
