@@ -1,5 +1,5 @@
 export { createHostPoint, type HostPointOptions } from './host-point.ts';
-export type { HostOptions } from './layout/index.ts';
+export { type HostOptions, NFLOG_GROUP } from './layout/index.ts';
 export {
   type Backend,
   createNetfilter,

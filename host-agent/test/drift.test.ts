@@ -2,7 +2,8 @@
 import { requireHosts, startHost, type TestHost } from '@edgeward/test/kit';
 import t from 'tap';
 import { type Backend, createHostPoint, createNetfilter, createToolRun } from '../driver/index.ts';
-import { HOST_OPTIONS, hostPolicy } from './fixtures/host-fixture.ts';
+import { hostPolicy } from './fixtures/host-fixture.ts';
+import { HOST_OPTIONS } from './fixtures/host-options.ts';
 import { readForeign, readOwnState, writeForeign } from './fixtures/host-own-state.ts';
 
 requireHosts(t);

@@ -2,7 +2,8 @@
 import { HOST_ADDRESSES, requireHosts, startHost, type TestHost } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
 import { type Backend, createHostPoint, createNetfilter, createToolRun, type HostOptions } from '../driver/index.ts';
-import { HOST_OPTIONS, hostPolicy } from './fixtures/host-fixture.ts';
+import { hostPolicy } from './fixtures/host-fixture.ts';
+import { HOST_OPTIONS } from './fixtures/host-options.ts';
 
 requireHosts(t);
 

@@ -7,7 +7,8 @@ import { requireHosts, startHost, type TestHost } from '@edgeward/test/kit';
 import t from 'tap';
 import { type Backend, createHostPoint, createNetfilter, createToolRun } from '../driver/index.ts';
 import type { Moment } from './fixtures/dying-apply.ts';
-import { HOST_OPTIONS, hostPolicy } from './fixtures/host-fixture.ts';
+import { hostPolicy } from './fixtures/host-fixture.ts';
+import { HOST_OPTIONS } from './fixtures/host-options.ts';
 import { readOwnState } from './fixtures/host-own-state.ts';
 
 requireHosts(t);
@@ -15,7 +16,7 @@ const SCRIPT = fileURLToPath(new URL('fixtures/dying-apply.ts', import.meta.url)
 const MAX_WRITES = 20;
 
 /** More than a pipe holds, so that a writer that dies leaves a set half filled. */
-const many = Array.from({ length: 6000 }, (_, n) => `10.${n >> 7}.${(n & 127) * 2}.0/24`);
+const many = Array.from({ length: 3000 }, (_, n) => `10.${n >> 7}.${(n & 127) * 2}.0/24`);
 const policyA = hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] });
 const policyB = hostPolicy({ revision: 2, allow: [...many, '2001:db8:2::/48'] });
 
@@ -55,20 +56,22 @@ for (const [backend, moments] of [
         });
       await open().apply(policyB);
       const wanted = await readOwnState(host, backend);
-      let kills = 0;
+      let [kills, halves] = [0, 0];
       for (let n = 1; n <= MAX_WRITES; n += 1) {
         await clear(host, backend);
         await open().apply(policyA);
         if (!(await dyingApply(host, backend, file, n, moment))) break;
         kills = n;
         const found = await open().inspect();
+        if (found.state === 'loaded' && found.unfinished.length > 0) halves += 1;
         const held = found.state === 'loaded' ? [found.revision, found.hash, found.drift] : [];
         const whole = [policyA, policyB].map(({ revision, hash }) => JSON.stringify([revision, hash, []]));
         t.ok(whole.includes(JSON.stringify(held)), `write ${n}: A or B, whole (${JSON.stringify(found)})`);
         await open().apply(policyB);
         t.strictSame(await readOwnState(host, backend), wanted, `write ${n}: the next process makes it B`);
       }
-      t.ok(kills >= 5 && kills < MAX_WRITES, `${kills} writes were cut`);
+      t.comment(`${kills} writes were cut, ${halves} left something to finish`);
+      t.ok(kills >= 5 && kills < MAX_WRITES, 'every write was cut');
     });
   }
 }

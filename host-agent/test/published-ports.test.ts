@@ -2,7 +2,8 @@
 import { HOST_ADDRESSES, requireHosts, startHost } from '@edgeward/test/kit';
 import t from 'tap';
 import { createHostPoint, createNetfilter, createToolRun } from '../driver/index.ts';
-import { HOST_OPTIONS, hostPolicy } from './fixtures/host-fixture.ts';
+import { hostPolicy } from './fixtures/host-fixture.ts';
+import { HOST_OPTIONS } from './fixtures/host-options.ts';
 
 requireHosts(t);
 

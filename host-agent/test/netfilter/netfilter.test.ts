@@ -3,7 +3,8 @@ import { EdgewardError } from '@edgeward/runtime';
 import { requireHosts, startHost, type TestHost } from '@edgeward/test/kit';
 import t from 'tap';
 import { createHostPoint, createNetfilter, createToolRun, findNetfilter, type RunTool } from '../../driver/index.ts';
-import { HOST_OPTIONS, hostPolicy } from '../fixtures/host-fixture.ts';
+import { hostPolicy } from '../fixtures/host-fixture.ts';
+import { HOST_OPTIONS } from '../fixtures/host-options.ts';
 
 requireHosts(t);
 
@@ -98,7 +99,7 @@ t.test('a table that nft wrote and iptables cannot show is an error, and not an 
   const busy: RunTool = async () => ({
     status: 4,
     stdout: '',
-    stderr: 'Another app is currently holding the xtables lock; still 0s 0us time ahead',
+    stderr: 'Another app is currently holding the xtables lock. Stopped waiting after 5s.',
   });
   t.equal(await codeOf(createNetfilter('legacy', busy).writeRules('inet', [])), 'EDW_ERR_HOST_BUSY');
   await host.close();
