@@ -171,7 +171,7 @@ function proposing(rows: Row[]): string {
     ({ found }) => `${fixed(median(found.proposedMs) / 1000)} s at ${count(found.estate.rules)} rules`,
   );
   const first = rows.map(({ found }) => `${fixed(found.firstVersionMs / 1000)} s at ${count(found.plan.points)}`);
-  return `Proposing a version takes the store ${words.join(', ')} (median), and it answers nobody meanwhile; that is before the commit. The first version was served to all points ${first.join(', ')} after it.`;
+  return `Proposing a version takes the store ${words.join(', ')} (median), before the commit, mostly in a thread of its own. The first version was served to all points ${first.join(', ')} after it.`;
 }
 
 function wrongs(rows: Row[], whole: WholeFound): string {
