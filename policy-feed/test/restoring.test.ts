@@ -98,6 +98,24 @@ t.test('what is damaged is left for the state before, or for none, and is never 
   }
 });
 
+t.test('what a write that failed has left behind holds up no later one', async (t) => {
+  const followed = await openFollowed(t);
+  const { store, folder } = followed;
+  const running = await followed.start();
+  await caughtUp(followed, running);
+  const before = await readFile(join(folder, 'head.json'), 'utf8');
+  const left = ['head.json', 'floor.json'].map((name) => join(folder, `${name}.previous.unfinished`));
+  await Promise.all(left.map((path) => writeFile(path, 'left behind')));
+  await store.change();
+  await caughtUp(followed, running);
+  t.equal(
+    await readFile(join(folder, 'head.json.previous'), 'utf8'),
+    before,
+    'the state before, and not what was left',
+  );
+  await running.follower.close();
+});
+
 async function cutEnd(path: string): Promise<void> {
   await truncate(path, (await readFile(path)).length - 1);
 }
