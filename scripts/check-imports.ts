@@ -16,6 +16,7 @@ const RULES: Record<string, Rule> = {
   'policy/src': { packages: [], node: false },
   'runtime/src': { packages: [], node: true },
   'debian-packages/src': { packages: ['runtime'], node: true },
+  'deny-spool/src': { packages: ['runtime'], node: true },
   'policy-source/src': { packages: ['policy', 'runtime'], node: true },
   'policy-cache/src': { packages: ['policy', 'runtime'], node: true },
   'enforcement-point/src': { packages: ['policy', 'runtime'], node: true },
@@ -26,15 +27,23 @@ const RULES: Record<string, Rule> = {
   'f5-irules/driver': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
   'f5-irules/export': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
   'host-agent/driver': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
+  'host-agent/protocol': { packages: ['policy', 'policy-format', 'runtime'], node: true },
+  'host-agent/src': { packages: ['deny-spool', 'enforcement-point', 'policy', 'policy-format', 'runtime'], node: true },
   'policy-format/src': { packages: ['policy', 'runtime'], node: true },
   'policy-feed/src': { packages: ['policy', 'policy-format', 'runtime'], node: true },
-  'central-store/src': { packages: ['policy', 'policy-feed', 'policy-format', 'policy-source', 'runtime'], node: true },
+  'certificates/src': { packages: ['policy-format', 'runtime'], node: true },
+  'central-store/src': {
+    packages: ['certificates', 'policy', 'policy-feed', 'policy-format', 'policy-source', 'runtime'],
+    node: true,
+  },
   'test/kit/bigip-simulator/src': { packages: ['runtime'], node: true },
   'sync-service/src': {
     packages: [
       'audit-collector',
+      'certificates',
       'enforcement-point',
       'f5-irules',
+      'host-agent',
       'nginx-njs',
       'policy',
       'policy-cache',
@@ -50,8 +59,10 @@ const RULES: Record<string, Rule> = {
       'audit-collector',
       'bigip-simulator',
       'central-store',
+      'certificates',
       'debian-packages',
       'f5-irules',
+      'host-agent',
       'nginx-njs',
       'policy',
       'policy-feed',
@@ -106,6 +117,8 @@ function isAllowed(name: string, file: string, folder: string, rule: Rule, libra
 function isInside(target: string, folder: string): boolean {
   const path = relative(root, target);
   if (folder === 'nginx-njs/driver' && path === join('nginx-njs', 'src', 'layout.ts')) return true;
+  // The agent is what uses the driver and speaks the protocol.
+  if (folder === 'host-agent/src' && /^host-agent.(driver|protocol)/.test(path)) return true;
   if (folder === 'f5-irules/export' && path.startsWith(join('f5-irules', 'driver') + sep)) return true;
   return path.startsWith(folder + sep);
 }

@@ -1,6 +1,3 @@
-export { type Authority, createAuthority, openAuthority } from './authority/authority.ts';
-export { type CertificateRequest, type IssuedCertificate, issueCertificate } from './authority/certificate.ts';
-export { type Identity, identityOf } from './authority/identity.ts';
 export {
   type ComputedPayload,
   computeApprovalPayload,

@@ -31,7 +31,7 @@ promises.mkdir = (async (path: string, options: { recursive: boolean }) => {
 syncBuiltinESMExports();
 // After what it is to see.
 const { openWorld, PLAIN, folderOf } = await import('./decisions/world.ts');
-const { makeFolder } = await import('../src/durable-folder.ts');
+const { makeFolder } = await import('@edgeward/runtime');
 
 function isSynced(path: string): boolean {
   return done.lastIndexOf(`sync ${dirname(path)}`) > done.lastIndexOf(`make ${path}`);

@@ -4,6 +4,7 @@ export { type ConfigInput, loadConfig } from './config.ts';
 export { describeSchema, type JsonSchema, jsonSchemaOf, type SchemaRow } from './config-schema.ts';
 export * from './digest.ts';
 export { stateWriteError, syncFolder, systemCodeOf, unfinishedSuffix, writeDurably } from './durable-file.ts';
+export * from './durable-folder.ts';
 export * from './errors.ts';
 export {
   failure,

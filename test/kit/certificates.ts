@@ -4,7 +4,7 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Authority, type CertificateRequest, createAuthority, issueCertificate } from '@edgeward/central-store';
+import { type Authority, type CertificateRequest, createAuthority, issueCertificate } from '@edgeward/certificates';
 
 export interface CertificateFiles {
   /** PEM, as `tls.connect` and `https` take it. */

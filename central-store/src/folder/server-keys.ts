@@ -7,8 +7,7 @@ import {
   signingKeyOf,
   type TrustRoot,
 } from '@edgeward/policy-format';
-import { EdgewardError, readSecret, systemCodeOf, writeDurably } from '@edgeward/runtime';
-import { makeFolder } from '../durable-folder.ts';
+import { EdgewardError, makeFolder, readSecret, systemCodeOf, writeDurably } from '@edgeward/runtime';
 
 /**
  * The keys that only the store has, `keys/store-KID.jwk` and `keys/log-KID.jwk`, closed to others. The trust root says

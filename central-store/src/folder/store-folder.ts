@@ -6,12 +6,12 @@ import {
   type Clock,
   EdgewardError,
   type Logger,
+  makeFolder,
   messageOf,
   systemCodeOf,
   takeStateLock,
   unfinishedSuffix,
 } from '@edgeward/runtime';
-import { makeFolder } from '../durable-folder.ts';
 import type { GlassGround } from '../proposals/glass-ground.ts';
 import { openProposals } from '../proposals/open-proposals.ts';
 import type { Proposals } from '../proposals/proposals.ts';

@@ -9,8 +9,7 @@ import {
   verifyFirstRoot,
   verifyNextRoot,
 } from '@edgeward/policy-format';
-import { EdgewardError, messageOf, systemCodeOf, writeDurably } from '@edgeward/runtime';
-import { makeFolder } from '../durable-folder.ts';
+import { EdgewardError, makeFolder, messageOf, systemCodeOf, writeDurably } from '@edgeward/runtime';
 
 /**
  * The trust roots of a store, `roots/N.json`, each verified against the one before when they are opened. The first is

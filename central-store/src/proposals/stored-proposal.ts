@@ -12,8 +12,7 @@ import {
   type TrustRoot,
   trustRootOf,
 } from '@edgeward/policy-format';
-import { systemCodeOf, writeDurably } from '@edgeward/runtime';
-import { makeFolder } from '../durable-folder.ts';
+import { makeFolder, systemCodeOf, writeDurably } from '@edgeward/runtime';
 import { unreadable } from '../folder/unreadable-file.ts';
 import type { GivenApproval } from './proposals.ts';
 import { refusal } from './refusals.ts';

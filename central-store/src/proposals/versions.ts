@@ -11,9 +11,8 @@ import {
   type SignedDocument,
   signedDocumentOf,
 } from '@edgeward/policy-format';
-import { EdgewardError, systemCodeOf, writeDurably } from '@edgeward/runtime';
+import { EdgewardError, makeFolder, systemCodeOf, writeDurably } from '@edgeward/runtime';
 import { type Bundle, parseBundle } from '../bundle/bundle.ts';
-import { makeFolder } from '../durable-folder.ts';
 import { unreadable } from '../folder/unreadable-file.ts';
 
 /**

@@ -1,7 +1,14 @@
 import { join } from 'node:path';
 import { type Checkpoint, type SignedDocument, type SigningKey, sign } from '@edgeward/policy-format';
-import { type Clock, EdgewardError, type Logger, messageOf, systemCodeOf, writeDurably } from '@edgeward/runtime';
-import { makeFolder } from '../durable-folder.ts';
+import {
+  type Clock,
+  EdgewardError,
+  type Logger,
+  makeFolder,
+  messageOf,
+  systemCodeOf,
+  writeDurably,
+} from '@edgeward/runtime';
 import { entryOf, hashOf, lineOf, type NewEntry, parseEntry, type RecordEntry } from './entry.ts';
 import { STORE } from './own-names.ts';
 import { linesOf, segmentsIn } from './segments.ts';

@@ -4,9 +4,9 @@
  * record could be filled that way.
  */
 import type { X509Certificate } from 'node:crypto';
+import { type Identity, identityOf } from '@edgeward/certificates';
 import type { TrustRoot } from '@edgeward/policy-format';
 import { type Clock, createRateLimit, type EdgewardError, type HttpFailure, type TlsAsked } from '@edgeward/runtime';
-import { type Identity, identityOf } from '../authority/identity.ts';
 import { requireRole } from '../proposals/people.ts';
 import { type Actor, recordRefusal } from '../record/attempt.ts';
 import { NOBODY } from '../record/own-names.ts';

@@ -1,6 +1,6 @@
 /** What each command about a running store begins with: the profile, the way there, and who this person is by certificate. */
 import { X509Certificate } from 'node:crypto';
-import { identityOf } from '@edgeward/central-store';
+import { identityOf } from '@edgeward/certificates';
 import { storeFailure } from '@edgeward/policy-feed';
 import { messageOf } from '@edgeward/runtime';
 import type { Context, Option } from '../frame/command.ts';

@@ -4,7 +4,7 @@
  */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Authority, createAuthority, issueCertificate, openAuthority } from '@edgeward/central-store';
+import { type Authority, createAuthority, issueCertificate, openAuthority } from '@edgeward/certificates';
 import { EdgewardError, messageOf, systemCodeOf, writeDurably } from '@edgeward/runtime';
 
 export interface CertificateFiles {

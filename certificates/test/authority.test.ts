@@ -4,9 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { connect, createServer, type TLSSocket, type TlsOptions } from 'node:tls';
 import t, { type Test } from 'tap';
-import { createAuthority, openAuthority } from '../../src/authority/authority.ts';
-import { type CertificateRequest, type IssuedCertificate, issueCertificate } from '../../src/authority/certificate.ts';
-import { type Identity, identityOf } from '../../src/authority/identity.ts';
+import { createAuthority, openAuthority } from '../src/authority.ts';
+import { type CertificateRequest, type IssuedCertificate, issueCertificate } from '../src/certificate.ts';
+import { type Identity, identityOf } from '../src/identity.ts';
 
 const DAY_MS = 86_400_000;
 const ana = { uris: ['urn:edgeward:person:ana'], days: 1 };

@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { stateWriteError, syncFolder, systemCodeOf } from '@edgeward/runtime';
+import { stateWriteError, syncFolder, systemCodeOf } from './durable-file.ts';
 
 /**
  * A folder that is still there after the power fails: what is written into it durably would be gone with its name. Its name

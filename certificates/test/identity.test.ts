@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import { generate } from 'selfsigned';
 import t from 'tap';
-import { identityOf } from '../../src/authority/identity.ts';
+import { identityOf } from '../src/identity.ts';
 
 const nobody = { points: [], person: null };
 

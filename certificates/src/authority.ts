@@ -1,8 +1,15 @@
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EdgewardError, messageOf, readSecret, syncFolder, systemCodeOf, writeDurably } from '@edgeward/runtime';
-import { makeFolder } from '../durable-folder.ts';
+import {
+  EdgewardError,
+  makeFolder,
+  messageOf,
+  readSecret,
+  syncFolder,
+  systemCodeOf,
+  writeDurably,
+} from '@edgeward/runtime';
 
 /**
  * A private certificate authority for the mutual TLS between a store, its points and its people: a key file, a certificate,

@@ -1,0 +1,3 @@
+export { type Authority, createAuthority, openAuthority } from './authority.ts';
+export { type CertificateRequest, type IssuedCertificate, issueCertificate } from './certificate.ts';
+export { type Identity, identityOf } from './identity.ts';
