@@ -1,0 +1,62 @@
+/**
+ * What the agent is put together from, as its parts see each other. The core applies policies; a guard keeps what was applied
+ * as it was; denials are counted, named and sent. Neither of the two decides which policy is in force.
+ */
+import type { CompiledPolicy } from '@edgeward/policy';
+
+/**
+ * Keeps rules and sets as they were applied. It repairs by applying the policy it was last told of, and nothing else.
+ */
+export interface Guard {
+  /** An apply of ours begins: until `policyApplied` nothing is looked at or repaired, whatever changes. */
+  pause(): void;
+  /**
+   * This policy is in force from now on, also where an apply failed and the one before stays. Null: none is, and nothing is
+   * repaired. Looking at it begins at once.
+   */
+  policyApplied(policy: CompiledPolicy | null): void;
+  status(): GuardStatus;
+  /** What is in force stays. Never rejects. */
+  close(): Promise<void>;
+}
+
+export interface GuardStatus {
+  /** `contended`: somebody undoes every repair, and repairs come with pauses. */
+  state: 'watching' | 'contended';
+  /** What is found changed and not repaired, in words. */
+  drift: string[];
+  repairs: { count: number; last: { at: string; words: string; process: string | null } | null };
+  /** What can't be watched, and why. */
+  warnings: string[];
+}
+
+/** Exact counts of what was denied, samples named by the policy they were taken under, and their way to the service. */
+export interface Denials {
+  /**
+   * This policy judges from now on, under this generation of marks; null: nothing does. It is the policy as it is in the
+   * kernel: where enforcing was refused, its object's mode is `observe` and its hash another one than was served.
+   */
+  policyApplied(policy: CompiledPolicy | null, generation: number): void;
+  /** As last read: nothing is asked for it. */
+  counters(): DenialCounters;
+  warnings(): string[];
+  /** What is in the spool stays there. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** Since the agent's state began, except `pending`. */
+export interface DenialCounters {
+  denied: number;
+  sampled: number;
+  notSampled: number;
+  netlinkDrops: number;
+  /** Records in the spool that the service has not acknowledged. */
+  pending: number;
+  gaps: number;
+}
+
+/**
+ * Sends one batch, gzip of NDJSON. Resolves to what the service has stored. Throws EDW_ERR_SERVICE_UNREACHABLE,
+ * EDW_ERR_SERVICE_BUSY (with what it asked for), EDW_ERR_SERVICE_ANSWER.
+ */
+export type SendDenials = (gzipped: Uint8Array) => Promise<{ epoch: string; acknowledged: number }>;
