@@ -1,0 +1,183 @@
+import type { CompiledPolicy } from '@edgeward/policy';
+import {
+  canonicalJson,
+  type Digest,
+  digestOf,
+  isName,
+  type PublicKey,
+  payloadOf,
+  type SignedDocument,
+  type SigningKey,
+  sign,
+  signedDocumentOf,
+  signersOf,
+} from '@edgeward/policy-format';
+import { EdgewardError, messageOf } from '@edgeward/runtime';
+import * as z from 'zod';
+import { countField, hashField, instantField, nameField, readAs, valueIn } from './fields.ts';
+
+/**
+ * A compiled policy as a host takes it over. First line: a `SignedDocument` of the head; after it the policy as JSON, whose
+ * digest the head names. What opens it believes nothing before the signature holds, and nothing that is for another host
+ * or older than what this host had. No clock is asked: a host that was away for a year takes what its service signed.
+ */
+export interface HostPolicyHead {
+  typ: 'edgeward-host-policy+json';
+  v: 1;
+  /** The point. */
+  aud: string;
+  revision: number;
+  issuedAt: string;
+  /** `hash` of the policy. */
+  policyHash: string;
+  /** Of the bytes of the policy as they are here. */
+  policyDigest: Digest;
+  policyBytes: number;
+}
+
+/** What a host had: nothing below it is taken over. */
+export interface PolicyFloor {
+  revision: number;
+  hash: string;
+}
+
+export interface ExpectedPolicy {
+  aud: string;
+  keys: readonly PublicKey[];
+  floor: PolicyFloor | null;
+}
+
+const TYPE = 'edgeward-host-policy+json';
+const MAX_HEAD_LINE_BYTES = 16 * 1024;
+const MAX_HEAD_BYTES = 4 * 1024;
+/** Of head and policy together. A million members take about 40 MiB. */
+export const MAX_HOST_POLICY_BYTES: number = 256 * 1024 * 1024;
+
+const headSchema: z.ZodType<HostPolicyHead> = z.strictObject({
+  typ: z.literal(TYPE),
+  v: z.literal(1),
+  aud: nameField,
+  revision: countField,
+  issuedAt: instantField,
+  policyHash: hashField,
+  policyDigest: hashField,
+  policyBytes: countField,
+});
+
+/** `issuedAt` as `Date.toISOString` writes it. */
+export async function signHostPolicy(policy: CompiledPolicy, issuedAt: string, key: SigningKey): Promise<Uint8Array> {
+  const body = Buffer.from(JSON.stringify(policy));
+  const head: HostPolicyHead = {
+    typ: TYPE,
+    v: 1,
+    aud: policy.point,
+    revision: policy.revision,
+    issuedAt,
+    policyHash: policy.hash,
+    policyDigest: digestOf(body),
+    policyBytes: body.length,
+  };
+  return Buffer.concat([Buffer.from(`${canonicalJson(await sign(head, [key]))}\n`), body]);
+}
+
+/**
+ * Throws EDW_ERR_HOST_POLICY_UNREADABLE, EDW_ERR_HOST_POLICY_SIGNATURE, EDW_ERR_HOST_POLICY_AUDIENCE and
+ * EDW_ERR_HOST_POLICY_OLDER: a revision below the floor, or the floor's with another hash.
+ */
+export async function openHostPolicy(
+  bytes: Uint8Array,
+  expected: ExpectedPolicy,
+): Promise<{ head: HostPolicyHead; policy: CompiledPolicy }> {
+  const { line, body } = partsOf(bytes);
+  const head = await verifiedHead(line, expected.keys);
+  if (head.aud !== expected.aud) throw forAnother(head.aud, expected.aud);
+  if (body.length !== head.policyBytes || digestOf(body) !== head.policyDigest)
+    throw notSigned('its bytes are not those that were signed');
+  checkFloor(head, expected.floor);
+  return { head, policy: policyIn(body, head) };
+}
+
+function partsOf(bytes: Uint8Array): { line: Buffer; body: Buffer } {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (buffer.length > MAX_HOST_POLICY_BYTES) throw unreadable(`it has ${buffer.length} bytes`);
+  const end = buffer.subarray(0, MAX_HEAD_LINE_BYTES).indexOf(0x0a);
+  if (end < 0) throw unreadable('it does not begin with the line of its head');
+  return { line: buffer.subarray(0, end), body: buffer.subarray(end + 1) };
+}
+
+async function verifiedHead(line: Buffer, keys: readonly PublicKey[]): Promise<HostPolicyHead> {
+  const document = documentIn(line);
+  // First the signature: nothing that a stranger wrote is looked at any further.
+  if ((await signersOf(document, TYPE, keys)).size === 0) throw notSigned('no key that this host trusts has signed it');
+  return readAs(headSchema, payloadIn(document), { ...UNREADABLE, what: 'the head of a policy' });
+}
+
+function documentIn(line: Buffer): SignedDocument {
+  try {
+    return signedDocumentOf(valueIn(line.toString('utf8')));
+  } catch (cause) {
+    throw unreadable(messageOf(cause), cause);
+  }
+}
+
+function payloadIn(document: SignedDocument): unknown {
+  try {
+    return payloadOf(document, 'the head', MAX_HEAD_BYTES);
+  } catch (cause) {
+    throw unreadable(messageOf(cause), cause);
+  }
+}
+
+function checkFloor(head: HostPolicyHead, floor: PolicyFloor | null): void {
+  if (floor === null || head.revision > floor.revision) return;
+  if (head.revision === floor.revision && head.policyHash === floor.hash) return;
+  const had = head.revision === floor.revision ? 'another policy of the same number' : `revision ${floor.revision}`;
+  throw new EdgewardError(
+    'EDW_ERR_HOST_POLICY_OLDER',
+    `taking over revision ${head.revision} of ${head.aud}: this host had ${had} already`,
+    {
+      mend: 'What is in force stays. If the service was set back to a backup, publish a policy again until its revision is above that of the host; if not, somebody replays an old policy.',
+    },
+  );
+}
+
+/** The service that signed made it; what is looked at is what this host would trip over. */
+function policyIn(body: Buffer, head: HostPolicyHead): CompiledPolicy {
+  const value = valueIn(body.toString('utf8'));
+  if (!isPolicy(value)) throw unreadable('what it holds is no compiled policy that this version knows');
+  if (value.point !== head.aud || value.revision !== head.revision || value.hash !== head.policyHash)
+    throw unreadable('the head names another policy than the one that follows it');
+  return value;
+}
+
+function isPolicy(value: unknown): value is CompiledPolicy {
+  if (typeof value !== 'object' || value === null) return false;
+  const { format, point, revision, hash, objects } = value as Partial<Record<keyof CompiledPolicy, unknown>>;
+  const named = isName(point) && typeof hash === 'string' && Number.isSafeInteger(revision);
+  return format === 1 && named && Array.isArray(objects);
+}
+
+const UNREADABLE = {
+  code: 'EDW_ERR_HOST_POLICY_UNREADABLE',
+  mend: 'What is in force stays. Run the same version of Edgeward at the service and on this host; if it is, look at what stands between them.',
+};
+
+function unreadable(why: string, cause?: unknown): EdgewardError {
+  const message = `reading a policy from the service: ${why}`;
+  return new EdgewardError(UNREADABLE.code, message, {
+    mend: UNREADABLE.mend,
+    ...(cause === undefined ? {} : { cause }),
+  });
+}
+
+function notSigned(why: string): EdgewardError {
+  return new EdgewardError('EDW_ERR_HOST_POLICY_SIGNATURE', `reading a policy from the service: ${why}`, {
+    mend: 'What is in force stays. If the state directory of the service was made anew, enrol this host again; if not, look at what stands between the service and this host.',
+  });
+}
+
+function forAnother(aud: string, own: string): EdgewardError {
+  return new EdgewardError('EDW_ERR_HOST_POLICY_AUDIENCE', `reading a policy for ${own}: it is for ${aud}`, {
+    mend: 'What is in force stays. Enrol this host under its own name: it was given what is meant for another.',
+  });
+}
