@@ -1,3 +1,10 @@
 export { type Authority, createAuthority, openAuthority } from './authority.ts';
-export { type CertificateRequest, type IssuedCertificate, issueCertificate } from './certificate.ts';
+export {
+  type CertificateRequest,
+  type IssuedCertificate,
+  issueCertificate,
+  issueCertificateFor,
+} from './certificate.ts';
 export { type Identity, identityOf } from './identity.ts';
+export { issueNumberOf } from './issue-number.ts';
+export { provesKey } from './public-key.ts';
