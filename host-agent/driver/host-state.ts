@@ -13,6 +13,8 @@ const HOOKED = ['INPUT', 'FORWARD'] as const;
 const OWN_CHAIN = /^EW-/;
 const OWN_SET = /^ew[46][np]-[0-9a-f]{16}$/;
 
+export const isOwnSet = (name: string): boolean => OWN_SET.test(name);
+
 interface FamilyState {
   rules: SavedRules;
   /** Null where no policy of ours is in force. */
@@ -37,7 +39,7 @@ export async function readHostState(netfilter: Netfilter, contents: SetContents)
   const inet6 = familyState('inet6', await netfilter.rules('inet6'));
   const sets = new Map<string, SetState>();
   for (const header of await netfilter.setHeaders()) {
-    if (OWN_SET.test(header.name)) sets.set(header.name, { ...header, whole: await contents.isWhole(header) });
+    if (isOwnSet(header.name)) sets.set(header.name, { ...header, whole: await contents.isWhole(header) });
   }
   return { families: { inet, inet6 }, sets };
 }
@@ -86,6 +88,16 @@ export function hooksIn(rules: SavedRules, chain: string): FoundHook[] {
     const target = HOOK.exec(text)?.[1];
     return target === undefined ? [] : [{ at, target, text }];
   });
+}
+
+/** A rule of somebody else jumps there: the kernel would refuse to delete it, and with it the whole transaction. */
+export function isHeld(found: SavedRules, name: string): boolean {
+  return [...found]
+    .filter(([chain]) => !chain.startsWith('EW-'))
+    .some(([chain, { texts }]) => {
+      const own = new Set(hooksIn(found, chain).map(({ text }) => text));
+      return texts.some((text) => !own.has(text) && ` ${text} `.includes(` ${name} `));
+    });
 }
 
 /** Sets that judge and hold something else than they did. One that nothing names judges nothing. */

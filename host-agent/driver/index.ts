@@ -1,3 +1,4 @@
+export { type DenyCounter, denyCounters } from './deny-counters.ts';
 export { createHostPoint, type HostPointOptions } from './host-point.ts';
 export { type HostOptions, NFLOG_GROUP } from './layout/index.ts';
 export {
@@ -12,3 +13,4 @@ export {
   type ToolCall,
   type ToolRunOptions,
 } from './netfilter/index.ts';
+export { type Removal, removeHost } from './remove-host.ts';

@@ -4,7 +4,7 @@
  */
 
 import { sha256Hex } from '@edgeward/runtime';
-import { hooksIn, ownChains } from './host-state.ts';
+import { hooksIn, isHeld, ownChains } from './host-state.ts';
 import type { ChainLayout, FamilyLayout, HookLayout } from './layout/host-layout.ts';
 import { type FamilyMeta, formatMeta, hookTarget, META_CHAIN, ruleLine } from './meta.ts';
 import type { SavedRules } from './netfilter/index.ts';
@@ -39,13 +39,6 @@ function staleChains(found: SavedRules, { chains }: FamilyLayout): string[] {
   return ownChains(found)
     .filter(([name, { texts }]) => !wanted.has(name) && (texts.length > 0 || !isHeld(found, name)))
     .map(([name]) => name);
-}
-
-/** A rule of somebody else jumps there: the kernel would refuse to delete it, and with it the whole transaction. */
-function isHeld(found: SavedRules, name: string): boolean {
-  return [...found]
-    .filter(([chain]) => !chain.startsWith('EW-'))
-    .some(([, { texts }]) => texts.some((text) => ` ${text} `.includes(` ${name} `)));
 }
 
 function hookLines(found: SavedRules, chain: string, hooks: readonly HookLayout[]): string[] {

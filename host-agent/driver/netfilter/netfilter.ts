@@ -14,6 +14,8 @@ export type Backend = 'nft' | 'legacy';
 
 export interface Netfilter {
   readonly backend: Backend;
+  /** Without `inet6` where the kernel has IPv6 switched off: there is nothing to judge then. */
+  readonly families: readonly Family[];
   /** The filter table of one family. */
   rules(family: Family): Promise<SavedRules>;
   /** Lines between `*filter` and `COMMIT`: all of them or none. The number of bytes written. */
@@ -31,12 +33,17 @@ const LOCK_SECONDS = '5';
 /** What iptables programs end with when they may be asked again: a lock, or memory. */
 const RESOURCE_PROBLEM = 4;
 
-export function createNetfilter(backend: Backend, run: RunTool): Netfilter {
+export function createNetfilter(
+  backend: Backend,
+  run: RunTool,
+  families: readonly Family[] = ['inet', 'inet6'],
+): Netfilter {
   const ask = async (call: ToolCall): Promise<string> => accepted(call, await run(call)).stdout;
   return {
     backend,
+    families,
     rules: async (family) =>
-      parseSavedRules(await ask({ program: program(family, backend, 'save'), args: ['-t', 'filter'] })),
+      parseSavedRules(await ask({ program: program(family, backend, 'save'), args: ['-c', '-t', 'filter'] })),
     writeRules: async (family, lines) => {
       const input = ['*filter\n', ...lines.map((line) => `${line}\n`), 'COMMIT\n'];
       await ask({ program: program(family, backend, 'restore'), args: ['--noflush', '-w', LOCK_SECONDS], input });

@@ -1,0 +1,42 @@
+/** What the kernel says it denied is what was sent: exactly, per family and hook, and by no sampling. */
+import { HOST_ADDRESSES, requireHosts, startHost } from '@edgeward/test/kit';
+import t from 'tap';
+import { createHostPoint, createNetfilter, createToolRun, type DenyCounter, denyCounters } from '../driver/index.ts';
+import { hostPolicy } from './fixtures/host-fixture.ts';
+import { HOST_OPTIONS } from './fixtures/host-options.ts';
+
+requireHosts(t);
+
+const { inet, inet6 } = HOST_ADDRESSES;
+/** A datagram is sent once; nothing of it comes again. */
+const CALLERS = [
+  ...Array.from({ length: 12 }, (_, n) => ({ from: `203.0.113.${n + 1}`, to: inet, port: 'udp/5432' })),
+  ...Array.from({ length: 7 }, (_, n) => ({ from: `2001:db8:bad::${n + 1}`, to: inet6, port: 'udp/5432' })),
+  { from: '10.1.0.5', to: inet, port: 'udp/5432' },
+];
+
+const told = (counters: DenyCounter[]): string[] =>
+  counters.map(({ family, hook, verdict, packets }) => `${family} ${hook} ${verdict} ${packets}`).sort();
+
+for (const backend of ['nft', 'legacy'] as const) {
+  t.test(`denials are counted exactly (${backend})`, async (t) => {
+    const host = await startHost(t);
+    const netfilter = createNetfilter(backend, createToolRun({ where: host.where }));
+    t.strictSame(await denyCounters(netfilter), [], 'none without a policy');
+    const point = createHostPoint({ name: 'host-db', options: HOST_OPTIONS, netfilter });
+    const policy = hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] });
+    await point.apply(policy);
+    await host.call(CALLERS);
+    const wanted = ['inet forward deny 0', 'inet input deny 12', 'inet6 forward deny 0', 'inet6 input deny 7'];
+    t.strictSame(told(await denyCounters(netfilter)), wanted, 'every one, and the allowed one not');
+    t.equal(new Set((await denyCounters(netfilter)).map(({ generation }) => generation)).size, 1, 'of one generation');
+    const found = await point.inspect();
+    t.ok(found.state === 'loaded' && found.drift.length === 0, 'a rule that counted is the rule that was written');
+    t.equal((await point.apply(policy)).writes, 0, 'and is not written again');
+    await point.apply(hostPolicy({ revision: 2, allow: ['10.1.0.0/16'], mode: 'observe' }));
+    await host.call(CALLERS.slice(0, 3));
+    t.ok(told(await denyCounters(netfilter)).includes('inet input would-deny 3'), 'who only observes says so');
+    await point.apply(hostPolicy({ revision: 3, allow: ['10.1.0.0/16'], mode: 'off' }));
+    t.strictSame(await denyCounters(netfilter), [], 'who judges nobody counts nobody');
+  });
+}
