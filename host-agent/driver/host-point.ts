@@ -1,9 +1,12 @@
-import type { Actual, EnforcementPoint } from '@edgeward/enforcement-point';
+import type { Actual, Applied, EnforcementPoint } from '@edgeward/enforcement-point';
+import type { CompiledPolicy } from '@edgeward/policy';
 import { applyPolicy } from './apply.ts';
 import { changedSets, FAMILIES, FAMILY_NAMES, type HostState, readHostState } from './host-state.ts';
 import type { HostOptions } from './layout/host-layout.ts';
 import type { Netfilter } from './netfilter/index.ts';
 import { createSetContents } from './set-contents.ts';
+import { createStandingRules } from './standing-rules.ts';
+import { createStandingSets } from './standing-sets.ts';
 
 /**
  * One host, by iptables and ipset. What is in force is told by the kernel itself: nothing is kept beside it, so that no file
@@ -15,32 +18,69 @@ export interface HostPointOptions {
   netfilter: Netfilter;
 }
 
-export function createHostPoint({ name, options, netfilter }: HostPointOptions): EnforcementPoint {
+export interface HostPoint extends EnforcementPoint {
+  /**
+   * Cheap: the rules alone, against what stood after the last apply. What differs, in words; with `mend` it is put back at once,
+   * and the apply that must follow has judged anew what was let in meanwhile.
+   */
+  checkRules(mend: boolean): Promise<string[]>;
+  /** Cheap: headers of sets. Names of those that `inspect` should read; empty where none moved. */
+  checkSets(): Promise<string[]>;
+}
+
+export function createHostPoint({ name, options, netfilter }: HostPointOptions): HostPoint {
   const contents = createSetContents(netfilter, Date.now);
+  const standing = { rules: createStandingRules(netfilter), sets: createStandingSets(netfilter) };
   let last: { revision: number; hash: string } | null = null;
   let queue: Promise<unknown> = Promise.resolve();
 
-  /** Looking in the middle of an apply would see its halves. */
+  /** Odd while an apply is under way. */
+  let moves = 0;
+
   function exclusively<T>(work: () => Promise<T>): Promise<T> {
     const next = queue.then(work, work);
     queue = next.catch(() => {});
     return next;
   }
 
+  /** Looking in the middle of an apply would see its halves; a long look at large sets must not hold one up. */
+  async function undisturbed<T>(look: () => Promise<T>): Promise<T> {
+    for (let tries = 0; tries < LOOKS; tries += 1) {
+      await queue;
+      const before = moves;
+      const seen = await look();
+      if (moves === before && moves % 2 === 0) return seen;
+    }
+    return exclusively(look);
+  }
+
+  async function apply(desired: CompiledPolicy): Promise<Applied> {
+    standing.rules.forget();
+    standing.sets.forget();
+    moves += 1;
+    try {
+      const applied = await applyPolicy({ point: name, options, netfilter, contents }, desired);
+      last = { revision: desired.revision, hash: desired.hash };
+      return applied;
+    } finally {
+      moves += 1;
+    }
+  }
+
   return {
     name,
-    inspect: () => exclusively(async () => actualOf(await readHostState(netfilter, contents), last)),
-    apply: (desired) =>
-      exclusively(async () => {
-        const applied = await applyPolicy({ point: name, options, netfilter, contents }, desired);
-        last = { revision: desired.revision, hash: desired.hash };
-        return applied;
-      }),
+    inspect: () => undisturbed(async () => actualOf(await readHostState(netfilter, contents), last)),
+    apply: (desired) => exclusively(() => apply(desired)),
+    checkRules: (mend) => exclusively(() => standing.rules.look(mend)),
+    checkSets: () => exclusively(standing.sets.look),
     close: async () => {
       await queue;
     },
   };
 }
+
+/** After which an apply waits for the look. */
+const LOOKS = 3;
 
 /** A policy is in force when both families have it: of two revisions the older one is told. */
 function actualOf(state: HostState, last: { revision: number; hash: string } | null): Actual {

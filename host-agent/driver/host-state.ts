@@ -44,7 +44,7 @@ export async function readHostState(netfilter: Netfilter, contents: SetContents)
   return { families: { inet, inet6 }, sets };
 }
 
-function familyState(family: Family, rules: SavedRules): FamilyState {
+export function familyState(family: Family, rules: SavedRules): FamilyState {
   const meta = readMeta(rules);
   return { rules, meta, drift: meta === null ? [] : driftOf(family, rules, meta) };
 }

@@ -1,5 +1,5 @@
 export { type DenyCounter, denyCounters } from './deny-counters.ts';
-export { createHostPoint, type HostPointOptions } from './host-point.ts';
+export { createHostPoint, type HostPoint, type HostPointOptions } from './host-point.ts';
 export { type HostOptions, NFLOG_GROUP } from './layout/index.ts';
 export {
   type Backend,
