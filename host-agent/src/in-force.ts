@@ -1,0 +1,37 @@
+/**
+ * What the kernel itself says is in force, of both families: of two revisions the older one, as a policy is in force only
+ * when both have it. Reads, and writes nothing.
+ */
+import type { Netfilter } from '../driver/index.ts';
+import { type FamilyMeta, readMeta } from '../driver/meta.ts';
+
+export interface InForce {
+  revision: number;
+  /** Of the policy as it was applied. */
+  hash: string;
+  generation: number;
+  /** Digests of the rules as they were written, `16hex:16hex`; null where one family has none. */
+  rules: string | null;
+  /** The highest revision of either family. */
+  highest: number;
+  /** Hashes in either family: two in the middle of an apply. */
+  hashes: string[];
+}
+
+/** Null where there are no rules of ours. */
+export async function readInForce(netfilter: Netfilter): Promise<InForce | null> {
+  const metas: (FamilyMeta | null)[] = [];
+  for (const family of ['inet', 'inet6'] as const) metas.push(readMeta(await netfilter.rules(family)));
+  const found = metas.flatMap((meta) => meta ?? []);
+  const [first] = found.toSorted((a, b) => a.revision - b.revision);
+  if (first === undefined) return null;
+  const { revision, hash, generation } = first;
+  return {
+    revision,
+    hash,
+    generation,
+    rules: found.length === 2 ? found.map(({ digest }) => digest).join(':') : null,
+    highest: Math.max(...found.map((meta) => meta.revision)),
+    hashes: found.map((meta) => meta.hash),
+  };
+}
