@@ -23,6 +23,13 @@ export * from './rate-limit.ts';
 export * from './repetition.ts';
 export * from './secret-file.ts';
 export { takeStateLock } from './state-lock.ts';
-export type { TlsFiles } from './tls-material.ts';
-export * from './tls-server.ts';
+export {
+  type AnonymousRequest,
+  type AnonymousTlsOptions,
+  neighbourhoodOf,
+  openAnonymousTlsServer,
+} from './tls-anonymous.ts';
+export type { TlsListenerOptions, TlsServer } from './tls-listener.ts';
+export type { TlsFiles, TlsServerFiles } from './tls-material.ts';
+export { openTlsServer, type TlsAsked, type TlsRequest, type TlsServerOptions } from './tls-server.ts';
 export * from './work-queue.ts';

@@ -7,10 +7,14 @@ import { createSecureContext } from 'node:tls';
 import { EdgewardError, messageOf } from './errors.ts';
 import { readSecret } from './secret-file.ts';
 
-export interface TlsFiles {
+/** What a server shows. */
+export interface TlsServerFiles {
   /** PEM, with what stands between it and its authority. */
   certFile: string;
   keyFile: string;
+}
+
+export interface TlsFiles extends TlsServerFiles {
   /** PEM: only clients with a certificate of one of these authorities are let in. */
   clientCaFile: string;
 }
@@ -18,26 +22,38 @@ export interface TlsFiles {
 export interface TlsMaterial {
   cert: string;
   key: string;
-  ca: string;
+  /** Null where clients show no certificate. */
+  ca: string | null;
 }
 
+type AnyFiles = TlsServerFiles | TlsFiles;
+
 /** Throws EDW_ERR_TLS, EDW_ERR_SECRET_FILE. */
-export async function readTlsMaterial(files: TlsFiles): Promise<TlsMaterial> {
-  const [cert, ca] = await Promise.all([readPem(files.certFile), readPem(files.clientCaFile)]);
-  const material = { cert, key: await readSecret(files.keyFile), ca };
+export async function readTlsMaterial(files: AnyFiles): Promise<TlsMaterial> {
+  const caFile = clientCaFileOf(files);
+  const [cert, ca] = await Promise.all([readPem(files.certFile), caFile === null ? null : readPem(caFile)]);
+  const key = await readSecret(files.keyFile);
   try {
-    createSecureContext(material);
+    createSecureContext({ cert, key, ...(ca === null ? {} : { ca }) });
   } catch (cause) {
-    throw tlsError(`using ${files.certFile}, ${files.keyFile} and ${files.clientCaFile}: ${messageOf(cause)}`, cause);
+    throw tlsError(`using ${pathsOf(files).join(', ')}: ${messageOf(cause)}`, cause);
   }
-  return material;
+  return { cert, key, ca };
 }
 
 /** Changes when one of the files does; a file that is away changes it too. */
-export async function tlsSignature(files: TlsFiles): Promise<string> {
-  const paths = [files.certFile, files.keyFile, files.clientCaFile];
-  const seen = await Promise.all(paths.map((path) => stat(path, { bigint: true }).catch(() => null)));
+export async function tlsSignature(files: AnyFiles): Promise<string> {
+  const seen = await Promise.all(pathsOf(files).map((path) => stat(path, { bigint: true }).catch(() => null)));
   return seen.map((it) => (it === null ? '-' : `${it.ino}.${it.size}.${it.mtimeNs}`)).join(' ');
+}
+
+function pathsOf(files: AnyFiles): string[] {
+  const caFile = clientCaFileOf(files);
+  return [files.certFile, files.keyFile, ...(caFile === null ? [] : [caFile])];
+}
+
+function clientCaFileOf(files: AnyFiles): string | null {
+  return 'clientCaFile' in files ? files.clientCaFile : null;
 }
 
 async function readPem(path: string): Promise<string> {
@@ -54,7 +70,7 @@ async function readPem(path: string): Promise<string> {
 
 function tlsError(message: string, cause?: unknown): EdgewardError {
   return new EdgewardError('EDW_ERR_TLS', message, {
-    mend: 'Check the three files: PEM, the key being that of the certificate, the authority that of the clients.',
+    mend: 'Check these files: PEM, the key being that of the certificate, the authority that of the clients.',
     ...(cause === undefined ? {} : { cause }),
   });
 }
