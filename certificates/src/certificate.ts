@@ -44,8 +44,8 @@ export async function issueCertificate(authority: Authority, request: Certificat
 }
 
 /**
- * For the holder of a key that stays where it is: PEM of the certificate. Whether whoever asks holds that key is to be
- * asked before, by `provesKey`. Throws EDW_ERR_CERTIFICATE_REQUEST, EDW_ERR_CERTIFICATE_KEY.
+ * For the holder of a key that stays where it is: PEM of the certificate. That whoever asks has the private key is to be
+ * proved before. Throws EDW_ERR_CERTIFICATE_REQUEST, EDW_ERR_CERTIFICATE_KEY.
  */
 export async function issueCertificateFor(
   authority: Authority,

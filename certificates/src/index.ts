@@ -7,4 +7,3 @@ export {
 } from './certificate.ts';
 export { type Identity, identityOf } from './identity.ts';
 export { issueNumberOf } from './issue-number.ts';
-export { provesKey } from './public-key.ts';

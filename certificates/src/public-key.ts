@@ -1,9 +1,9 @@
-import { createPublicKey, type KeyObject, verify } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
 import { EdgewardError } from '@edgeward/runtime';
 
 /**
  * A public key that somebody else sent, to be certified: one block of PEM, EC P-256, and nothing beside it. The private
- * key never comes here; that somebody has it is shown by a signature over a statement that is new each time.
+ * key never comes here. Whether the sender has it is for whoever knows what they signed to say.
  */
 
 /** A P-256 key in PEM has 178 characters. */
@@ -23,16 +23,6 @@ export function publicKeyOf(pem: string): KeyObject {
   if (key.asymmetricKeyType !== 'ec' || key.asymmetricKeyDetails?.namedCurve !== 'prime256v1')
     throw keyError('it is not of EC P-256');
   return key;
-}
-
-/** ECDSA with SHA-256 over the statement, as DER in base64url. False also for a key that is none. */
-export function provesKey(pem: string, statement: string, proof: string): boolean {
-  if (!/^[A-Za-z0-9_-]{1,128}$/.test(proof)) return false;
-  try {
-    return verify('sha256', Buffer.from(statement), publicKeyOf(pem), Buffer.from(proof, 'base64url'));
-  } catch {
-    return false;
-  }
 }
 
 function keyError(problem: string, cause?: unknown): EdgewardError {

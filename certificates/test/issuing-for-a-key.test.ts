@@ -1,11 +1,10 @@
-import { generateKeyPairSync, type KeyObject, sign, X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, type KeyObject, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import t from 'tap';
 import { createAuthority } from '../src/authority.ts';
 import { issueCertificate, issueCertificateFor } from '../src/certificate.ts';
 import { identityOf } from '../src/identity.ts';
 import { issueNumberOf, serialNumberOf } from '../src/issue-number.ts';
-import { provesKey } from '../src/public-key.ts';
 
 const authority = await createAuthority(join(t.testdir(), 'authority'));
 const request = { uris: ['urn:edgeward:point:host-1'], days: 30 };
@@ -52,23 +51,6 @@ t.test('only a public key of P-256 is certified', async (t) => {
   await t.rejects(issueCertificateFor(authority, ownPem, { ...request, uris: ['urn:edgeward:store:a'] }), {
     code: 'EDW_ERR_CERTIFICATE_REQUEST',
   });
-});
-
-t.test('who holds a key shows it by a signature over this very statement', async (t) => {
-  const other = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const proof = (statement: string, key = own.privateKey): string =>
-    sign('sha256', Buffer.from(statement), key).toString('base64url');
-  t.ok(provesKey(ownPem, 'a\nb', proof('a\nb')));
-  const wrong: Record<string, string> = {
-    'another statement': proof('a\nc'),
-    'another key': proof('a\nb', other.privateKey),
-    'another digest': sign('sha384', Buffer.from('a\nb'), own.privateKey).toString('base64url'),
-    'no signature': '',
-    'no base64url': `${proof('a\nb')}=`,
-    'an endless text': 'A'.repeat(100_000),
-  };
-  for (const [name, text] of Object.entries(wrong)) t.notOk(provesKey(ownPem, 'a\nb', text), name);
-  t.notOk(provesKey('x', 'a\nb', proof('a\nb')), 'a key that is none');
 });
 
 t.test('of two certificates for one holder it can be told which was issued later', async (t) => {
