@@ -39,6 +39,11 @@ export interface HostPolicyHead {
 export interface PolicyFloor {
   revision: number;
   hash: string;
+  /**
+   * Of its head. With a central store a policy keeps its number when time ends something in it: the later one of two under
+   * one number is believed, and without this neither is.
+   */
+  issuedAt?: string;
 }
 
 export interface ExpectedPolicy {
@@ -82,7 +87,7 @@ export async function signHostPolicy(policy: CompiledPolicy, issuedAt: string, k
 
 /**
  * Throws EDW_ERR_HOST_POLICY_UNREADABLE, EDW_ERR_HOST_POLICY_SIGNATURE, EDW_ERR_HOST_POLICY_AUDIENCE and
- * EDW_ERR_HOST_POLICY_OLDER: a revision below the floor, or the floor's with another hash.
+ * EDW_ERR_HOST_POLICY_OLDER: a revision below the floor, or the floor's with another hash that was not issued later.
  */
 export async function openHostPolicy(
   bytes: Uint8Array,
@@ -130,7 +135,9 @@ function payloadIn(document: SignedDocument): unknown {
 
 function checkFloor(head: HostPolicyHead, floor: PolicyFloor | null): void {
   if (floor === null || head.revision > floor.revision) return;
-  if (head.revision === floor.revision && head.policyHash === floor.hash) return;
+  const isSame = head.policyHash === floor.hash;
+  const isLater = floor.issuedAt !== undefined && head.issuedAt > floor.issuedAt;
+  if (head.revision === floor.revision && (isSame || isLater)) return;
   const had = head.revision === floor.revision ? 'another policy of the same number' : `revision ${floor.revision}`;
   throw new EdgewardError(
     'EDW_ERR_HOST_POLICY_OLDER',

@@ -46,6 +46,12 @@ export interface HostDenialCounts {
   gaps: number;
 }
 
+/** How often a host reports when nothing happens, and by how much of it a turn may be longer or shorter. */
+export const HEARTBEAT_MS = 60_000;
+export const HEARTBEAT_JITTER = 0.1;
+/** A host that was not heard for so long is stale: three reports, each as late as it may be. */
+export const STALE_AFTER_MS: number = 3 * HEARTBEAT_MS * (1 + HEARTBEAT_JITTER);
+
 /** Larger than any report that fits the schema. */
 export const MAX_REPORT_BYTES: number = 128 * 1024;
 const MAX_LINES = 20;

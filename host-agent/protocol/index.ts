@@ -34,6 +34,8 @@ export {
   signHostPolicy,
 } from './host-policy.ts';
 export {
+  HEARTBEAT_JITTER,
+  HEARTBEAT_MS,
   HOST_STATES,
   type HostDenialCounts,
   type HostNack,
@@ -44,5 +46,6 @@ export {
   hostReportOf,
   hostReportSchema,
   MAX_REPORT_BYTES,
+  STALE_AFTER_MS,
 } from './host-report.ts';
 export { enrolmentStatement, isProof, proofFor, renewalStatement } from './key-proof.ts';
