@@ -1,6 +1,7 @@
 /** What the collector says of itself: for each log that it follows and each listener, how far it is and why it is not. */
 import { EdgewardError, messageOf } from '@edgeward/runtime';
 import type { UnparsedCause } from './deny-log.ts';
+import type { GapCause } from './host-record.ts';
 import type { FileCursor, LossCause } from './log-cursor.ts';
 import type { CloseCause, RefusalCause } from './syslog-listener.ts';
 
@@ -44,6 +45,20 @@ export interface ListenerStatus {
   lastEventAt: string | null;
   /** Why nothing is received, or stored, now. */
   error: StatusError | null;
+}
+
+/** Of a point that sends its records from a spool, over all its lives. */
+export interface SpoolStatus {
+  point: string;
+  /** Denials in the ledger, by their counts. */
+  stored: number;
+  /** Denials that it counted and has no record of. */
+  gaps: Partial<Record<GapCause, number>>;
+  /** stored and gaps: with what still waits in the spool, what the point counted. */
+  observed: number;
+  /** Numbers of records that never came: each of one denial or more. */
+  missing: number;
+  lastEventAt: string | null;
 }
 
 export interface StatusError {

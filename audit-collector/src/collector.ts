@@ -7,16 +7,27 @@ import { resolve } from 'node:path';
 import { setImmediate, setInterval, setTimeout } from 'node:timers/promises';
 import { type Backoff, backoff, type Logger, messageOf, type Registry } from '@edgeward/runtime';
 import { type CollectorMetrics, collectorMetrics } from './collector-metrics.ts';
-import { byCause, type ListenerStatus, type LogStatus, lastEventOf, statusError } from './collector-status.ts';
+import {
+  byCause,
+  type ListenerStatus,
+  type LogStatus,
+  lastEventOf,
+  type SpoolStatus,
+  statusError,
+} from './collector-status.ts';
 import { denyEvent, type Labels } from './deny-event.ts';
 import { createDenyListener } from './deny-listener.ts';
 import { parseDenyLine, type UnparsedCause } from './deny-log.ts';
 import { guardedLabels } from './guarded-labels.ts';
+import type { HostRecord } from './host-record.ts';
 import { openLedger } from './ledger.ts';
 import type { EnforcedCount, EnforcedTotal } from './ledger-counters.ts';
 import type { DenialQuery, StoredDenial } from './ledger-rows.ts';
+import type { Uncovered, UncoveredQuery } from './ledger-uncovered.ts';
 import type { LossCause } from './log-cursor.ts';
 import { createLogTail, type LogBatch, type LogTail } from './log-tail.ts';
+import { createRecordIntake } from './record-intake.ts';
+import { spoolMetrics } from './spool-metrics.ts';
 import { syslogMetrics } from './syslog-metrics.ts';
 import { checkListeners, type SyslogListener } from './syslog-options.ts';
 
@@ -44,10 +55,20 @@ export interface Collector {
   close(): Promise<void>;
   denials(query: DenialQuery): StoredDenial[];
   byRef(ref: string): StoredDenial | null;
+  byId(id: number): StoredDenial | null;
+  /** Denials that points counted and have no record of. */
+  uncovered(query: UncoveredQuery): Uncovered[];
   /** Called after the commit, in order. The answer ends it. */
   onDenial(listener: (denial: StoredDenial) => void): () => void;
   status(): LogStatus[];
   listeners(): ListenerStatus[];
+  /** Of every point that ever sent from a spool. */
+  spools(): SpoolStatus[];
+  /**
+   * Stores what is new of a batch, all of it or nothing; acknowledged are all up to that number. `point` is who was let in,
+   * whatever the records say. Throws EDW_ERR_LEDGER_…: the sender keeps them.
+   */
+  takeHostRecords(point: string, epoch: string, records: readonly HostRecord[]): { acknowledged: number };
   /**
    * The point's own counters as read now, objects as the point calls them. `epoch` names the point's life (of
    * NGINX, the start of its master): with it, a restart is never mistaken.
@@ -96,10 +117,12 @@ export function createCollector(options: CollectorOptions): Collector {
     sequences: ledger.sequences,
     listeners: () => listeners.map((listener) => listener.load()),
   });
-  const listeners = (options.listeners ?? []).map((listener) => {
-    const shared = { ledger, labels, now, logger, seldom, metrics, syslogMetrics: numbered, onStored: tellAll };
-    return createDenyListener({ listener, ...shared });
-  });
+  const spooled = spoolMetrics(options.registry, ledger.uncoveredTotals);
+  const shared = { ledger, labels, now, logger, seldom, metrics, onStored: tellAll };
+  const listeners = (options.listeners ?? []).map((listener) =>
+    createDenyListener({ listener, ...shared, syslogMetrics: numbered }),
+  );
+  const records = createRecordIntake({ ...shared, spoolMetrics: spooled });
   let running: Promise<unknown> | null = null;
 
   function store({ point, file }: Follower, batch: LogBatch): void {
@@ -194,10 +217,13 @@ export function createCollector(options: CollectorOptions): Collector {
       await Promise.all([running, ...listeners.map((listener) => listener.close())]);
       metrics.close();
       numbered.close();
+      spooled.close();
       ledger.close();
     },
     denials: (query) => ledger.denials(query),
     byRef: (ref) => ledger.byRef(ref),
+    byId: (id) => ledger.byId(id),
+    uncovered: (query) => ledger.uncovered(query),
     onDenial(listener) {
       viewers.add(listener);
       return () => viewers.delete(listener);
@@ -226,6 +252,8 @@ export function createCollector(options: CollectorOptions): Collector {
       const counts = { totals: ledger.totals(), unparsed: ledger.unparsed(), sequences: ledger.sequences() };
       return listeners.map((listener) => listener.status(counts));
     },
+    spools: records.status,
+    takeHostRecords: records.take,
     setEnforcedCounts: (point, counts, epoch = null) => ledger.observeEnforced(point, counts, epoch),
   };
 }

@@ -5,6 +5,9 @@
  */
 import type { DatabaseSync } from 'node:sqlite';
 
+/** As large as a count can be and be read back exactly: whatever a point claims, everybody's counts can be read. */
+export const mostCounted: number = Number.MAX_SAFE_INTEGER;
+
 export interface EnforcedCount {
   /** What the point calls it. Not its name: under a new name the same running total would be added once more. */
   object: string;
@@ -29,7 +32,7 @@ export function ledgerCounters(db: DatabaseSync): LedgerCounters {
   const forget = db.prepare('UPDATE enforced SET last = 0 WHERE point = ?');
   const add =
     db.prepare(`INSERT INTO enforced (point, object, reason, last, total) VALUES (:point, :object, :reason, :count, :count)
-    ON CONFLICT DO UPDATE SET last = :count, total = total + CASE WHEN :count >= last THEN :count - last ELSE :count END`);
+    ON CONFLICT DO UPDATE SET last = :count, total = min(${mostCounted}, total + CASE WHEN :count >= last THEN :count - last ELSE :count END)`);
   const all = db.prepare('SELECT point, object, reason, total AS count FROM enforced ORDER BY point, object, reason');
   return {
     observe(point, counts, epoch) {

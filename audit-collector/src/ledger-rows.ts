@@ -19,6 +19,7 @@ export interface DenialQuery {
   object?: string | undefined;
   source?: string | undefined;
   ref?: string | undefined;
+  id?: number | undefined;
   /** 1 to 10,000; 1,000 unless told. */
   limit?: number | undefined;
   /** The newest `limit` instead of the oldest; oldest first all the same. */
@@ -107,6 +108,7 @@ const conditions = {
   object: 'object = :object',
   source: 'source = :source',
   ref: 'ref = :ref',
+  id: 'id = :id',
 } as const;
 
 export function denialSelect(query: DenialQuery): { sql: string; parameters: Record<string, SQLInputValue> } {

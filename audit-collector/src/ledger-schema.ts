@@ -78,4 +78,33 @@ export const migrations: readonly string[] = [
     point TEXT PRIMARY KEY, stored INTEGER NOT NULL, missing INTEGER NOT NULL, suppressed INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Points that keep their denials in a spool and send each record until it is acknowledged: as \`sequences\` and
+  -- \`gaps\` are, of records. A record is of one denial or more, or of a gap. A spool is one sequence: its tmm is 0.
+  CREATE TABLE spools (
+    point TEXT NOT NULL, tmm INTEGER NOT NULL, epoch TEXT NOT NULL,
+    highest INTEGER NOT NULL, stored INTEGER NOT NULL, suppressed INTEGER NOT NULL, heard_ms INTEGER NOT NULL,
+    PRIMARY KEY (point, tmm, epoch)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX spools_heard ON spools (point, heard_ms);
+  CREATE TABLE spool_gaps (
+    point TEXT NOT NULL, tmm INTEGER NOT NULL, epoch TEXT NOT NULL,
+    first INTEGER NOT NULL, last INTEGER NOT NULL, seen_ms INTEGER NOT NULL,
+    PRIMARY KEY (point, tmm, epoch, first)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX spool_gaps_seen ON spool_gaps (seen_ms);
+  CREATE TABLE ended_spools (
+    point TEXT PRIMARY KEY, stored INTEGER NOT NULL, missing INTEGER NOT NULL, suppressed INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  -- Denials that a point counted and can say nothing else of. Retention deletes old ones; the sums stay.
+  CREATE TABLE uncovered (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, stored_ms INTEGER NOT NULL, point TEXT NOT NULL,
+    window_start_ms INTEGER NOT NULL, window_end_ms INTEGER NOT NULL, cause TEXT NOT NULL, count INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX uncovered_window ON uncovered (window_end_ms);
+  CREATE TABLE uncovered_totals (
+    point TEXT NOT NULL, cause TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (point, cause)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -6,6 +6,7 @@
  * For every sequence: highest = stored + missing, and what its TMM observed is stored + missing + suppressed.
  */
 import type { DatabaseSync } from 'node:sqlite';
+import { mostCounted } from './ledger-counters.ts';
 
 export interface SequenceNumber {
   tmm: number;
@@ -61,10 +62,20 @@ export interface LedgerSequences {
   prune(beforeMs: number, maxRows: number): number;
 }
 
+/** The tables of one kind of sender; what is numbered differs, how it is counted does not. */
+export interface SequenceTables {
+  sequences: string;
+  gaps: string;
+  ended: string;
+}
+
+/** TMMs, which number denials. */
+const ofTmms: SequenceTables = { sequences: 'sequences', gaps: 'gaps', ended: 'ended_sequences' };
+/** Spools, which number records, of one denial or more each; a spool is one sequence, its `tmm` is 0. */
+export const ofSpools: SequenceTables = { sequences: 'spools', gaps: 'spool_gaps', ended: 'ended_spools' };
+
 /** A TMM begins a new one at each restart and each load of its rules. */
 const maxSequences = 4_096;
-/** As large as a number here can be and stay exact. */
-const most = Number.MAX_SAFE_INTEGER;
 
 interface Sequence {
   highest: number;
@@ -74,19 +85,17 @@ interface Sequence {
 
 type Key = { point: string; tmm: number; epoch: string };
 
-export function ledgerSequences(db: DatabaseSync): LedgerSequences {
-  const find = db.prepare(
-    'SELECT highest, stored, suppressed FROM sequences WHERE point = :point AND tmm = :tmm AND epoch = :epoch',
-  );
-  const put = db.prepare(
-    'INSERT OR REPLACE INTO sequences VALUES (:point, :tmm, :epoch, :highest, :stored, :suppressed, :nowMs)',
-  );
-  const gaps = gapTable(db);
-  const forgetOldest = sequenceEnd(db, gaps);
+export function ledgerSequences(db: DatabaseSync, tables: SequenceTables = ofTmms): LedgerSequences {
+  const find = db.prepare(`SELECT highest, stored, suppressed FROM ${tables.sequences}
+    WHERE point = :point AND tmm = :tmm AND epoch = :epoch`);
+  const put = db.prepare(`INSERT OR REPLACE INTO ${tables.sequences}
+    VALUES (:point, :tmm, :epoch, :highest, :stored, :suppressed, :nowMs)`);
+  const gaps = gapTable(db, tables);
+  const forgetOldest = sequenceEnd(db, tables, gaps);
   const totals = db.prepare(`SELECT point, total(stored) AS stored, total(missing) AS missing,
       total(suppressed) AS suppressed
-    FROM (SELECT point, stored, highest - stored AS missing, suppressed FROM sequences
-      UNION ALL SELECT point, stored, missing, suppressed FROM ended_sequences)
+    FROM (SELECT point, stored, highest - stored AS missing, suppressed FROM ${tables.sequences}
+      UNION ALL SELECT point, stored, missing, suppressed FROM ${tables.ended})
     GROUP BY point ORDER BY point`);
 
   /** Answers in ascending order, so that numbers that only overtook each other on their way make no gap. */
@@ -154,17 +163,17 @@ interface GapTable {
   prune(beforeMs: number, maxRows: number): number;
 }
 
-function gapTable(db: DatabaseSync): GapTable {
+function gapTable(db: DatabaseSync, tables: SequenceTables): GapTable {
   const own = 'point = :point AND tmm = :tmm AND epoch = :epoch';
-  const below = db.prepare(`SELECT first, last, seen_ms AS seenMs FROM gaps
+  const below = db.prepare(`SELECT first, last, seen_ms AS seenMs FROM ${tables.gaps}
     WHERE ${own} AND first <= :seq ORDER BY first DESC LIMIT 1`);
-  const put = db.prepare('INSERT OR REPLACE INTO gaps VALUES (:point, :tmm, :epoch, :first, :last, :seenMs)');
-  const drop = db.prepare(`DELETE FROM gaps WHERE ${own} AND first = :first`);
-  const dropAll = db.prepare(`DELETE FROM gaps WHERE ${own}`);
-  const newest = db.prepare(`SELECT point, tmm, epoch, first, last, seen_ms AS seenMs FROM gaps
+  const put = db.prepare(`INSERT OR REPLACE INTO ${tables.gaps} VALUES (:point, :tmm, :epoch, :first, :last, :seenMs)`);
+  const drop = db.prepare(`DELETE FROM ${tables.gaps} WHERE ${own} AND first = :first`);
+  const dropAll = db.prepare(`DELETE FROM ${tables.gaps} WHERE ${own}`);
+  const newest = db.prepare(`SELECT point, tmm, epoch, first, last, seen_ms AS seenMs FROM ${tables.gaps}
     WHERE point = ? ORDER BY seen_ms DESC, last DESC LIMIT 1000`);
-  const old = db.prepare(`DELETE FROM gaps WHERE (point, tmm, epoch, first) IN
-    (SELECT point, tmm, epoch, first FROM gaps WHERE seen_ms < :beforeMs LIMIT :maxRows)`);
+  const old = db.prepare(`DELETE FROM ${tables.gaps} WHERE (point, tmm, epoch, first) IN
+    (SELECT point, tmm, epoch, first FROM ${tables.gaps} WHERE seen_ms < :beforeMs LIMIT :maxRows)`);
   type Range = { first: number; last: number; seenMs: number };
   const at = (key: Key, seq: number): Range | undefined => {
     const range = below.get({ ...key, seq }) as unknown as Range | undefined;
@@ -191,14 +200,14 @@ function gapTable(db: DatabaseSync): GapTable {
 }
 
 /** Keeps a point's sequences to a number that a hostile sender cannot raise: the one heard least lately goes into the sums. */
-function sequenceEnd(db: DatabaseSync, gaps: GapTable): (point: string) => void {
-  const count = db.prepare('SELECT count(*) AS count FROM sequences WHERE point = ?');
-  const oldest = db.prepare(`SELECT point, tmm, epoch, highest, stored, suppressed FROM sequences
+function sequenceEnd(db: DatabaseSync, tables: SequenceTables, gaps: GapTable): (point: string) => void {
+  const count = db.prepare(`SELECT count(*) AS count FROM ${tables.sequences} WHERE point = ?`);
+  const oldest = db.prepare(`SELECT point, tmm, epoch, highest, stored, suppressed FROM ${tables.sequences}
     WHERE point = ? ORDER BY heard_ms LIMIT 1`);
-  const add = db.prepare(`INSERT INTO ended_sequences VALUES (:point, :stored, :missing, :suppressed)
-    ON CONFLICT DO UPDATE SET stored = min(${most}, stored + :stored), missing = min(${most}, missing + :missing),
-      suppressed = min(${most}, suppressed + :suppressed)`);
-  const drop = db.prepare('DELETE FROM sequences WHERE point = :point AND tmm = :tmm AND epoch = :epoch');
+  const add = db.prepare(`INSERT INTO ${tables.ended} VALUES (:point, :stored, :missing, :suppressed)
+    ON CONFLICT DO UPDATE SET stored = min(${mostCounted}, stored + :stored), missing = min(${mostCounted}, missing + :missing),
+      suppressed = min(${mostCounted}, suppressed + :suppressed)`);
+  const drop = db.prepare(`DELETE FROM ${tables.sequences} WHERE point = :point AND tmm = :tmm AND epoch = :epoch`);
   return (point) => {
     if (Number(count.get(point)?.count) <= maxSequences) return;
     const { highest, stored, suppressed, ...key } = oldest.get(point) as unknown as Sequence & Key;

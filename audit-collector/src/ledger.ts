@@ -8,20 +8,22 @@ import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import type { DenyEvent } from './deny-event.ts';
 import type { Unparsed, UnparsedCause } from './deny-log.ts';
+import type { HostGap } from './host-record.ts';
 import { type EnforcedCount, type EnforcedTotal, ledgerCounters } from './ledger-counters.ts';
 import { ledgerCursors } from './ledger-cursors.ts';
 import { ledgerError, newerLedger } from './ledger-error.ts';
-import {
-  type DenialQuery,
-  denialOf,
-  denialSelect,
-  insertEvent,
-  labelText,
-  rowOf,
-  type StoredDenial,
-} from './ledger-rows.ts';
+import { type DenialQuery, denialOf, denialSelect, type StoredDenial } from './ledger-rows.ts';
 import { migrations } from './ledger-schema.ts';
-import { type Gap, ledgerSequences, type NumberToTake, type SequenceTotal, type Taken } from './ledger-sequences.ts';
+import {
+  type Gap,
+  ledgerSequences,
+  type NumberToTake,
+  ofSpools,
+  type SequenceTotal,
+  type Taken,
+} from './ledger-sequences.ts';
+import { ledgerUncovered, type Uncovered, type UncoveredQuery, type UncoveredTotal } from './ledger-uncovered.ts';
+import { ledgerWriter } from './ledger-writer.ts';
 import type { FileCursor, Loss, LossCause } from './log-cursor.ts';
 import type { CursorChange } from './log-tail.ts';
 
@@ -53,6 +55,19 @@ export interface NumberedDenial {
 
 export type NumberedResult = Omit<Taken, 'accepted'> & { stored: StoredDenial[] };
 
+/** What a spool sent; in it each record has its number. */
+interface SpoolBatch {
+  point: string;
+  epoch: string;
+  storedMs: number;
+  records: readonly SpoolRecord[];
+}
+
+export type SpoolRecord = { seq: number } & ({ event: DenyEvent } | { gap: HostGap });
+
+/** `uncovered`: gaps that were stored now. */
+export type SpoolResult = Omit<Taken, 'accepted' | 'suppressed'> & { stored: StoredDenial[]; uncovered: HostGap[] };
+
 interface Total {
   point: string;
   object: string;
@@ -68,6 +83,15 @@ export interface Ledger {
   store(batch: LedgerBatch): StoredDenial[];
   /** All of it or nothing; what was stored before is left out. */
   storeNumbered(batch: NumberedBatch): NumberedResult;
+  /** All of it or nothing; what was stored before is left out. */
+  storeSpooled(batch: SpoolBatch): SpoolResult;
+  /** For each point that sends from a spool, over all epochs: of records. */
+  spools(): SequenceTotal[];
+  /** Numbers of records that never came, at most a thousand ranges, newest first. */
+  spoolGaps(point: string): Gap[];
+  /** Denials that a point counted and has no record of, over all time. */
+  uncoveredTotals(): UncoveredTotal[];
+  uncovered(query: UncoveredQuery): Uncovered[];
   /** For each point that numbers its denials, over all lives: what it observed is the sum. */
   sequences(): SequenceTotal[];
   /** Numbers of which there is no event, at most a thousand ranges, newest first. */
@@ -76,6 +100,7 @@ export interface Ledger {
   denials(query: DenialQuery): StoredDenial[];
   /** The newest with this reference. */
   byRef(ref: string): StoredDenial | null;
+  byId(id: number): StoredDenial | null;
   /** All that was ever stored, also what retention has deleted since. */
   totals(): Total[];
   unparsed(): { point: string; cause: UnparsedCause; count: number }[];
@@ -84,7 +109,7 @@ export interface Ledger {
   quarantined(): { point: string; cause: UnparsedCause; sample: string }[];
   observeEnforced(point: string, counts: readonly EnforcedCount[], epoch: string | null): void;
   enforced(): EnforcedTotal[];
-  /** Deletes at most `maxRows` events stored, and gaps seen, before that instant; answers how many. */
+  /** Deletes at most `maxRows` events and gaps stored, or seen, before that instant; answers how many. */
   prune(beforeMs: number, maxRows: number): number;
   close(): void;
 }
@@ -96,8 +121,6 @@ export interface LedgerOptions {
 }
 
 const busyTimeoutMs = 2_000;
-const maxQuarantined = 100;
-const maxCachedSets = 10_000;
 
 export function openLedger(options: LedgerOptions): Ledger {
   const doing = `opening the ledger ${options.file}`;
@@ -134,8 +157,10 @@ function ledgerOn(db: DatabaseSync): Ledger {
   const counters = ledgerCounters(db);
   const cursors = ledgerCursors(db);
   const sequences = ledgerSequences(db);
+  const spools = ledgerSequences(db, ofSpools);
+  const uncovered = ledgerUncovered(db);
   const setIds = new Map<string, number>();
-  const write = writer(db, setIds);
+  const write = ledgerWriter(db, setIds);
   const rows = <Row>(sql: string): (() => Row[]) => {
     const statement = db.prepare(sql);
     return () => guarded('reading the ledger', () => statement.all().map((row) => ({ ...row }) as Row));
@@ -174,11 +199,28 @@ function ledgerOn(db: DatabaseSync): Ledger {
         const events = batch.denials.flatMap(({ event }, place) => (accepted[place] && event !== null ? [event] : []));
         return { ...taken, stored: write({ ...batch, events, losses: [] }) };
       }),
+    storeSpooled: (batch) =>
+      storing(batch.point, () => {
+        const { point, epoch, storedMs, records } = batch;
+        const numbers = records.map(({ seq }) => ({ number: { tmm: 0, epoch, seq, suppressed: 0 }, readable: true }));
+        const { accepted, missing, late, repeated } = spools.take(point, numbers, storedMs);
+        const taken = records.filter((_, place) => accepted[place]);
+        const events = taken.flatMap((record) => ('event' in record ? [record.event] : []));
+        const gaps = taken.flatMap((record) => ('gap' in record ? [record.gap] : []));
+        for (const gap of gaps) uncovered.add(point, gap, storedMs);
+        const stored = write({ point, log: 'spool', storedMs, events, unparsed: [], losses: [] });
+        return { missing, late, repeated, stored, uncovered: gaps };
+      }),
+    spools: () => guarded('reading the ledger', () => spools.totals()),
+    spoolGaps: (point) => guarded('reading the ledger', () => spools.gaps(point)),
+    uncoveredTotals: () => guarded('reading the ledger', () => uncovered.totals()),
+    uncovered: (query) => guarded('reading the ledger', () => uncovered.since(query)),
     sequences: () => guarded('reading the ledger', () => sequences.totals()),
     gaps: (point) => guarded('reading the ledger', () => sequences.gaps(point)),
     cursors: (point, log) => guarded('reading the cursors', () => cursors.read(point, log)),
     denials: find,
     byRef: (ref) => find({ ref, limit: 1, newest: true })[0] ?? null,
+    byId: (id) => find({ id, limit: 1 })[0] ?? null,
     totals: rows('SELECT point, object, reason, verdict, count, last_ms AS lastMs FROM totals'),
     unparsed: rows('SELECT point, cause, count FROM unparsed'),
     losses: rows('SELECT point, cause, count(*) AS count FROM losses GROUP BY point, cause'),
@@ -191,52 +233,11 @@ function ledgerOn(db: DatabaseSync): Ledger {
     enforced: () => guarded('reading the ledger', () => counters.totals()),
     prune: (beforeMs, maxRows) =>
       guarded('deleting old denials', () => {
-        const events = Number(prune.run({ beforeMs, maxRows }).changes);
-        return events < maxRows ? events + sequences.prune(beforeMs, maxRows - events) : events;
+        let deleted = Number(prune.run({ beforeMs, maxRows }).changes);
+        for (const old of [sequences, spools, uncovered]) deleted += old.prune(beforeMs, maxRows - deleted);
+        return deleted;
       }),
     close: () => db.close(),
-  };
-}
-
-type Written = Omit<LedgerBatch, 'cursors'>;
-
-/** Inserts what a batch holds, within a transaction. */
-function writer(db: DatabaseSync, setIds: Map<string, number>): (batch: Written) => StoredDenial[] {
-  const findSet = db.prepare('SELECT id FROM label_sets WHERE labels = ?');
-  const addSet = db.prepare('INSERT INTO label_sets (labels) VALUES (?)');
-  const addEvent = db.prepare(insertEvent);
-  const addTotal = db.prepare(`INSERT INTO totals VALUES (:point, :object, :reason, :verdict, :count, :lastMs)
-    ON CONFLICT DO UPDATE SET count = count + :count, last_ms = max(last_ms, :lastMs)`);
-  const addUnparsed = db.prepare('INSERT INTO unparsed VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1');
-  const addSample = db.prepare('INSERT INTO quarantine (stored_ms, point, log, cause, sample) VALUES (?, ?, ?, ?, ?)');
-  const trimSamples = db.prepare(
-    `DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ${maxQuarantined}`,
-  );
-  const addLoss = db.prepare(
-    'INSERT INTO losses (stored_ms, point, log, cause, inode, offset) VALUES (?, ?, ?, ?, ?, ?)',
-  );
-
-  function setId(labels: Record<string, string>): number {
-    const text = labelText(labels);
-    const known = setIds.get(text) ?? findSet.get(text)?.id;
-    const id = Number(known ?? addSet.run(text).lastInsertRowid);
-    if (setIds.size >= maxCachedSets) setIds.clear();
-    setIds.set(text, id);
-    return id;
-  }
-  return ({ point, log, storedMs, events, unparsed, losses }) => {
-    const insert = (event: DenyEvent): number => Number(addEvent.run(...rowOf(event, storedMs, setId)).lastInsertRowid);
-    const stored = events.map((event) => ({ id: insert(event), event }));
-    for (const { point, object, reason, verdict, count, time } of events) {
-      addTotal.run({ point, object, reason, verdict, count, lastMs: Date.parse(time) });
-    }
-    for (const { cause, sample } of unparsed) {
-      addUnparsed.run(point, cause);
-      addSample.run(storedMs, point, log, cause, sample);
-    }
-    if (unparsed.length > 0) trimSamples.run();
-    for (const { cause, inode, offset } of losses) addLoss.run(storedMs, point, log, cause, inode, offset);
-    return stored;
   };
 }
 
