@@ -1,0 +1,176 @@
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { EdgewardError } from '@edgeward/runtime';
+import t from 'tap';
+import {
+  enrolmentStatement,
+  formatDenialBatch,
+  formatInvite,
+  type HostDenial,
+  type HostGap,
+  type HostReport,
+  hostReportOf,
+  isProof,
+  MAX_BATCH_RECORDS,
+  parseDenialBatch,
+  parseInvite,
+  proofFor,
+  renewalStatement,
+} from '../protocol/index.ts';
+
+const at = '2026-11-23T10:00:00.000Z';
+const epoch = '0123456789abcdef0123456789abcdef';
+
+function codeOf(work: () => unknown): string {
+  try {
+    work();
+    return 'taken';
+  } catch (thrown) {
+    return thrown instanceof EdgewardError && thrown.mend !== '' ? thrown.code : `uncoded: ${String(thrown)}`;
+  }
+}
+
+const denial: HostDenial = {
+  seq: 3,
+  kind: 'denial',
+  windowStart: at,
+  windowEnd: at,
+  count: 2,
+  object: 'db-1',
+  source: '10.9.9.9',
+  sourcePort: null,
+  port: 'tcp/5432',
+  verdict: 'deny',
+  reason: 'unknown-source',
+  rule: null,
+  revision: 7,
+  nearestRule: 'crm-orders',
+  missed: 'labels',
+};
+const gap: HostGap = { seq: 4, kind: 'gap', windowStart: at, windowEnd: at, cause: 'not-sampled', count: 40 };
+
+t.test('a batch is read as it was written, whole or not at all', async (t) => {
+  t.strictSame(parseDenialBatch(formatDenialBatch({ epoch, records: [denial, gap] })), {
+    epoch,
+    records: [denial, gap],
+  });
+  t.strictSame(parseDenialBatch(formatDenialBatch({ epoch, records: [] })), { epoch, records: [] }, 'an empty one too');
+  const head = JSON.stringify({ v: 1, epoch, first: 3 });
+  const lines = (...records: unknown[]): string => [head, ...records.map((it) => JSON.stringify(it))].join('\n');
+  const cases: [string, string][] = [
+    ['nothing', ''],
+    ['no head', JSON.stringify(denial)],
+    ['an epoch of another length', `{"v":1,"epoch":"abc","first":3}\n`],
+    ['a record that is no JSON', `${head}\n{`],
+    ['an empty line', `${head}\n\n${JSON.stringify(denial)}\n`],
+    ['a first that is not the first', lines(gap)],
+    ['out of order', lines(denial, { ...gap, seq: 2 })],
+    ['twice the same', lines(denial, { ...gap, seq: 3 })],
+    ['a count of nothing', lines({ ...denial, count: 0 })],
+    ['a source that is none', lines({ ...denial, source: '10.9.9' })],
+    ['a port that is none', lines({ ...denial, port: 'tcp/0x16' })],
+    ['a name with a line end', lines({ ...denial, object: 'db\n1' })],
+    ['an allowed reason', lines({ ...denial, reason: 'allowed-by-rule' })],
+    ['a window that ends before it begins', lines({ ...denial, windowStart: '2026-11-23T10:00:00.001Z' })],
+    ['a cause that is none', lines(denial, { ...gap, cause: 'lost' })],
+    ['too many', lines(...Array.from({ length: MAX_BATCH_RECORDS + 1 }, (_, i) => ({ ...gap, seq: 3 + i })))],
+    ['too long', lines({ ...denial, missed: 'x'.repeat(2 ** 20) })],
+  ];
+  for (const [name, text] of cases)
+    t.equal(
+      codeOf(() => parseDenialBatch(text)),
+      'EDW_ERR_HOST_BATCH',
+      name,
+    );
+  const shown = parseDenialBatch(lines({ ...denial, missed: 'a\u001b[2Jb' })).records[0];
+  t.match(shown, { missed: 'a\u{fffd}[2Jb' }, 'no control character comes through');
+});
+
+const report: HostReport = {
+  v: 1,
+  agent: '0.1.0',
+  backend: 'nft',
+  startedAt: at,
+  clock: at,
+  applied: { revision: 7, hash: 'a'.repeat(64) },
+  state: 'applied',
+  mode: 'enforce',
+  rules: '0123456789abcdef:0123456789abcdef',
+  nack: null,
+  drift: [],
+  repairs: { count: 1, last: { at, words: 'the jump was gone', process: 'iptables' } },
+  denials: { denied: 5, sampled: 3, notSampled: 2, netlinkDrops: 0, pending: 1, gaps: 1 },
+  certificateEnds: at,
+  warnings: [],
+};
+
+t.test(
+  'a report is read as it was written; what a newer agent adds is passed over, what is wrong is refused',
+  async (t) => {
+    const copy: unknown = JSON.parse(JSON.stringify(report));
+    t.strictSame(hostReportOf(copy), report);
+    t.strictSame(hostReportOf({ ...report, temperature: 21 }), report, 'passed over');
+    t.match(
+      hostReportOf({ ...report, warnings: ['a\nb\u202e'] }),
+      { warnings: ['a\u{fffd}b\u{fffd}'] },
+      'fit to be shown',
+    );
+    const cases: [string, unknown][] = [
+      ['nothing', null],
+      ['another version', { ...report, v: 2 }],
+      ['a hash that is none', { ...report, applied: { revision: 7, hash: 'x' } }],
+      ['a state that is none', { ...report, state: 'fine' }],
+      ['a code that is none', { ...report, nack: { revision: 1, code: 'no', message: '' } }],
+      ['a negative count', { ...report, repairs: { count: -1, last: null } }],
+      ['more lines than are shown', { ...report, drift: Array.from({ length: 21 }, () => 'x') }],
+      ['a time of another form', { ...report, clock: 'Mon Nov 23' }],
+    ];
+    for (const [name, value] of cases)
+      t.equal(
+        codeOf(() => hostReportOf(value)),
+        'EDW_ERR_HOST_REPORT',
+        name,
+      );
+  },
+);
+
+t.test('an invite is one line, and nothing else is taken for one', async (t) => {
+  const invite = { url: 'https://edgeward.example:7444', secret: 'A'.repeat(43), authority: 'ab'.repeat(32) };
+  const line = formatInvite(invite);
+  t.match(line, /^[A-Za-z0-9_-]+$/);
+  t.strictSame(parseInvite(` ${line}\n`), invite, 'white space of a terminal is no part of it');
+  const cases: [string, string][] = [
+    ['nothing', ''],
+    ['half of it', line.slice(0, line.length / 2)],
+    ['two lines', `${line}\n${line}`],
+    ['an address in clear', formatInvite({ ...invite, url: 'http://edgeward.example' })],
+    ['an address with a user', formatInvite({ ...invite, url: 'https://a:b@edgeward.example' })],
+    ['a short secret', formatInvite({ ...invite, secret: 'A' })],
+    ['an authority that is none', formatInvite({ ...invite, authority: 'AB' })],
+  ];
+  for (const [name, text] of cases)
+    t.equal(
+      codeOf(() => parseInvite(text)),
+      'EDW_ERR_HOST_INVITE',
+      name,
+    );
+});
+
+t.test('a proof holds for one key and one statement', async (t) => {
+  const { privateKey, pem } = keyPair('P-256');
+  const other = keyPair('P-256');
+  const statement = enrolmentStatement('s'.repeat(43), pem);
+  const proof = proofFor(statement, privateKey);
+  t.ok(isProof(proof, statement, pem));
+  t.notOk(isProof(proof, statement, other.pem), 'of another key');
+  t.notOk(isProof(proof, enrolmentStatement('t'.repeat(43), pem), pem), 'over another secret');
+  t.notOk(isProof(proof, renewalStatement('host-1', pem), pem), 'over a renewal');
+  t.notOk(isProof('', statement, pem), 'of nothing');
+  t.notOk(isProof(proof, statement, 'no key'), 'for no key');
+  const large = keyPair('P-384');
+  t.notOk(isProof(proofFor('x', large.privateKey), 'x', large.pem), 'of another kind of key');
+});
+
+function keyPair(namedCurve: string): { privateKey: KeyObject; pem: string } {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve });
+  return { privateKey, pem: publicKey.export({ type: 'spki', format: 'pem' }).toString() };
+}
