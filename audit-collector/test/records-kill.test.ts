@@ -1,0 +1,67 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import t from 'tap';
+import { openLedger } from '../src/ledger.ts';
+import { epochs, hostDenials } from './host-records.ts';
+import { dice, kill } from './killing.ts';
+
+const numbers = 600;
+const maxKills = 40;
+const seed = Number(process.env.EDGEWARD_SEED ?? Date.now() & 0x7fffffff);
+const [epoch] = epochs;
+
+t.test(
+  `whenever the collector is killed, what is sent until it is acknowledged is stored once (EDGEWARD_SEED=${seed})`,
+  async (t) => {
+    const ledgerFile = join(t.testdir({}), 'ledger.db');
+    const ledger = openLedger({ file: ledgerFile });
+    t.teardown(() => ledger.close());
+    const draw = dice(seed);
+    let child: ChildProcess | null = null;
+    t.teardown(() => kill(child));
+    const start = async (): Promise<ChildProcess> => {
+      const moment = draw(1) === 0 ? 'before' : 'after';
+      const started = fork(join(import.meta.dirname, 'records-child.ts'), [ledgerFile, moment, String(1 + draw(60))], {
+        execArgv: ['--conditions=edgeward-source', '--no-warnings'],
+      });
+      child = started;
+      await once(started, 'message');
+      return started;
+    };
+    /** null: it died over it. */
+    const send = async (to: ChildProcess, first: number): Promise<number | null> => {
+      const records = hostDenials(first, Math.min(numbers, first + draw(30)) + 1);
+      const answered = new AbortController();
+      const { signal } = answered;
+      const answer = once(to, 'message', { signal }).then(([{ acknowledged }]) => Number(acknowledged));
+      const death = once(to, 'exit', { signal }).then(() => null);
+      to.send({ epoch, records });
+      const result = await Promise.race([answer, death]);
+      answered.abort();
+      await Promise.allSettled([answer, death]);
+      return result;
+    };
+
+    let [acknowledged, kills] = [0, 0];
+    let running = await start();
+    while (acknowledged < numbers && kills < maxKills) {
+      const answer = await send(running, acknowledged + 1);
+      if (answer !== null) acknowledged = answer;
+      else {
+        kills += 1;
+        const stored = ledger.denials({ limit: 10_000 }).length;
+        t.ok(stored >= acknowledged, `${stored} stored, ${acknowledged} of them acknowledged`);
+        running = await start();
+      }
+    }
+    await kill(child);
+    t.ok(kills > 0, `${kills} kills`);
+    const ports = ledger.denials({ limit: 10_000 }).map(({ event }) => event.sourcePort);
+    t.strictSame(
+      ports,
+      Array.from({ length: numbers }, (_, i) => i + 1),
+    );
+    t.match(ledger.spools(), [{ stored: numbers, missing: 0 }]);
+  },
+);
