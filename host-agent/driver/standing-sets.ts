@@ -8,7 +8,7 @@ import type { Netfilter } from './netfilter/index.ts';
 export interface StandingSets {
   /** An apply begins: what stands is another thing from now on. */
   forget(): void;
-  /** Names of sets that are gone or count otherwise. The first look after an apply takes what it finds. */
+  /** Names of sets that are gone or count otherwise, each change once. The first look after an apply takes what it finds. */
   look(): Promise<string[]>;
 }
 
@@ -22,9 +22,10 @@ export function createStandingSets(netfilter: Netfilter): StandingSets {
       const own = (await netfilter.setHeaders()).filter(({ name }) => isOwnSet(name));
       // One that no rule names judges nothing, and goes when the kernel lets go of it.
       const named = own.filter(({ references }) => references > 0);
-      standing ??= new Map(named.map((header) => [header.name, textOf(header)]));
       const found = new Map(own.map((header) => [header.name, textOf(header)]));
-      return [...standing].flatMap(([name, text]) => (found.get(name) === text ? [] : [name]));
+      const changed = [...(standing ?? [])].flatMap(([name, text]) => (found.get(name) === text ? [] : [name]));
+      standing = new Map(named.map((header) => [header.name, textOf(header)]));
+      return changed;
     },
   };
 }

@@ -3,8 +3,7 @@ import type { ChainLayout, Family, FamilyLayout, HookLayout, HostOptions, SetLay
 import { logRule } from './log-rule.ts';
 import { markArgs } from './mark.ts';
 import { memberTexts } from './members.ts';
-import type { Offer } from './offers.ts';
-import { inputRules, type PolicyRules, publishedRules } from './policy-rules.ts';
+import type { HookRules } from './policy-rules.ts';
 import { chainOf } from './rule.ts';
 import { distinctSets, setOf } from './sets.ts';
 import { systemRules } from './system-rules.ts';
@@ -17,36 +16,49 @@ import { systemRules } from './system-rules.ts';
 export interface ChainRequest {
   family: Family;
   mode: 'enforce' | 'observe';
-  /** Hex; its start names the policy in samples. */
-  policyHash: string;
+  /** 8 hex that name the policy in samples. */
+  sampled: string;
   generation: number;
   options: HostOptions;
-  offers: readonly Offer[];
-  /** Who may always reach tcp/22, of this family. */
-  failsafe: Interval[];
+  rules: HookRules;
+  failsafe: Failsafe;
+}
+
+/** Who may always reach tcp/22, of this family. */
+export interface Failsafe {
+  anyone: boolean;
+  /** Null: nobody, or everyone. */
+  set: SetLayout | null;
+}
+
+export function failsafeOf(family: Family, intervals: Interval[]): Failsafe {
+  const members = intervals.length === 0 ? [] : memberTexts(intervals);
+  const set = members === null || members.length === 0 ? null : setOf(family, 'hash:net', members);
+  return { anyone: members === null, set };
 }
 
 /** IPv4 in IPv6's clothes: judged as the IPv4 address it would be, and no such packet can be answered. */
 const MAPPED = '::ffff:0:0/96';
 
 export function familyLayout(request: ChainRequest): FamilyLayout {
-  const { family, generation, offers, options } = request;
+  const { family, generation, options, rules, failsafe } = request;
   const ok = `EW-OK-${generation}`;
-  const failsafe = failsafeSet(request);
-  const input = inputRules(offers, family, ok);
   const chains = [
     chainOf(ok, [...markArgs(options.mark, generation).stamp, ['-j', passOf(request)]]),
-    ...judgingChains(request, input, 'EW-POL', 'EW-DENY', 'i'),
+    ...judgingChains(request, rules.input.rulesTo(ok), 'EW-POL', 'EW-DENY', 'i'),
     chainOf('EW-SAFE', [
-      ...failsafeRules(request, failsafe, ['-p', 'tcp', '-m', 'tcp', '--dport', '22']),
+      ...failsafeRules(request, ['-p', 'tcp', '-m', 'tcp', '--dport', '22']),
       ['-g', `EW-POL-${generation}`],
     ]),
     chainOf('EW-SYS', [...systemRules(family, passOf(request)), ...judged('EW-SAFE')]),
     chainOf('EW-IN', [['-i', 'lo', '-j', 'RETURN'], ...knownFlows(request), ...invalid(request), ['-g', 'EW-SYS']]),
   ];
-  const published = options.publishedPorts ? publishedRules(offers, family, ok) : null;
-  if (published !== null) chains.push(...publishedChains(request, published, failsafe));
-  const sets = [...(failsafe === null ? [] : [failsafe]), ...input.sets, ...(published?.sets ?? [])];
+  if (rules.published !== null) chains.push(...publishedChains(request, rules.published.rulesTo(ok)));
+  const sets = [
+    ...(failsafe.set === null ? [] : [failsafe.set]),
+    ...rules.input.sets,
+    ...(rules.published?.sets ?? []),
+  ];
   return { sets: distinctSets(sets), chains, hooks: hooksOf(options) };
 }
 
@@ -91,38 +103,34 @@ function judged(chain: string): string[][] {
 
 function judgingChains(
   request: ChainRequest,
-  { rules }: PolicyRules,
+  rules: string[][],
   policy: string,
   deny: string,
   hook: string,
 ): ChainLayout[] {
-  const { family, generation, mode, policyHash } = request;
+  const { family, generation, mode, sampled } = request;
   const denying = `${deny}-${generation}`;
   const mapped = family === 'inet6' ? [['-s', MAPPED, '-g', denying]] : [];
-  const sample = logRule(family, `ew1|${hook}|${generation}|${policyHash.slice(0, 8)}`);
+  const sample = logRule(family, `ew1|${hook}|${generation}|${sampled}`);
   // The last rule's counter is the exact number of denials under this policy; what would be denied is stamped as let in.
   const end = mode === 'enforce' ? ['-j', 'DROP'] : ['-g', `EW-OK-${generation}`];
   return [chainOf(denying, [sample, end]), chainOf(`${policy}-${generation}`, [...mapped, ...rules, ['-g', denying]])];
 }
 
 /** Only what the host sends on to somewhere else than it was sent to: forwarding between networks is not the host's own. */
-function publishedChains(request: ChainRequest, rules: PolicyRules, failsafe: SetLayout | null): ChainLayout[] {
+function publishedChains(request: ChainRequest, rules: string[][]): ChainLayout[] {
   const judging = `EW-PUB-${request.generation}`;
   const ssh = ['-p', 'tcp', '-m', 'conntrack', '--ctorigdstport', '22'];
   return [
     ...judgingChains(request, rules, 'EW-PUB', 'EW-PUB-DENY', 'f'),
-    chainOf('EW-PUB', [...knownFlows(request), ...failsafeRules(request, failsafe, ssh), ...judged(judging)]),
+    chainOf('EW-PUB', [...knownFlows(request), ...failsafeRules(request, ssh), ...judged(judging)]),
     chainOf('EW-FWD', [['-m', 'conntrack', '--ctstate', 'DNAT', '-g', 'EW-PUB']]),
   ];
 }
 
-function failsafeSet({ failsafe, family }: ChainRequest): SetLayout | null {
-  const members = memberTexts(failsafe);
-  return members === null || members.length === 0 ? null : setOf(family, 'hash:net', members);
-}
-
-function failsafeRules({ failsafe, generation }: ChainRequest, set: SetLayout | null, port: string[]): string[][] {
-  if (failsafe.length === 0) return [];
+function failsafeRules({ failsafe, generation }: ChainRequest, port: string[]): string[][] {
+  const { anyone, set } = failsafe;
+  if (set === null && !anyone) return [];
   const source = set === null ? [] : ['-m', 'set', '--match-set', set.name, 'src'];
   return [[...port, ...source, '-g', `EW-OK-${generation}`]];
 }

@@ -11,8 +11,10 @@ export interface HostLayout {
   revision: number;
   /** Of the policy. */
   hash: string;
-  /** From the policy's hash, 1 to what the mark holds: what was let in under other rules is judged anew. Never 0. */
+  /** 1 to what the mark holds: what was let in under other rules is judged anew. Never 0. */
   generation: number;
+  /** 8 hex that samples carry: of the policy that began this generation. Members alone may have been added since. */
+  sampled: string;
   families: Record<Family, FamilyLayout>;
 }
 
@@ -32,8 +34,10 @@ export interface HookLayout {
 }
 
 export interface SetLayout {
-  /** `ew4n-<16 hex>`, `ew6p-<16 hex>`: family, type, and a hash of type and members. A name that is there is never filled again. */
+  /** `ew4n-<16 hex>`, `ew6p-<16 hex>`: family, type, and the digest of what it held when it was made. It may have grown since. */
   name: string;
+  /** 16 hex over type and members. */
+  digest: string;
   type: 'hash:net' | 'hash:net,port';
   family: Family;
   /** Twice the members, a power of two, at least 65,536. */

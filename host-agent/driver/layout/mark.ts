@@ -15,15 +15,25 @@ export interface InForce {
   /** Of the policy. */
   hash: string;
   generation: number;
+  /** What its samples carry. Default: what begins the hash. */
+  sampled?: string;
 }
 
-/** Equal policies have equal generations, and one policy after another never has the same. */
+/** How many there are, from 1. */
+export function generationCount(mark: HostOptions['mark']): number {
+  return mark === null ? UNMARKED_GENERATIONS : Math.min(MAX_GENERATION, countOf(mark));
+}
+
+/**
+ * What is in force keeps its number: applying it again must write nothing. Another policy has the next one, so that a number
+ * comes again after all others. Where none is in force it is taken from the hash, so that a host that lost its rules does not
+ * begin where it began before.
+ */
 export function generationFor(hash: string, mark: HostOptions['mark'], inForce: InForce | null): number {
-  const count = mark === null ? UNMARKED_GENERATIONS : Math.min(MAX_GENERATION, countOf(mark));
-  // What is in force keeps its number, also one that it got by stepping aside: applying it again must write nothing.
-  if (inForce?.hash === hash && inForce.generation >= 1 && inForce.generation <= count) return inForce.generation;
-  const own = 1 + (Number.parseInt(hash.slice(0, 12), 16) % count);
-  return inForce?.generation === own ? (own % count) + 1 : own;
+  const count = generationCount(mark);
+  if (inForce === null || inForce.generation < 1 || inForce.generation > count)
+    return 1 + (Number.parseInt(hash.slice(0, 12), 16) % count);
+  return inForce.hash === hash ? inForce.generation : (inForce.generation % count) + 1;
 }
 
 /** The match and the target of the mark; both null where marks are taken by others. */

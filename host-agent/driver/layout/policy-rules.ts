@@ -11,66 +11,98 @@ import { setOf } from './sets.ts';
  * costs the same for one rule and for thousands; wide ranges, and what would make that set too large, get a set of sources each.
  */
 export interface PolicyRules {
-  /** Each goes to `allowed` when it matches. */
-  rules: string[][];
+  /** Each goes to the chain of what is allowed when it matches. */
+  rulesTo(allowed: string): string[][];
   sets: SetLayout[];
+}
+
+/** For connections to the host itself, and for those that it sends on; null where nobody asks for these. */
+export interface HookRules {
+  input: PolicyRules;
+  published: PolicyRules | null;
 }
 
 /** Members of the set of source and port. */
 const MAX_PAIRS = 262_144;
 /** A range of more ports is asked for by a rule. */
 const WIDE_PORTS = 32;
+/** Where forwarding needs a set of these sources anyway, as many share it rather than stand in pairs as well. */
+const SHARED_MEMBERS = 4096;
+/** Each costs new connections a lookup. */
+const MAX_SHARED = 8;
 
 interface Prepared extends Offer {
   /** Null: everyone. */
   members: string[] | null;
 }
 
-/** For connections to the host itself. */
-export function inputRules(offers: readonly Offer[], family: Family, allowed: string): PolicyRules {
-  const prepared = prepare(offers);
-  const paired = pairable(prepared);
-  const pairs = paired.flatMap(({ ports, members }) => pairsOf(members ?? [], ports));
-  const pairSet = pairs.length === 0 ? [] : [setOf(family, 'hash:net,port', pairs)];
-  const pairRules = pairSet.map(({ name }) => ['-m', 'set', '--match-set', name, 'src,dst', '-g', allowed]);
-  const rest = sourceRules(
-    prepared.filter((offer) => !paired.includes(offer)),
-    family,
-    allowed,
-    portMatches,
-  );
-  return { rules: [...pairRules, ...rest.rules], sets: [...pairSet, ...rest.sets] };
+export function hookRules(offers: readonly Offer[], family: Family, publishedPorts: boolean): HookRules {
+  const known = new Map<Prepared, SetLayout>();
+  // Hashing and sorting what is large costs most of a layout: once for both hooks.
+  const sourceSet = (offer: Prepared, members: readonly string[]): SetLayout => {
+    const set = known.get(offer) ?? setOf(family, 'hash:net', members);
+    known.set(offer, set);
+    return set;
+  };
+  const prepared = offers.toSorted(compareOffers).map((offer) => ({ ...offer, members: memberTexts(offer.sources) }));
+  const shared = publishedPorts ? largest(prepared) : [];
+  const input = inputRules(prepared, shared, family, sourceSet);
+  // A set can't ask for a port that was translated, so each offer has its rules.
+  const published = publishedPorts ? sourceRules(prepared, sourceSet, originalPortMatches) : null;
+  return { input, published };
 }
 
-/** For connections that the host sends on: a set can't ask for a port that was translated, so each offer has its rules. */
-export function publishedRules(offers: readonly Offer[], family: Family, allowed: string): PolicyRules {
-  return sourceRules(prepare(offers), family, allowed, originalPortMatches);
+type SourceSet = (offer: Prepared, members: readonly string[]) => SetLayout;
+
+function largest(offers: readonly Prepared[]): Prepared[] {
+  return offers
+    .filter(({ members }) => members !== null && members.length >= SHARED_MEMBERS)
+    .toSorted((one, other) => costOf(other) - costOf(one))
+    .slice(0, MAX_SHARED);
+}
+
+function inputRules(
+  prepared: readonly Prepared[],
+  shared: readonly Prepared[],
+  family: Family,
+  sourceSet: SourceSet,
+): PolicyRules {
+  const paired = pairable(prepared.filter((offer) => !shared.includes(offer)));
+  const pairs = paired.flatMap(({ ports, members }) => pairsOf(members ?? [], ports));
+  const pairSet = pairs.length === 0 ? [] : [setOf(family, 'hash:net,port', pairs)];
+  const rest = sourceRules(
+    prepared.filter((offer) => !paired.includes(offer)),
+    sourceSet,
+    portMatches,
+  );
+  return {
+    rulesTo: (allowed) => [
+      ...pairSet.map(({ name }) => ['-m', 'set', '--match-set', name, 'src,dst', '-g', allowed]),
+      ...rest.rulesTo(allowed),
+    ],
+    sets: [...pairSet, ...rest.sets],
+  };
 }
 
 /** Everyone first: no lookup at all. */
 function sourceRules(
   offers: readonly Prepared[],
-  family: Family,
-  allowed: string,
+  sourceSet: SourceSet,
   matchesOf: (ports: readonly PortRange[]) => string[][],
 ): PolicyRules {
   const sets: SetLayout[] = [];
-  const rules = offers
+  const matches = offers
     .toSorted((one, other) => Number(one.members !== null) - Number(other.members !== null))
-    .flatMap(({ ports, members }) => {
+    .flatMap((offer) => {
       const source: string[] = [];
-      if (members !== null) {
-        const set = setOf(family, 'hash:net', members);
+      if (offer.members !== null) {
+        const set = sourceSet(offer, offer.members);
         sets.push(set);
         source.push('-m', 'set', '--match-set', set.name, 'src');
       }
-      return matchesOf(ports).map((match) => [...match, ...source, '-g', allowed]);
+      return matchesOf(offer.ports).map((match) => [...match, ...source]);
     });
-  return { rules, sets };
-}
-
-function prepare(offers: readonly Offer[]): Prepared[] {
-  return offers.toSorted(compareOffers).map((offer) => ({ ...offer, members: memberTexts(offer.sources) }));
+  return { rulesTo: (allowed) => matches.map((match) => [...match, '-g', allowed]), sets };
 }
 
 /** Those of narrow ports, the smallest first, for as long as there is room. */

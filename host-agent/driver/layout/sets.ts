@@ -17,8 +17,8 @@ export function setOf(family: Family, type: SetLayout['type'], members: Iterable
   for (let at = 0; at < sorted.length; at += HASHED_AT_ONCE)
     hash.update(`\n${sorted.slice(at, at + HASHED_AT_ONCE).join('\n')}`);
   const prefix = `ew${family === 'inet' ? 4 : 6}${type === 'hash:net' ? 'n' : 'p'}`;
-  const name = `${prefix}-${hash.digest('hex').slice(0, 16)}`;
-  return { name, type, family, maxelem: maxelemFor(sorted.length), members: sorted };
+  const digest = hash.digest('hex').slice(0, 16);
+  return { name: `${prefix}-${digest}`, digest, type, family, maxelem: maxelemFor(sorted.length), members: sorted };
 }
 
 /** Room for as many again, so that members can be added to a set that stands. */
