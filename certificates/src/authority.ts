@@ -29,6 +29,16 @@ const AUTHORITY_FILES: { key: string; certificate: string } = {
   certificate: 'authority.pem',
 };
 
+/** Where the certificate of the authority in this folder stands: for whoever has to believe it, and may read no key. */
+export function authorityFile(folder: string): string {
+  return join(folder, AUTHORITY_FILES.certificate);
+}
+
+/** sha256 of a certificate in DER, lower-case hex: short enough for a person to carry. Throws for what is none. */
+export function fingerprintOf(certificate: string): string {
+  return new X509Certificate(certificate).fingerprint256.replaceAll(':', '').toLowerCase();
+}
+
 /** For ten years. Throws EDW_ERR_AUTHORITY where one is already, EDW_ERR_STATE_WRITE where nothing can be written. */
 export async function createAuthority(folder: string, nowMs: number = Date.now()): Promise<Authority> {
   const authority = await newAuthority(nowMs);

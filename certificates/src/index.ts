@@ -1,4 +1,4 @@
-export { type Authority, createAuthority, openAuthority } from './authority.ts';
+export { type Authority, authorityFile, createAuthority, fingerprintOf, openAuthority } from './authority.ts';
 export {
   type CertificateRequest,
   type IssuedCertificate,
@@ -7,3 +7,4 @@ export {
 } from './certificate.ts';
 export { type Identity, identityOf } from './identity.ts';
 export { issueNumberOf } from './issue-number.ts';
+export { publicKeyOf } from './public-key.ts';
