@@ -61,7 +61,7 @@ export function agentStateOf(value: unknown): AgentState {
     : null;
   return {
     v: 1,
-    floor: refOf(value.floor),
+    floor: floorOf(value.floor),
     current: refOf(value.current),
     form,
     next: refOf(value.next),
@@ -76,6 +76,12 @@ function refOf(value: unknown): PolicyRef | null {
   if (!isRecord(value) || typeof value.hash !== 'string' || !/^[0-9a-f]{64}$/.test(value.hash))
     throw new Error('it names a policy without a hash');
   return { revision: countOf(value.revision), hash: value.hash };
+}
+
+function floorOf(value: unknown): PolicyFloor | null {
+  const ref = refOf(value);
+  if (ref === null || !isRecord(value) || typeof value.issuedAt !== 'string') return ref;
+  return { ...ref, issuedAt: value.issuedAt };
 }
 
 function rolledBackOf(value: unknown): AgentState['rolledBack'] {

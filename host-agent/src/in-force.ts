@@ -10,7 +10,9 @@ export interface InForce {
   /** Of the policy as it was applied. */
   hash: string;
   generation: number;
-  /** Digests of the rules as they were written, `16hex:16hex`; null where one family has none. */
+  /** What samples carry: 8 hex. */
+  sampled: string;
+  /** Digests of the rules as they were written, `16hex:16hex`, zeros for a family that is off; null where one has none. */
   rules: string | null;
   /** The highest revision of either family. */
   highest: number;
@@ -21,17 +23,22 @@ export interface InForce {
 /** Null where there are no rules of ours. */
 export async function readInForce(netfilter: Netfilter): Promise<InForce | null> {
   const metas: (FamilyMeta | null)[] = [];
-  for (const family of ['inet', 'inet6'] as const) metas.push(readMeta(await netfilter.rules(family)));
+  for (const family of netfilter.families) metas.push(readMeta(await netfilter.rules(family)));
   const found = metas.flatMap((meta) => meta ?? []);
   const [first] = found.toSorted((a, b) => a.revision - b.revision);
   if (first === undefined) return null;
-  const { revision, hash, generation } = first;
+  const { revision, hash, generation, sampled } = first;
   return {
     revision,
     hash,
     generation,
-    rules: found.length === 2 ? found.map(({ digest }) => digest).join(':') : null,
+    sampled,
+    rules: found.length === metas.length ? digests(found) : null,
     highest: Math.max(...found.map((meta) => meta.revision)),
     hashes: found.map((meta) => meta.hash),
   };
+}
+
+function digests(found: readonly FamilyMeta[]): string {
+  return [found[0], found[1]].map((meta) => meta?.digest ?? '0'.repeat(16)).join(':');
 }

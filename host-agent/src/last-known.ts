@@ -20,13 +20,21 @@ export interface LastKnown {
   policy(ref: PolicyRef): Promise<CompiledPolicy | null>;
   /** Switches to another state. What that does not name goes. Throws EDW_ERR_STATE_WRITE, and nothing has changed. */
   switchTo(next: AgentState): Promise<void>;
+  /**
+   * The same for what has happened already, whether it can be written or not: what stands on disk is then an older state,
+   * whole, and `save` tries again.
+   */
+  remember(next: AgentState): Promise<void>;
+  /** Writes what `remember` could not. False where that still fails. */
+  save(): Promise<boolean>;
 }
 
 export interface LastKnownOptions {
   stateDir: string;
   /** The point. */
   aud: string;
-  keys: readonly PublicKey[];
+  /** Asked each time: a renewed identity may name others. */
+  keys: () => readonly PublicKey[];
   /** Told of what is there and can't be used: nothing of it is believed. */
   onDamage: (words: string) => void;
 }
@@ -40,11 +48,26 @@ export async function openLastKnown({ stateDir, aud, keys, onDamage }: LastKnown
   const folder = join(stateDir, FOLDER);
   let state = await readState(path, onDamage);
 
+  let unsaved = false;
+
+  async function write(next: AgentState): Promise<void> {
+    await makeFolder(stateDir);
+    await writeDurably(path, `${JSON.stringify(next)}\n`);
+    unsaved = false;
+    // Whatever stays by a failure here is swept after the next switch.
+    await sweep(stateDir, folder, next).catch(() => {});
+  }
+
+  async function save(): Promise<boolean> {
+    if (unsaved) await write(state).catch(() => {});
+    return !unsaved;
+  }
+
   async function policy(ref: PolicyRef): Promise<CompiledPolicy | null> {
     const file = join(folder, nameOf(ref));
     try {
       // What was believed once is held to signature and name again, and to no floor: going back is going below it.
-      const opened = await openHostPolicy(await readFile(file), { aud, keys, floor: null });
+      const opened = await openHostPolicy(await readFile(file), { aud, keys: keys(), floor: null });
       if (!samePolicy(opened.policy, ref)) throw new Error('it is another policy');
       return opened.policy;
     } catch (thrown) {
@@ -61,12 +84,15 @@ export async function openLastKnown({ stateDir, aud, keys, onDamage }: LastKnown
       await writeDurably(join(folder, nameOf(ref)), signed);
     },
     async switchTo(next) {
-      await makeFolder(stateDir);
-      await writeDurably(path, `${JSON.stringify(next)}\n`);
+      await write(next);
       state = next;
-      // Whatever stays by a failure here is swept after the next switch.
-      await sweep(stateDir, folder, next).catch(() => {});
     },
+    async remember(next) {
+      state = next;
+      unsaved = true;
+      await save();
+    },
+    save,
   };
 }
 

@@ -34,9 +34,10 @@ export interface GuardStatus {
 export interface Denials {
   /**
    * This policy judges from now on, under this generation of marks; null: nothing does. It is the policy as it is in the
-   * kernel: where enforcing was refused, its object's mode is `observe` and its hash another one than was served.
+   * kernel: where enforcing was refused, its object's mode is `observe` and its hash another one than was served. `sampled` is
+   * what samples of it carry: 8 hex of its hash, or of an earlier policy's whose rules it shares since only members came.
    */
-  policyApplied(policy: CompiledPolicy | null, generation: number): void;
+  policyApplied(policy: CompiledPolicy | null, generation: number, sampled: string): void;
   /** As last read: nothing is asked for it. */
   counters(): DenialCounters;
   warnings(): string[];

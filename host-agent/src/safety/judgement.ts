@@ -3,7 +3,7 @@
  * host's own sync service from others, is observed instead, and so is what may never be enforced here at all. Pure: what is
  * the case on the host is handed in.
  */
-import { type CompiledPolicy, decide, type LoadedPolicy, viewOf } from '@edgeward/policy';
+import { type CompiledPolicy, decide, type LoadedPolicy, unpack, viewOf } from '@edgeward/policy';
 import type { Session } from './sessions.ts';
 
 export interface Surroundings {
@@ -27,8 +27,8 @@ export function judge(policy: CompiledPolicy, host: Surroundings): Judgement {
   const object = policy.objects[0];
   if (object === undefined || object.mode !== 'enforce') return { form: 'served' };
   if (host.kubernetes !== null) return refusal('EDW_ERR_HOST_KUBERNETES', host.kubernetes);
-  if (object.failsafe === null)
-    return refusal('EDW_ERR_HOST_NO_MANAGEMENT', `the policy says of nobody that they may always reach tcp/22`);
+  if (object.failsafe === null || unpack(object.failsafe).length === 0)
+    return refusal('EDW_ERR_HOST_NO_MANAGEMENT', 'the policy names nobody who may always reach tcp/22');
   const view = viewOf(policy);
   const cut = (port: number): string | null => firstCut(view, object.name, port, host.sessions);
   const session = host.enforcing ? null : cut(SSH);

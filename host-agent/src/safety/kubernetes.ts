@@ -15,7 +15,7 @@ export async function findKubernetes(netfilter: Netfilter, root = ''): Promise<s
 }
 
 async function chainOf(netfilter: Netfilter): Promise<string | null> {
-  for (const family of ['inet', 'inet6'] as const) {
+  for (const family of netfilter.families) {
     const rules = await netfilter.rules(family).catch(() => new Map<string, unknown>());
     const chain = [...rules.keys()].find((name) => CHAIN.test(name));
     if (chain !== undefined) return `there is a chain ${chain}`;

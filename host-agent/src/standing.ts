@@ -1,0 +1,77 @@
+/**
+ * The policy that stands on this host, put there by the driver, and everyone who has to know of it: the guard that keeps it,
+ * the denials that it names. One of them at a time; what could not be put leaves the one before.
+ */
+import type { EnforcementPoint } from '@edgeward/enforcement-point';
+import type { CompiledPolicy } from '@edgeward/policy';
+import type { Netfilter } from '../driver/index.ts';
+import { readInForce } from './in-force.ts';
+import type { Denials, Guard } from './parts.ts';
+
+export interface Standing {
+  /**
+   * Under its own number, or `atLeast` where that is higher. True where anything had to be written. Throws as the driver does.
+   */
+  put(policy: CompiledPolicy, atLeast: number): Promise<boolean>;
+  /** What stands by our doing, numbered as it was made; null before the first. */
+  policy(): CompiledPolicy | null;
+  /** Digests of the rules of both families, as they were written. */
+  rules(): string | null;
+  /** Tells what stands now, and from then on. */
+  tell(parts: { guard: Guard; denials: Denials }): void;
+}
+
+export interface StandingOptions {
+  point: EnforcementPoint;
+  netfilter: Netfilter;
+}
+
+interface Stands {
+  policy: CompiledPolicy;
+  /** As the kernel numbers it: what a repair has to apply. */
+  numbered: CompiledPolicy;
+  generation: number;
+  sampled: string;
+  rules: string | null;
+}
+
+export function createStanding({ point, netfilter }: StandingOptions): Standing {
+  let stands: Stands | null = null;
+  let parts: { guard: Guard; denials: Denials } | null = null;
+
+  function tellGuard(): void {
+    parts?.guard.policyApplied(stands?.numbered ?? null);
+  }
+
+  function tellDenials(): void {
+    parts?.denials.policyApplied(stands?.policy ?? null, stands?.generation ?? 0, stands?.sampled ?? '');
+  }
+
+  return {
+    async put(policy, atLeast) {
+      const numbered = { ...policy, revision: Math.max(policy.revision, atLeast) };
+      parts?.guard.pause();
+      try {
+        const { writes } = await point.apply(numbered);
+        const found = await readInForce(netfilter);
+        const { generation = 0, sampled = '', rules = null } = found ?? {};
+        stands = { policy, numbered, generation, sampled, rules };
+        tellDenials();
+        return writes > 0;
+      } finally {
+        tellGuard();
+      }
+    },
+    policy: () => stands?.policy ?? null,
+    rules: () => stands?.rules ?? null,
+    tell(told) {
+      parts = told;
+      tellGuard();
+      tellDenials();
+    },
+  };
+}
+
+export function isEnforcing(policy: CompiledPolicy | null): boolean {
+  return policy?.objects.some(({ mode }) => mode === 'enforce') ?? false;
+}

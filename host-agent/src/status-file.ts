@@ -1,0 +1,73 @@
+/**
+ * What `edgeward agent status` shows: the last report, and how the service was met, in a folder that is gone with the machine's
+ * memory. Nobody decides anything by it, so a failure to write it is told once and is no failure.
+ */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { EdgewardError, type Logger, messageOf, systemCodeOf } from '@edgeward/runtime';
+import type { HostReport } from '../protocol/index.ts';
+
+export interface AgentStatus {
+  point: string;
+  pid: number;
+  /** ISO. */
+  at: string;
+  service: ServiceContact;
+  report: HostReport;
+}
+
+export interface ServiceContact {
+  urls: readonly string[];
+  /** ISO; null: not since the agent started. */
+  reachedAt: string | null;
+  /** Null while it is reached. */
+  error: { code: string; message: string } | null;
+}
+
+const FILE = 'status.json';
+
+export function createStatusFile(
+  runtimeDir: string,
+  logger: Logger,
+): { write(status: AgentStatus): Promise<void>; remove(): Promise<void> } {
+  const path = join(runtimeDir, FILE);
+  let told = false;
+  return {
+    async write(status) {
+      try {
+        await mkdir(runtimeDir, { recursive: true, mode: 0o755 });
+        await writeFile(`${path}.new`, `${JSON.stringify(status)}\n`, { mode: 0o644 });
+        await rename(`${path}.new`, path);
+        told = false;
+      } catch (thrown) {
+        if (!told) logger.warn({ event: 'status_not_written', path, err: thrown }, messageOf(thrown));
+        told = true;
+      }
+    },
+    remove: () => rm(path, { force: true }).catch(() => {}),
+  };
+}
+
+/** Null where no agent runs, or its folder is another one. Throws EDW_ERR_STATE_READ. */
+export async function readAgentStatus(runtimeDir: string): Promise<AgentStatus | null> {
+  const path = join(runtimeDir, FILE);
+  try {
+    const status = JSON.parse(await readFile(path, 'utf8')) as AgentStatus;
+    return isRunning(status.pid) ? status : null;
+  } catch (thrown) {
+    if (systemCodeOf(thrown) === 'ENOENT') return null;
+    throw new EdgewardError('EDW_ERR_STATE_READ', `reading ${path}: ${messageOf(thrown)}`, {
+      mend: 'Run the command as root, or as the user of the agent.',
+      cause: thrown,
+    });
+  }
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (thrown) {
+    return systemCodeOf(thrown) === 'EPERM';
+  }
+}

@@ -1,0 +1,313 @@
+/**
+ * From a policy that the service offers to the policy in force: verified, durable, judged for safety, applied, remembered; and
+ * back again where the service can't be reached afterwards. One step at a time. Killed anywhere, the next start finds a whole
+ * state and goes on; whatever fails leaves what is in force.
+ */
+import type { CompiledPolicy } from '@edgeward/policy';
+import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import { type HostNack, type HostReport, openHostPolicy } from '../protocol/index.ts';
+import { type AgentState, type PolicyRef, samePolicy } from './agent-state.ts';
+import type { InForce } from './in-force.ts';
+import { type KnownGood, knownGood } from './known-good.ts';
+import { floorOf, type LastKnown, type LastKnownOptions } from './last-known.ts';
+import { startProbation } from './probation.ts';
+import { type Judgement, judge, type Surroundings } from './safety/judgement.ts';
+import { noPolicy, observedPolicy } from './safety/observed-policy.ts';
+import { isEnforcing, type Standing } from './standing.ts';
+
+export interface TakeOverOptions extends Pick<LastKnownOptions, 'aud' | 'keys'> {
+  known: LastKnown;
+  standing: Standing;
+  /** What is the case on this host now. */
+  surroundings: () => Promise<Omit<Surroundings, 'enforcing'>>;
+  inForce: () => Promise<InForce | null>;
+  /** Whether the service was reached since the agent started. */
+  wasReached: () => boolean;
+  reach: () => Promise<void>;
+  /** Something that a report says has changed. */
+  onChanged: () => void;
+  clock: Clock;
+  logger: Logger;
+}
+
+/** `again`: worth offering again after a while; `settled` is not. */
+export type Outcome = 'settled' | 'again';
+
+export interface TakeOver {
+  /** Applies what was last in force. For the start, before anything else. Never rejects. */
+  restore(): Promise<void>;
+  /** Never rejects: what goes wrong is in the view. `revision` as the answer names it, for what can't be read. */
+  offer(signed: Uint8Array, revision: number): Promise<Outcome>;
+  /** Puts right what is not as the state says: a restore or a way back that failed, an enforcement that was refused. */
+  settle(): Promise<void>;
+  view(): Pick<HostReport, 'applied' | 'state' | 'mode' | 'rules' | 'nack'>;
+  close(): Promise<void>;
+}
+
+export function createTakeOver(options: TakeOverOptions): TakeOver {
+  const { known, standing, logger, clock } = options;
+  /** As it was served, whichever form of it is in force. */
+  let served: CompiledPolicy | null = null;
+  let refusal: HostNack | null = nackOfState(known.state());
+  let endProbation = (): void => {};
+  /** What should stand and does not. */
+  let owed: (() => Promise<unknown>) | null = null;
+  let queue: Promise<unknown> = Promise.resolve();
+
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = queue.then(work, work);
+    queue = next.catch(() => {});
+    return next;
+  }
+
+  async function put(policy: CompiledPolicy, atLeast: number): Promise<boolean> {
+    const changed = await standing.put(policy, atLeast);
+    owed = null;
+    return changed;
+  }
+
+  /** Until it stands it is tried again, and nothing that is asked of the service waits for that. */
+  function owe(doing: string, thrown: unknown, work: () => Promise<unknown>): void {
+    if (owed === null) options.onChanged();
+    owed = work;
+    const code = thrown instanceof EdgewardError ? thrown.code : 'EDW_ERR_INTERNAL';
+    logger.error({ event: 'not_in_force', code, err: thrown }, `${doing}: ${messageOf(thrown)}`);
+    clock.after(OWED_MS, () => void inTurn(settle));
+  }
+
+  async function restore(): Promise<void> {
+    try {
+      await restoreKnown();
+    } catch (thrown) {
+      owe('applying last-known-good', thrown, restore);
+    }
+  }
+
+  async function restoreKnown(): Promise<void> {
+    const found = await knownGood(known, await options.inForce());
+    owed = null;
+    if (found === null) return logger.info({ event: 'nothing_known' }, 'no policy is known on this host yet');
+    served = found.served;
+    await put(found.policy, known.state().numberAtLeast);
+    if (found.begun) await commit(found, known.state(), { writes: true });
+    else if (known.state().probation !== null) onProbation(found.ref);
+    const { revision, hash } = found.ref;
+    logger.info({ event: 'restored', revision, hash, form: found.form }, 'last-known-good is in force');
+  }
+
+  /** What happened is remembered, also where it can't be written. */
+  async function commit(
+    taken: Omit<KnownGood, 'policy'>,
+    before: AgentState,
+    { writes }: { writes: boolean },
+  ): Promise<void> {
+    const { ref, form } = taken;
+    const tried = writes && (options.wasReached() || taken.begun);
+    const confirmed = before.probation ?? { previous: before.current, previousForm: before.form };
+    served = taken.served;
+    await known.remember({
+      ...before,
+      current: ref,
+      form,
+      next: null,
+      probation: tried ? confirmed : before.probation,
+      rolledBack: null,
+      numberAtLeast: ref.revision >= before.numberAtLeast ? 0 : before.numberAtLeast,
+    });
+    if (known.state().probation !== null) onProbation(ref);
+  }
+
+  function onProbation(ref: PolicyRef): void {
+    endProbation();
+    endProbation = startProbation({
+      clock,
+      reach: options.reach,
+      onPassed: () => inTurn(() => passed(ref)),
+      onFailed: (why) => inTurn(() => goBack(ref, why)),
+    });
+  }
+
+  async function passed(ref: PolicyRef): Promise<void> {
+    const state = known.state();
+    if (!samePolicy(state.current, ref) || state.probation === null) return;
+    await known.remember({ ...state, probation: null });
+    logger.info({ event: 'confirmed', revision: ref.revision }, 'the service is reached under this policy');
+  }
+
+  async function goBack(ref: PolicyRef, why: string): Promise<void> {
+    const state = known.state();
+    if (!samePolicy(state.current, ref) || state.probation === null) return;
+    const { previous, previousForm } = state.probation;
+    const kept = previous === null ? null : await known.policy(previous);
+    const code = 'EDW_ERR_HOST_ROLLED_BACK';
+    const message = `revision ${ref.revision} changed rules, and then the sync service could not be reached for a minute: ${why}`;
+    // The driver takes no lower number than the kernel has.
+    const numberAtLeast = Math.max(state.numberAtLeast, ref.revision);
+    refusal = { revision: ref.revision, code, message };
+    served = kept;
+    await known.remember({
+      ...state,
+      current: kept === null ? null : previous,
+      form: previousForm,
+      probation: null,
+      rolledBack: { ...ref, code, message },
+      numberAtLeast,
+    });
+    const policy = kept === null ? noPolicy(options.aud, ref.revision) : inForm(kept, previousForm);
+    const putBack = (): Promise<unknown> =>
+      put(policy, numberAtLeast).catch((thrown: unknown) => owe('going back', thrown, putBack));
+    await putBack();
+    logger.warn({ event: 'rolled_back', revision: ref.revision, to: previous?.revision ?? null, code }, message);
+    options.onChanged();
+  }
+
+  async function offer(signed: Uint8Array, revision: number): Promise<Outcome> {
+    try {
+      return await takeOver(signed);
+    } catch (thrown) {
+      const code = thrown instanceof EdgewardError ? thrown.code : 'EDW_ERR_INTERNAL';
+      refusal = { revision, code, message: messageOf(thrown).slice(0, MAX_MESSAGE) };
+      logger.error({ event: 'refused', revision, code, err: thrown }, messageOf(thrown));
+      options.onChanged();
+      return FINAL.has(code) ? 'settled' : 'again';
+    }
+  }
+
+  async function takeOver(signed: Uint8Array): Promise<Outcome> {
+    const { aud, keys } = options;
+    const before = known.state();
+    const floor = floorOf(before, (await options.inForce())?.highest ?? null);
+    const { head, policy } = await openHostPolicy(signed, { aud, keys: keys(), floor });
+    const ref = { revision: policy.revision, hash: policy.hash };
+    const { rolledBack } = before;
+    if (rolledBack !== null && rolledBack.hash === ref.hash && rolledBack.revision >= ref.revision) {
+      refusal = nackOfState(before);
+      return 'settled';
+    }
+    const isNew = !samePolicy(before.current, ref) || served === null;
+    if (isNew) await known.keep(ref, signed);
+    const state = { ...before, floor: { ...ref, issuedAt: head.issuedAt }, next: isNew ? ref : null };
+    if (isNew) await known.switchTo(state);
+    return inForms(policy, ref, state);
+  }
+
+  /** In the form that is safe here. */
+  async function inForms(policy: CompiledPolicy, ref: PolicyRef, before: AgentState): Promise<Outcome> {
+    const judgement = await judged(policy);
+    if (judgement.form === 'none') {
+      refuse(ref, judgement);
+      return 'again';
+    }
+    const { form } = judgement;
+    const effective = inForm(policy, form);
+    const writes = await put(effective, before.numberAtLeast).catch(async (thrown: unknown) => {
+      // What the driver refused before it wrote anything was not begun.
+      if (isFinal(thrown)) await known.remember({ ...before, next: null });
+      throw thrown;
+    });
+    await commit({ ref, form, served: policy, begun: false }, before, { writes });
+    refuse(ref, judgement);
+    const { revision, hash } = ref;
+    logger.info({ event: 'policy_applied', revision, hash, form, writes }, form === 'served' ? 'applied' : 'observed');
+    options.onChanged();
+    return 'settled';
+  }
+
+  async function judged(policy: CompiledPolicy): Promise<Judgement> {
+    if (!isEnforcing(policy)) return { form: 'served' };
+    return judge(policy, { ...(await options.surroundings()), enforcing: isEnforcing(standing.policy()) });
+  }
+
+  function refuse({ revision }: PolicyRef, judgement: Judgement): void {
+    if (judgement.form === 'served') {
+      refusal = null;
+      return;
+    }
+    const { code, message, mend } = judgement;
+    if (refusal?.code !== code || refusal.message !== message)
+      logger.warn({ event: 'not_enforced', revision, code, mend }, message);
+    refusal = { revision, code, message };
+  }
+
+  async function settle(): Promise<void> {
+    await known.save();
+    if (owed !== null) return void (await owed());
+    if (known.state().form === 'observe') await judgeAgain().catch(logNotJudged);
+  }
+
+  function logNotJudged(thrown: unknown): void {
+    logger.error({ event: 'not_enforced', err: thrown }, messageOf(thrown));
+  }
+
+  async function judgeAgain(): Promise<void> {
+    const state = known.state();
+    if (served === null || state.current === null) return;
+    const judgement = await judged(served);
+    if (judgement.form === 'served') await inForms(served, state.current, state);
+    else refuse(state.current, judgement);
+  }
+
+  return {
+    restore: () => inTurn(restore),
+    offer: (signed, revision) => inTurn(() => offer(signed, revision)),
+    settle: () => inTurn(settle),
+    view() {
+      const { current, form, rolledBack } = known.state();
+      const policy = standing.policy();
+      const stands = policy === null || policy.objects.length === 0 ? null : policy;
+      return {
+        applied: stands === null ? null : { revision: stands.revision, hash: stands.hash },
+        state: stateOf({ known: current !== null, form, rolledBack: rolledBack !== null, refusal }),
+        mode: stands?.objects[0]?.mode ?? null,
+        rules: standing.rules(),
+        nack: refusal,
+      };
+    },
+    async close() {
+      endProbation();
+      await queue;
+    },
+  };
+}
+
+const MAX_MESSAGE = 1_500;
+const OWED_MS = 2_000;
+
+/** Offering it again changes nothing. */
+const FINAL: ReadonlySet<string> = new Set([
+  'EDW_ERR_HOST_POLICY_UNREADABLE',
+  'EDW_ERR_HOST_POLICY_SIGNATURE',
+  'EDW_ERR_HOST_POLICY_AUDIENCE',
+  'EDW_ERR_HOST_POLICY_OLDER',
+  'EDW_ERR_HOST_OBJECTS',
+  'EDW_ERR_HOST_MARK',
+  'EDW_ERR_HOST_CAPACITY',
+]);
+
+function isFinal(thrown: unknown): boolean {
+  return thrown instanceof EdgewardError && FINAL.has(thrown.code);
+}
+
+function inForm(policy: CompiledPolicy, form: AgentState['form']): CompiledPolicy {
+  return form === 'observe' ? observedPolicy(policy) : policy;
+}
+
+function nackOfState({ rolledBack }: AgentState): HostNack | null {
+  if (rolledBack === null) return null;
+  const { revision, code, message } = rolledBack;
+  return { revision, code, message };
+}
+
+interface Known {
+  known: boolean;
+  form: AgentState['form'];
+  rolledBack: boolean;
+  refusal: HostNack | null;
+}
+
+function stateOf({ known, form, rolledBack, refusal }: Known): HostReport['state'] {
+  if (rolledBack) return 'rolled-back';
+  if (form === 'observe' && known) return 'observed';
+  if (refusal !== null) return 'refused';
+  return known ? 'applied' : 'no-policy';
+}
