@@ -110,7 +110,10 @@ export function formatDenialBatch({ epoch, records }: DenialBatch): string {
   return `${[head, ...records].map((line) => JSON.stringify(line)).join('\n')}\n`;
 }
 
-/** Whole or not at all. Throws EDW_ERR_HOST_BATCH, with the line that is not understood. */
+/**
+ * Whole or not at all. A window that ends before it begins is no fault: a clock was set back. Throws EDW_ERR_HOST_BATCH, with the
+ * line that is not understood.
+ */
 export function parseDenialBatch(text: string): DenialBatch {
   if (Buffer.byteLength(text) > MAX_BATCH_BYTES) throw refused(`it has more than ${MAX_BATCH_BYTES} bytes`);
   const lines = text.split('\n');
@@ -126,7 +129,6 @@ function checkOrder(head: BatchHead, records: readonly HostRecord[]): void {
   if (records[0] !== undefined && records[0].seq !== head.first) throw refused('it does not begin where it says');
   const ascends = records.every((it, at) => at === 0 || (records[at - 1]?.seq ?? 0) < it.seq);
   if (!ascends) throw refused('its records are not in ascending order');
-  if (records.some((it) => it.windowEnd < it.windowStart)) throw refused('a window ends before it begins');
 }
 
 const MEND = 'Run the same version of Edgeward at the service and on the host. The host keeps its records meanwhile.';

@@ -1,5 +1,6 @@
 import type { OnDrift } from '@edgeward/enforcement-point';
 import * as z from 'zod';
+import { type HostsInput, hostsSchema } from './hosts/hosts-schema.ts';
 import { type StoreInput, storeSchema } from './store/store-schema.ts';
 
 /** What the schema makes of a file: defaults filled in, paths as they were written. */
@@ -9,6 +10,7 @@ export interface ConfigInput {
   stateDir: string;
   points: Record<string, NginxInput>;
   bigips: Record<string, BigipInput>;
+  hosts?: HostsInput | undefined;
   api: { listen: string; tokenFile?: string | undefined };
   denials: { retainDays: number };
   logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -154,15 +156,21 @@ function refuseSharedAddresses(bigips: Record<string, BigipInput>, context: z.Re
 }
 
 /** One name means one point, of whatever kind. */
-function refuseTwins(
-  config: { points: Record<string, unknown>; bigips: Record<string, unknown> },
-  context: z.RefinementCtx,
-): void {
-  for (const name of Object.keys(config.bigips)) {
-    if (!Object.hasOwn(config.points, name)) continue;
-    context.addIssue({ code: 'custom', path: ['bigips', name], message: 'a point of this name is an NGINX already' });
+function refuseTwins({ points, bigips, hosts }: Kinds, context: z.RefinementCtx): void {
+  const refuse = (path: string[], kind: string): void =>
+    context.addIssue({ code: 'custom', path, message: `a point of this name is ${kind} already` });
+  for (const name of Object.keys(bigips)) if (Object.hasOwn(points, name)) refuse(['bigips', name], 'an NGINX');
+  for (const name of Object.keys(hosts?.points ?? {})) {
+    if (Object.hasOwn(points, name)) refuse(['hosts', 'points', name], 'an NGINX');
+    else if (Object.hasOwn(bigips, name)) refuse(['hosts', 'points', name], 'a BIG-IP');
   }
 }
+
+type Kinds = {
+  points: Record<string, unknown>;
+  bigips: Record<string, unknown>;
+  hosts?: { points: Record<string, unknown> } | undefined;
+};
 
 /** Two points that share one of these would undo each other, or count each other's denials. */
 function refuseShared(points: Record<string, NginxInput>, context: z.RefinementCtx): void {
@@ -207,6 +215,7 @@ export const serviceSchema: z.ZodType<ConfigInput> = z
       .superRefine(refuseSharedAddresses)
       .default({})
       .describe('BIG-IP points, by the name that VirtualServer documents give as `point`.'),
+    hosts: hostsSchema.optional().describe('Hosts behind no balancer, each with an agent that calls.'),
     api: z
       .strictObject({
         listen: z

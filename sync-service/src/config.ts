@@ -4,6 +4,7 @@ import type { OnDrift } from '@edgeward/enforcement-point';
 import { yamlDocuments } from '@edgeward/policy-source';
 import { EdgewardError, loadConfig, messageOf, systemCodeOf } from '@edgeward/runtime';
 import { type BigipInput, type ConfigInput, serviceSchema } from './config-schema.ts';
+import type { HostsInput } from './hosts/hosts-schema.ts';
 import type { StoreInput } from './store/store-schema.ts';
 
 /** `edgeward.yaml` as the service uses it: read, checked, every path absolute. */
@@ -35,6 +36,16 @@ export interface BigipConfig {
   } | null;
 }
 
+export interface HostsConfig {
+  listen: { host: string; port: number };
+  /** DNS names and addresses; not empty. */
+  names: string[];
+  enrolListen: { host: string; port: number } | null;
+  /** `STATEDIR/hosts` */
+  folder: string;
+  points: { name: string; onDrift: 'report' }[];
+}
+
 export interface StoreConfig {
   /** Of one kind. */
   urls: string[];
@@ -56,6 +67,8 @@ export interface ServiceConfig {
   stateDir: string;
   points: PointConfig[];
   bigips: BigipConfig[];
+  /** null: none call here. */
+  hosts: HostsConfig | null;
   api: { host: string; port: number; tokenFile: string };
   retainDays: number;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
@@ -140,6 +153,7 @@ function withPaths(parsed: ConfigInput, base: string): ServiceConfig {
       onDrift: point.onDrift,
     })),
     bigips: Object.entries(parsed.bigips).map(([name, bigip]) => bigipWithPaths(name, bigip, base, inState)),
+    hosts: parsed.hosts === undefined ? null : hostsWithPaths(parsed.hosts, stateDir),
     api: {
       ...hostAndPort(parsed.api.listen),
       tokenFile: inState(parsed.api.tokenFile, 'api-token'),
@@ -161,6 +175,16 @@ function storeWithPaths(store: StoreInput, base: string): StoreConfig {
     mirrors: store.mirrors,
     pollMs: store.pollSeconds * 1000,
     inventory: store.inventory,
+  };
+}
+
+function hostsWithPaths({ listen, names, enrolListen, points }: HostsInput, stateDir: string): HostsConfig {
+  return {
+    listen: hostAndPort(listen),
+    names,
+    enrolListen: enrolListen === undefined ? null : hostAndPort(enrolListen),
+    folder: join(stateDir, 'hosts'),
+    points: Object.entries(points).map(([name, { onDrift }]) => ({ name, onDrift })),
   };
 }
 

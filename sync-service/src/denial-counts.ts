@@ -8,18 +8,23 @@ export interface DenialCounts {
   of(point: string): { total: number; sinceMs: number };
 }
 
-export function countDenials(collector: Pick<Collector, 'status' | 'listeners'>, nowMs: () => number): DenialCounts {
+/** `atHost`: what a host counted, as it said last; null for another kind of point, and before it said anything. */
+export function countDenials(
+  collector: Pick<Collector, 'status' | 'listeners'>,
+  nowMs: () => number,
+  atHost: (point: string) => number | null = () => null,
+): DenialCounts {
   const counters = new Map<string, { first: number; last: number; sinceMs: number }>();
   const startedAtMs = nowMs();
   return {
     begin(point) {
-      const first = counters.has(point) ? null : enforcedAt(point, collector);
+      const first = counters.has(point) ? null : (atHost(point) ?? enforcedAt(point, collector));
       if (first !== null) counters.set(point, { first, last: 0, sinceMs: nowMs() });
     },
     of(point) {
       const counter = counters.get(point);
       if (counter === undefined) return { total: 0, sinceMs: startedAtMs };
-      counter.last = Math.max(counter.last, (enforcedAt(point, collector) ?? 0) - counter.first);
+      counter.last = Math.max(counter.last, (atHost(point) ?? enforcedAt(point, collector) ?? 0) - counter.first);
       return { total: counter.last, sinceMs: counter.sinceMs };
     },
   };

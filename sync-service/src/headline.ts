@@ -9,7 +9,7 @@ export function headlineOf(
   store: string | null,
 ): string {
   if (points.length === 0)
-    return 'NOT ENFORCING: no point is configured; name your NGINX under `points`, your BIG-IP under `bigips` in edgeward.yaml.';
+    return 'NOT ENFORCING: no point is configured; name your NGINX under `points`, your BIG-IP under `bigips`, your hosts under `hosts` in edgeward.yaml.';
   if (policy.state === 'none') return `NOT ENFORCING: ${causeOf(policy.errors[0], store)}`;
   const away = points.filter((point) => point.appliedRevision === null).map((point) => point.point);
   if (away.length === points.length)

@@ -1,6 +1,7 @@
 export { type BigipAccess, bigipAccess } from './bigip-access.ts';
 export {
   type BigipConfig,
+  type HostsConfig,
   loadServiceConfig,
   type PointConfig,
   type ServiceConfig,

@@ -111,5 +111,5 @@ function namesOf(config: StoreConfig, transport: Transport, logger: Logger): Wor
 }
 
 function pointsOf(config: ServiceConfig): string[] {
-  return [...config.points, ...config.bigips].map((point) => point.name);
+  return [...config.points, ...config.bigips, ...(config.hosts?.points ?? [])].map((point) => point.name);
 }

@@ -10,22 +10,32 @@ import type { CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
 import { bigipAccess } from './bigip-access.ts';
 import type { BigipConfig, PointConfig } from './config.ts';
+import type { HostStatus } from './hosts/host-status.ts';
+import type { Hosts } from './hosts/hosts.ts';
+import { createRemotePoint } from './hosts/remote-point.ts';
 import type { PolicyInForce } from './policy-in-force.ts';
 import type { ServiceMetrics } from './service-metrics.ts';
 
 /** One point, whatever kind it is, and what keeps it. */
 export interface ServedPoint {
   name: string;
-  kind: 'nginx' | 'bigip';
+  kind: 'nginx' | 'bigip' | 'host';
   point: EnforcementPoint;
   reconciler: Reconciler;
   /** Totals that the point itself keeps; null where it keeps none. */
   counts: (() => Promise<VerdictCounts>) | null;
   /** What stood in the way of enforcement when this was last looked at. */
-  hazards(): Hazard[];
+  hazards(): PointHazard[];
+  /** What a host said of itself; null for every other kind. */
+  host: (() => HostStatus) | null;
+  /** Told of every policy that is desired: a host may come for it before it has said a word. */
+  layOut: ((policy: CompiledPolicy) => void) | null;
   /** Settles what is under way. */
   close(): Promise<void>;
 }
+
+/** `code` is one of its kind of point. */
+export type PointHazard = Omit<Hazard, 'code'> & { code: string };
 
 export interface Serving {
   policy: PolicyInForce;
@@ -45,6 +55,8 @@ export function serveNginx(config: PointConfig, serving: Serving): ServedPoint {
     reconciler,
     counts: () => point.counts(),
     hazards: () => [],
+    host: null,
+    layOut: null,
     close: () => reconciler.close(),
   };
 }
@@ -75,6 +87,8 @@ export async function serveBigip(config: BigipConfig, serving: Serving): Promise
     reconciler,
     counts: null,
     hazards: watch.found,
+    host: null,
+    layOut: null,
     close: async () => {
       await watch.close();
       await reconciler.close();
@@ -82,10 +96,33 @@ export async function serveBigip(config: BigipConfig, serving: Serving): Promise
   };
 }
 
+/** Nothing is written to a host: it is asked nothing either, so looking twice a second costs nothing. */
+export function serveHost(name: string, hosts: Hosts, serving: Serving): ServedPoint {
+  const point = createRemotePoint({ name, shelf: hosts.shelf, reports: hosts.reports });
+  let desired: CompiledPolicy | null = null;
+  const { logger } = serving;
+  const reconciler = createReconciler({ point, logger, onDrift: 'report', onChange: applications(name, serving) });
+  return {
+    name,
+    kind: 'host',
+    point,
+    reconciler,
+    counts: null,
+    hazards: () => hosts.hazards(name, desired),
+    host: () => hosts.status(name),
+    layOut(policy) {
+      desired = policy;
+      hosts.shelf.put(policy);
+    },
+    close: () => reconciler.close(),
+  };
+}
+
 /** A point that was found to hold a newer revision makes us number from there on. */
 export function setDesired(it: ServedPoint, desired: CompiledPolicy, policy: PolicyInForce): void {
   try {
     it.reconciler.setDesired(desired);
+    it.layOut?.(desired);
   } catch (cause) {
     if (!(cause instanceof EdgewardError) || cause.code !== 'EDW_ERR_REVISION_OLDER') throw cause;
     void policy.foundRevision(it.name, it.reconciler.status().appliedRevision ?? desired.revision);

@@ -1,6 +1,7 @@
 import type { PointStatus } from '@edgeward/enforcement-point';
 import type { FollowerStatus } from '@edgeward/policy-feed';
 import { Gauge, Histogram, type Registry, scrapedGauge } from '@edgeward/runtime';
+import { hostMetrics, NO_HOSTS, type ScrapedHosts } from './host-metrics.ts';
 import type { PolicyStatus } from './policy-in-force.ts';
 
 /** What the sync service counts. Gauges are read when they are scraped, so they can't be out of date. */
@@ -19,6 +20,7 @@ export function serviceMetrics(
   policy: () => PolicyStatus,
   points: () => PointStatus[],
   followers: () => FollowerStatus[] = () => [],
+  hosts: () => ScrapedHosts = () => NO_HOSTS,
 ): ServiceMetrics {
   const registers = [registry];
   const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void): void =>
@@ -63,6 +65,7 @@ export function serviceMetrics(
   gauge(glass, '1 while one approver alone opened what the point is to hold.', ['point'], (it) => {
     for (const { point, breakGlass } of followers()) it.set({ point }, breakGlass === null ? 0 : 1);
   });
+  hostMetrics(registry, hosts);
   const lost = new Gauge({
     name: 'edgeward_deny_log_write_failures',
     help: 'Denials that NGINX could not write to its deny log since it started.',

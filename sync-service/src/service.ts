@@ -8,15 +8,18 @@ import {
   type Lifecycle,
   type Logger,
   openHttpServer,
+  type Registry,
   stateWriteError,
 } from '@edgeward/runtime';
 import type { BigipConfig, ServiceConfig } from './config.ts';
 import { countDenials, type DenialCounts } from './denial-counts.ts';
 import { followCounts } from './enforced-counts.ts';
 import { eventLabels } from './event-labels.ts';
+import { NO_HOSTS } from './host-metrics.ts';
+import { type Hosts, openHosts } from './hosts/hosts.ts';
 import { openPolicySource } from './open-policy-source.ts';
 import type { PolicyInForce } from './policy-in-force.ts';
-import { type ServedPoint, serveBigip, serveNginx, setDesired } from './served-point.ts';
+import { type ServedPoint, serveBigip, serveHost, serveNginx, setDesired } from './served-point.ts';
 import { serviceMetrics } from './service-metrics.ts';
 import { type ServiceStatus, statusOf, statusRoutes } from './status-api.ts';
 import { reportStatus } from './status-report.ts';
@@ -28,6 +31,8 @@ export interface Service {
   url: string;
   status(): ServiceStatus;
   collector: Collector;
+  /** Where hosts call, and where they enrol; null: nowhere. */
+  hosts: { url: string; enrolUrl: string | null } | null;
 }
 
 export interface ServiceOptions {
@@ -70,18 +75,23 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     retainDays: config.retainDays,
   });
   lifecycle.onClose('collector', () => collector.close());
-  const denials = countDenials(collector, Date.now);
+  const denials = countDenials(collector, Date.now, (point) => deniedAtHost(point, served));
   const metrics = serviceMetrics(
     registry,
     options.version,
     () => source.policy.status(),
     () => served.map((it) => it.reconciler.status()),
     () => source.followers(),
+    () => hosts?.scraped() ?? NO_HOSTS,
   );
+  const hosts = await openHostsOf(options, source.policy, collector, registry);
   const serving = { policy: source.policy, metrics, logger };
   for (const point of config.points) served.push(serveNginx(point, serving));
   for (const bigip of config.bigips) served.push(await serveBigip(bigip, serving));
+  if (hosts !== null) for (const { name } of config.hosts?.points ?? []) served.push(serveHost(name, hosts, serving));
   for (const it of served) lifecycle.onClose(`point ${it.name}`, () => it.close());
+  // Before the points: each of them may be waiting for a word of its host.
+  lifecycle.onClose('reports of hosts', () => hosts?.reports.close());
   const server = await openHttpServer({
     host: config.api.host,
     port: config.api.port,
@@ -100,7 +110,27 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     { event: 'service_started', api: server.url, points: served.length, revision: source.policy.status().revision },
     'started',
   );
-  return { url: server.url, status, collector };
+  return {
+    url: server.url,
+    status,
+    collector,
+    hosts: hosts === null ? null : { url: hosts.url, enrolUrl: hosts.enrolUrl },
+  };
+}
+
+async function openHostsOf(
+  { config, logger, lifecycle }: ServiceOptions,
+  policy: PolicyInForce,
+  collector: Collector,
+  registry: Registry,
+): Promise<Hosts | null> {
+  if (config.hosts === null) return null;
+  const ready = (): boolean => policy.status().state !== 'none';
+  return openHosts({ config: config.hosts, stateDir: config.stateDir, collector, ready, registry, logger, lifecycle });
+}
+
+function deniedAtHost(point: string, served: readonly ServedPoint[]): number | null {
+  return served.find(({ name }) => name === point)?.host?.().report?.denials.denied ?? null;
 }
 
 /** Past the reconcilers, which ask nothing before a policy is desired. */

@@ -1,11 +1,12 @@
 import type { Collector, StoredDenial } from '@edgeward/audit-collector';
 import type { PointStatus } from '@edgeward/enforcement-point';
-import type { Hazard } from '@edgeward/f5-irules';
 import type { Finding, Mode, ObjectLoss } from '@edgeward/policy';
 import type { Nack } from '@edgeward/policy-format';
 import { EdgewardError, type HttpAnswer, type HttpRequest, type HttpRoute, type Registry } from '@edgeward/runtime';
 import { flowOf } from './event-labels.ts';
+import type { HostStatus } from './hosts/host-status.ts';
 import type { PolicyInForce } from './policy-in-force.ts';
+import type { PointHazard } from './served-point.ts';
 
 /** What `edgeward status`, `accept`, `denials` and `why` read, and what load balancers and Prometheus ask for. */
 export interface ServiceStatus {
@@ -32,14 +33,17 @@ export interface ServiceStatus {
 }
 
 export interface PointReport extends PointStatus {
-  kind: 'nginx' | 'bigip';
+  kind: 'nginx' | 'bigip' | 'host';
   objects: Record<Mode, number>;
-  /** Denials in the ledger, and as the point itself counted them (a BIG-IP: numbered them); fewer stored are on their way or lost. */
+  /**
+   * Denials in the ledger, and as the point itself counted them (a BIG-IP: numbered them); fewer stored are on their way, lost,
+   * or, at a host, counted alone.
+   */
   denials: { stored: number; counted: number };
   /** Why its deny log is not being read, or null. */
   logError: { code: string; message: string; mend: string } | null;
-  /** What stands in the way of enforcement at the point itself; only a BIG-IP is looked at for it. */
-  hazards: Hazard[];
+  /** What stands in the way of enforcement at the point itself; a BIG-IP is looked at for it, a host tells. */
+  hazards: PointHazard[];
   /** Names of objects that a hazard keeps from being judged; they count in no mode of `objects`. */
   unprotected: string[];
   /** How it follows a central store; null: a directory decides. `version` is what people approved last for it. */
@@ -59,6 +63,8 @@ export interface PointReport extends PointStatus {
     lastCheckedAtMs: number | null;
     nack: Nack | null;
   } | null;
+  /** What a host said of itself last; null for every other kind. */
+  host: HostStatus | null;
 }
 
 export interface ApiOptions {

@@ -1,12 +1,13 @@
-import type { Collector, ListenerStatus, LogStatus } from '@edgeward/audit-collector';
+import type { Collector, ListenerStatus, LogStatus, SpoolStatus } from '@edgeward/audit-collector';
 import type { PointStatus } from '@edgeward/enforcement-point';
-import type { Hazard, HazardCode } from '@edgeward/f5-irules';
+import type { HazardCode } from '@edgeward/f5-irules';
 import type { Mode } from '@edgeward/policy';
 import type { FollowerStatus } from '@edgeward/policy-feed';
 import { EdgewardError } from '@edgeward/runtime';
 import { headlineOf } from './headline.ts';
+import type { HostStatus } from './hosts/host-status.ts';
 import type { PolicySource } from './policy-source.ts';
-import type { ServedPoint } from './served-point.ts';
+import type { PointHazard, ServedPoint } from './served-point.ts';
 import type { PointReport, ServiceStatus } from './status-api.ts';
 
 /** Everything that `edgeward status` shows, put together at the moment it is asked for. */
@@ -21,25 +22,30 @@ export interface Reported {
 export function reportStatus({ version, startedAtMs, source, served, collector }: Reported): ServiceStatus {
   const { warnings, stateWriteFailures: _, ...policy } = source.policy.status();
   const followers = new Map(source.followers().map((it) => [it.point, it]));
-  const { logs, listeners, ledgerError } = intakesOf(collector);
+  const { logs, listeners, spools, ledgerError } = intakesOf(collector);
   const objects = source.policy.objects();
   const points = served.map((it): PointReport => {
     const modes: Record<Mode, number> = { enforce: 0, observe: 0, off: 0 };
     const own = objects.filter((object) => object.point === it.name);
     const hazards = it.hazards();
     const unprotected = own.filter((object) => object.mode !== 'off' && isUnprotected(object, hazards));
-    for (const object of own) if (!unprotected.includes(object)) modes[object.mode] += 1;
-    const [log, listener] = [logs.get(it.name), listeners.get(it.name)];
+    const host = it.host?.() ?? null;
+    for (const object of own) if (!unprotected.includes(object)) modes[modeAt(object, host, hazards)] += 1;
+    const [log, listener, spool] = [logs.get(it.name), listeners.get(it.name), spools.get(it.name)];
     const status = it.reconciler.status();
     return {
       ...status,
       kind: it.kind,
       objects: modes,
-      denials: { stored: (log ?? listener)?.stored ?? 0, counted: log?.enforced ?? listener?.observed ?? 0 },
+      denials: {
+        stored: (log ?? listener ?? spool)?.stored ?? 0,
+        counted: log?.enforced ?? listener?.observed ?? countedAt(host, spool),
+      },
       logError: log?.error ?? listener?.error ?? ledgerError,
       hazards,
       unprotected: unprotected.map(({ name }) => name),
       store: storeOf(followers.get(it.name), versionsOf(status, source)),
+      host,
     };
   });
   return {
@@ -68,16 +74,32 @@ function versionsOf(status: PointStatus, source: PolicySource): Versions {
 }
 
 /** What the policy says of these objects is judged by nobody, or only in part. */
-const UNPROTECTED: readonly HazardCode[] = [
+const UNPROTECTED: readonly string[] = [
   'virtual-missing',
   'not-attached',
   'requests-not-judged',
   'connections-not-judged',
   'rule-ends-events',
   'rule-ends-http',
-];
+] satisfies HazardCode[];
 
-function isUnprotected({ name, bind }: { name: string; bind: string }, hazards: readonly Hazard[]): boolean {
+/** A host says itself what it does; one that was refused to enforce observes. */
+function modeAt(
+  { name, mode }: { name: string; mode: Mode },
+  host: HostStatus | null,
+  hazards: readonly PointHazard[],
+): Mode {
+  if (host === null || mode !== 'enforce') return mode;
+  const isUnmanaged = hazards.some(({ object, code }) => object === name && code === 'no-management');
+  return isUnmanaged || host.report?.mode === 'observe' ? 'observe' : mode;
+}
+
+/** The host's own total, or what came from it where that is more: a host that was made anew counts from zero. */
+function countedAt(host: HostStatus | null, spool: SpoolStatus | undefined): number {
+  return Math.max(host?.report?.denials.denied ?? 0, spool?.observed ?? 0);
+}
+
+function isUnprotected({ name, bind }: { name: string; bind: string }, hazards: readonly PointHazard[]): boolean {
   return hazards.some(({ object, code }) => {
     // What names no virtual server is told by the name of its document.
     if (code === 'bind-unusable') return object === name;
@@ -88,6 +110,7 @@ function isUnprotected({ name, bind }: { name: string; bind: string }, hazards: 
 interface Intakes {
   logs: Map<string, LogStatus>;
   listeners: Map<string, ListenerStatus>;
+  spools: Map<string, SpoolStatus>;
   ledgerError: PointReport['logError'];
 }
 
@@ -97,11 +120,12 @@ function intakesOf(collector: Collector): Intakes {
     return {
       logs: new Map(collector.status().map((log) => [log.point, log])),
       listeners: new Map(collector.listeners().map((listener) => [listener.point, listener])),
+      spools: new Map(collector.spools().map((spool) => [spool.point, spool])),
       ledgerError: null,
     };
   } catch (thrown) {
     if (!(thrown instanceof EdgewardError)) throw thrown;
     const { code, message, mend } = thrown;
-    return { logs: new Map(), listeners: new Map(), ledgerError: { code, message, mend } };
+    return { logs: new Map(), listeners: new Map(), spools: new Map(), ledgerError: { code, message, mend } };
   }
 }

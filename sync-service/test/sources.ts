@@ -217,6 +217,7 @@ const CONFIG: ServiceConfig = {
     },
   ],
   bigips: [],
+  hosts: null,
   api: { host: '127.0.0.1', port: 0, tokenFile: '/nowhere' },
   retainDays: 1,
   logLevel: 'error',

@@ -65,6 +65,7 @@ export function serviceConfigFor(edge: Edge, policies: string, apiPort: number):
     stateDir,
     points: [{ name: 'edge-1', push: edge.pushUrl, tokenFile, denyLog, lastKnownFile, onDrift: 'repair' }],
     bigips: [],
+    hosts: null,
     api: { host: '127.0.0.1', port: apiPort, tokenFile: `${stateDir}/api-token` },
     retainDays: 30,
     logLevel: 'debug',

@@ -13,7 +13,7 @@ export interface HostReports {
   isStale(point: string): boolean;
   /** Whether a report, the last one or one within `ms`, is as `holds` wants it. */
   within(point: string, ms: number, holds: (report: HostReport) => boolean): Promise<boolean>;
-  /** Ends every wait. */
+  /** Ends every wait, and those to come at once. */
   close(): void;
 }
 
@@ -28,6 +28,7 @@ export interface HeardHost {
 
 export function createHostReports(clock: Clock): HostReports {
   const heard = new Map<string, HeardHost>();
+  let closed = false;
   const listeners = new Map<string, Set<(report: HostReport | null) => void>>();
   return {
     hear(point, report, remote) {
@@ -44,6 +45,7 @@ export function createHostReports(clock: Clock): HostReports {
     within(point, ms, holds) {
       const last = heard.get(point);
       if (last !== undefined && holds(last.report)) return Promise.resolve(true);
+      if (closed) return Promise.resolve(false);
       return new Promise((resolve) => {
         const own = listeners.get(point) ?? new Set();
         listeners.set(point, own);
@@ -62,6 +64,7 @@ export function createHostReports(clock: Clock): HostReports {
       });
     },
     close() {
+      closed = true;
       for (const own of [...listeners.values()]) for (const listen of [...own]) listen(null);
     },
   };

@@ -10,12 +10,12 @@ import {
   type TlsServer,
 } from '@edgeward/runtime';
 import { pointOf } from './host-identity.ts';
-import { type HostRoute, hostStatusOf, unknownHost } from './routes.ts';
+import { type HostRoute, hostStatusOf } from './routes.ts';
 
 /**
- * Where hosts call: mutual TLS, one identity a host. A certificate of the right authority is not enough, the host must be in
- * the configuration as well; one that was taken out of it is refused at its next request. Everyone is kept to a rate, and
- * whatever is refused is counted by its code.
+ * Where hosts call: mutual TLS, one identity a host. A certificate of the right authority is not enough: at each request
+ * somebody is asked who that is, and whether he may still come. Everyone is kept to a rate, and whatever is refused is
+ * counted by its code.
  */
 export interface HostListener {
   url: string;
@@ -37,10 +37,8 @@ export interface HostListenerOptions {
   port: number;
   files: TlsFiles;
   routes: readonly HostRoute[];
-  /** Points of the configuration. */
-  known: ReadonlySet<string>;
-  /** What else stands against this certificate: a newer one of its host, say. Null lets it in. */
-  refuse?: (point: string, peer: X509Certificate) => EdgewardError | null;
+  /** The host that comes with this certificate. Throws a coded error for one that may not come, with its code in `statusOf`. */
+  identify(peer: X509Certificate): string;
   statusOf?: (error: EdgewardError) => number | undefined;
   clock: Clock;
   logger: Logger;
@@ -83,18 +81,11 @@ export async function openHostListener(options: HostListenerOptions): Promise<Ho
   };
 }
 
-function admission({
-  known,
-  refuse,
-  clock,
-}: HostListenerOptions): (asked: { peer: X509Certificate }) => HttpFailure | null {
+function admission({ identify, clock }: HostListenerOptions): (asked: { peer: X509Certificate }) => HttpFailure | null {
   const limit = createRateLimit(RATE);
   return ({ peer }) => {
-    const point = pointOf(peer);
-    if (point === null) return { status: 403, error: unknownHost('the client certificate names no single point') };
-    if (!known.has(point)) return { status: 403, error: unknownHost(`${point} is not in the configuration`) };
-    const other = refuse?.(point, peer) ?? null;
-    if (other !== null) return { status: 403, error: other };
+    // What it throws has its own status.
+    const point = identify(peer);
     const waitMs = limit.take(point, clock.now());
     return waitMs === 0 ? null : tooMany(point, waitMs);
   };
