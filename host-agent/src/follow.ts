@@ -17,7 +17,7 @@ export interface FollowOptions {
   signal: AbortSignal;
 }
 
-export type Contact = { state: 'reached'; has: 'policy' | 'none' } | { state: 'away'; code: string; message: string };
+export type Contact = { state: 'reached' } | { state: 'away'; code: string; message: string };
 
 const BASE_MS = 1_000;
 const MAX_MS = 60_000;
@@ -32,8 +32,8 @@ export async function follow(options: FollowOptions): Promise<void> {
   const wait = (ms: number): Promise<void> => whilePausing(pauseFor(clock, ms), signal);
 
   async function askOnce(): Promise<number> {
-    const answer = await options.client().policy(etag, signal);
-    options.onContact({ state: 'reached', has: answer.state === 'none' ? 'none' : 'policy' });
+    const answer = await options.client().policy(etag);
+    options.onContact({ state: 'reached' });
     if (answer.state === 'none') {
       etag = null;
       return LEAST_MS + pauses.nextMs();

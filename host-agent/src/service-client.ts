@@ -26,7 +26,7 @@ export type PolicyAnswer =
 
 export interface ServiceClient {
   /** Waits for something else than `etag`, up to a minute. */
-  policy(etag: string | null, signal: AbortSignal): Promise<PolicyAnswer>;
+  policy(etag: string | null): Promise<PolicyAnswer>;
   /** `fresh`: over a connection that is made for it. */
   report(report: HostReport, options?: { fresh: boolean }): Promise<HostReportAnswer>;
   denials: SendDenials;
@@ -48,12 +48,19 @@ interface Call {
   headers?: Record<string, string>;
   body?: Uint8Array | string;
   fresh?: boolean;
-  signal?: AbortSignal;
   maxBytes?: number;
   timeoutMs?: number;
 }
 
-export function createServiceClient(identity: Identity, service: readonly string[] = []): ServiceClient {
+export interface ServiceClientOptions {
+  identity: Identity;
+  /** Empty: those of the identity. */
+  service: readonly string[];
+  /** Ends whatever is under way. */
+  ending: AbortSignal;
+}
+
+export function createServiceClient({ identity, service, ending }: ServiceClientOptions): ServiceClient {
   const urls = (service.length > 0 ? service : identity.service).map((url) => url.replace(/\/$/, ''));
   const tls = { ca: identity.authority, cert: identity.certificate, key: identity.key };
   const agent = new Agent({ keepAlive: true, maxSockets: 4, timeout: POLL_TIMEOUT_MS });
@@ -63,10 +70,11 @@ export function createServiceClient(identity: Identity, service: readonly string
   async function call(asked: Call): Promise<Answer> {
     const url = urls[at % urls.length] ?? '';
     const { path, fresh = false, maxBytes = MAX_ANSWER_BYTES, timeoutMs = CALL_TIMEOUT_MS, ...rest } = asked;
-    const whole: Exchange = { ...rest, url: `${url}${path}`, tls, agent: fresh ? false : agent, maxBytes, timeoutMs };
+    const connection = { url: `${url}${path}`, tls, agent: fresh ? (false as const) : agent, signal: ending };
+    const whole: Exchange = { ...connection, ...rest, maxBytes, timeoutMs };
     const answer = await exchange(whole).catch((thrown: unknown) => {
       // The next call goes to the next address.
-      if (asked.signal?.aborted !== true) at += 1;
+      if (!ending.aborted) at += 1;
       throw thrown;
     });
     if (answer.remote !== null) remote = { address: answer.remote, port: Number(new URL(url).port || 443) };
@@ -83,12 +91,12 @@ export function createServiceClient(identity: Identity, service: readonly string
     });
 
   return {
-    async policy(etag, signal) {
+    async policy(etag) {
       const path = '/v1/host/policy';
       const headers: Record<string, string> = { 'accept-encoding': 'gzip', prefer: `wait=${POLL_SECONDS}` };
       if (etag !== null) headers['if-none-match'] = etag;
       const bounds = { maxBytes: MAX_HOST_POLICY_BYTES, timeoutMs: POLL_TIMEOUT_MS };
-      const answer = await call({ path, method: 'GET', headers, signal, ...bounds });
+      const answer = await call({ path, method: 'GET', headers, ...bounds });
       if (answer.status === 304) return { state: 'unchanged' };
       if (answer.status === 404) return { state: 'none' };
       if (answer.status !== 200) throw refusalOf(path, answer);

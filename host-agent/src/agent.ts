@@ -1,0 +1,217 @@
+/**
+ * The agent of one host, put together. What is known is in force before anything is asked of a network; then the service is
+ * followed, what stands is guarded, denials are told. Ending it leaves everything in force.
+ */
+import {
+  type Clock,
+  EdgewardError,
+  type Lifecycle,
+  type Logger,
+  messageOf,
+  systemClock,
+  takeStateLock,
+} from '@edgeward/runtime';
+import { createToolRun } from '../driver/index.ts';
+import type { AgentConfig } from './config.ts';
+import { type Contact, follow } from './follow.ts';
+import { createGuard } from './guard/index.ts';
+import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
+import { endOf, type Identity, readIdentity } from './identity.ts';
+import { readInForce } from './in-force.ts';
+import { openLastKnown } from './last-known.ts';
+import { type OpenHost, openHost } from './open-host.ts';
+import type { Denials, Guard } from './parts.ts';
+import { reportOf } from './report.ts';
+import { findKubernetes } from './safety/kubernetes.ts';
+import { isOwn, ownAddresses, readSessions } from './safety/sessions.ts';
+import { createServiceLink, type ServiceLink } from './service-link.ts';
+import { createStanding, type Standing } from './standing.ts';
+import { createStatusFile } from './status-file.ts';
+import { createTakeOver, type TakeOver } from './take-over.ts';
+
+export interface AgentOptions {
+  config: AgentConfig;
+  version: string;
+  logger: Logger;
+  lifecycle: Lifecycle;
+  clock?: Clock;
+  /** Words before every program of the host: tests give each host a network namespace. */
+  where?: readonly string[];
+}
+
+/** Follows until the lifecycle ends. Throws where the host can't be protected at all: not enrolled, no packet filter. */
+export async function startAgent(options: AgentOptions): Promise<void> {
+  const { config, logger, lifecycle, clock = systemClock, where = [] } = options;
+  const identity = await enrolled(config.stateDir);
+  const host = await openHost(identity.point, config, createToolRun({ where }));
+  for (const warning of host.warnings) logger.warn({ event: 'packet_filter' }, warning);
+  const { service, stateDir } = config;
+  const link = createServiceLink({ identity, service, stateDir, ending: lifecycle.ending, clock, logger });
+  lifecycle.onClose('service link', link.close);
+  const core = await startCore({ ...options, clock }, host, link);
+  lifecycle.onClose('policy', core.takeOver.close);
+  await lockState(stateDir, lifecycle, logger);
+  const parts = await startParts({ ...options, clock, where }, host, link, core);
+  core.standing.tell(parts);
+  startLife({ ...options, clock }, host, link, core, parts);
+}
+
+/** Throws EDW_ERR_HOST_NOT_ENROLLED. */
+export async function enrolled(stateDir: string): Promise<Identity> {
+  const identity = await readIdentity(stateDir);
+  if (identity !== null) return identity;
+  throw new EdgewardError('EDW_ERR_HOST_NOT_ENROLLED', `reading ${stateDir}: this host was not enrolled yet`, {
+    mend: 'Run `edgeward hosts invite NAME` where the sync service runs, then `edgeward agent enrol INVITE` here.',
+  });
+}
+
+type Running = AgentOptions & { clock: Clock };
+
+interface Core {
+  takeOver: TakeOver;
+  standing: Standing;
+  warnings: string[];
+  /** What is to be told of a change; nobody at first. */
+  changed: { tell: () => void };
+  reach: { now: () => Promise<void> };
+}
+
+/** What is known is in force when it resolves: nothing before this asked a network or wrote a file. */
+async function startCore({ config, logger, clock }: Running, host: OpenHost, link: ServiceLink): Promise<Core> {
+  const { netfilter, point } = host;
+  const warnings = [...host.warnings];
+  const [aud, keys] = [point.name, () => link.identity().signingKeys];
+  const known = await openLastKnown({
+    ...{ stateDir: config.stateDir, aud, keys },
+    onDamage: (words) => {
+      warnings.push(`not used: ${words}`);
+      logger.error({ event: 'state_damaged' }, words);
+    },
+  });
+  const standing = createStanding({ point, netfilter });
+  const changed = { tell: (): void => {} };
+  const reach = { now: (): Promise<void> => Promise.reject(new Error('the agent has only begun')) };
+  const takeOver = createTakeOver({
+    ...{ aud, keys, known, standing, clock, logger, wasReached: link.wasReached },
+    surroundings: async () => ({
+      kubernetes: await findKubernetes(netfilter),
+      sessions: await readSessions(),
+      servicePort: servicePortHere(link),
+    }),
+    inForce: () => readInForce(netfilter),
+    reach: () => reach.now(),
+    onChanged: () => changed.tell(),
+  });
+  await takeOver.restore();
+  return { takeOver, standing, warnings, changed, reach };
+}
+
+/** Where the service that was reached last listens, if that is on this very host. */
+function servicePortHere(link: ServiceLink): number | null {
+  const remote = link.client().remote();
+  return remote !== null && isOwn(remote.address, ownAddresses()) ? remote.port : null;
+}
+
+/** A disk without room keeps no agent from its work; another agent does. */
+async function lockState(stateDir: string, lifecycle: Lifecycle, logger: Logger): Promise<void> {
+  try {
+    lifecycle.onClose('state lock', await takeStateLock(stateDir));
+  } catch (thrown) {
+    if (!(thrown instanceof EdgewardError) || thrown.code !== 'EDW_ERR_STATE_WRITE') throw thrown;
+    logger.error({ event: 'state_not_locked', code: thrown.code }, messageOf(thrown));
+  }
+}
+
+interface Parts {
+  guard: Guard;
+  denials: Denials;
+}
+
+async function startParts(
+  options: Running & { where: readonly string[] },
+  host: OpenHost,
+  _link: ServiceLink,
+  core: Core,
+): Promise<Parts> {
+  const { config, clock, logger, lifecycle, where } = options;
+  const changed = (): void => core.changed.tell();
+  const guard = createGuard({
+    ...{ point: host.point, netfilter: host.netfilter, where, reaction: config.reaction, clock, logger },
+    ...{ onRepair: changed, onContended: changed, onDrift: changed },
+  });
+  lifecycle.onClose('guard', guard.close);
+  const denials = noDenials();
+  lifecycle.onClose('denials', denials.close);
+  return { guard, denials };
+}
+
+function noDenials(): Denials {
+  const none = { denied: 0, sampled: 0, notSampled: 0, netlinkDrops: 0, pending: 0, gaps: 0 };
+  return { policyApplied: () => {}, counters: () => none, warnings: () => [], close: () => Promise.resolve() };
+}
+
+/** Reports, and follows. */
+function startLife(options: Running, host: OpenHost, link: ServiceLink, core: Core, { guard, denials }: Parts): void {
+  const { config, version, clock, logger, lifecycle } = options;
+  const startedAtMs = clock.now();
+  const file = createStatusFile(config.runtimeDir, logger);
+  const compose = (): ReturnType<typeof reportOf> =>
+    reportOf({
+      ...{ version, backend: host.netfilter.backend, startedAtMs, nowMs: clock.now() },
+      ...{ stands: core.takeOver.view(), guard: guard.status(), denials: denials.counters() },
+      certificateEnds: endOf(link.identity().certificate),
+      warnings: [...core.warnings, ...link.warnings(), ...denials.warnings()],
+    });
+  const writeStatus = (): Promise<void> =>
+    file.write({
+      point: host.point.name,
+      pid: process.pid,
+      at: new Date(clock.now()).toISOString(),
+      service: link.contact(),
+      report: compose(),
+    });
+
+  core.reach.now = async () => {
+    await link.client().report(compose(), { fresh: true });
+  };
+  const heartbeat: Heartbeat = startHeartbeat({
+    clock,
+    async tend() {
+      await core.takeOver.settle();
+      await link.tend();
+    },
+    async report() {
+      await writeStatus();
+      await link
+        .client()
+        .report(compose())
+        .then(reached, (thrown: unknown) => logger.debug({ event: 'not_reported', err: thrown }));
+      await writeStatus();
+    },
+  });
+  core.changed.tell = heartbeat.soon;
+
+  function reached(): void {
+    link.met({ state: 'reached' });
+  }
+
+  function onContact(contact: Contact): void {
+    const before = link.contact().error;
+    link.met(contact);
+    if ((before === null) !== (contact.state === 'reached')) void writeStatus();
+  }
+
+  // Timers alone keep no process alive, and between two questions to a service that is away there is nothing else.
+  const alive = setInterval(() => {}, ALIVE_MS);
+  const following = follow({
+    ...{ client: link.client, offer: core.takeOver.offer, onContact, clock, logger, signal: lifecycle.ending },
+  });
+  lifecycle.onClose('following', async () => {
+    await heartbeat.close();
+    await following;
+    clearInterval(alive);
+    await file.remove();
+  });
+}
+
+const ALIVE_MS = 2 ** 30;
