@@ -1,4 +1,5 @@
 /** The commands that need no central store, in the order of `edgeward --help`. */
+import { agent } from './agent/agent.ts';
 import { bigip } from './bigip/bigip.ts';
 import { demo } from './demo/demo.ts';
 import type { CommandEntry } from './frame/command.ts';
@@ -30,6 +31,7 @@ export const everydayCommands: readonly CommandEntry[] = [
   accept,
   nginx,
   bigip,
+  agent,
 ];
 
 /** Stands in for the commands of a store where none of them is meant. */
