@@ -1,0 +1,157 @@
+/** The way of a host's denials from its request into the ledger: real listener, real ledger, real certificates. */
+import type { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { type RequestOptions, request } from 'node:https';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { type Collector, createCollector } from '@edgeward/audit-collector';
+import { formatDenialBatch, type HostRecord, MAX_BATCH_BYTES } from '@edgeward/host-agent/protocol';
+import { createLogger, createMetrics, EdgewardError, systemClock } from '@edgeward/runtime';
+import { type CertificateFiles, testCertificates } from '@edgeward/test/kit';
+import t, { type Test } from 'tap';
+import { denialsRoute } from '../../src/hosts/denials-route.ts';
+import { pointOf } from '../../src/hosts/host-identity.ts';
+import { openHostListener } from '../../src/hosts/listener.ts';
+
+const epoch = '0123456789abcdef'.repeat(2);
+const record = (seq: number): HostRecord => ({
+  seq,
+  kind: 'denial',
+  windowStart: '2026-11-23T10:00:00.000Z',
+  windowEnd: '2026-11-23T10:00:09.000Z',
+  count: seq,
+  object: 'db-1',
+  source: '10.1.2.3',
+  sourcePort: null,
+  port: 'tcp/5432',
+  verdict: 'deny',
+  reason: 'unknown-source',
+  rule: null,
+  revision: 1,
+  nearestRule: null,
+  missed: null,
+});
+const batchOf = (...seqs: number[]): string => formatDenialBatch({ epoch, records: seqs.map(record) });
+
+interface Answer {
+  status: number;
+  retryAfter: string | undefined;
+  json: { epoch?: string; acknowledged?: number; error?: { code: string } };
+}
+
+interface Service {
+  collector: Collector;
+  policy: { isInForce: boolean };
+  as(point: string, body: string | Buffer, headers?: Record<string, string>): Promise<Answer>;
+}
+
+async function startHere(t: Test): Promise<Service> {
+  const folder = t.testdir({});
+  const certificates = await testCertificates(join(folder, 'certificates'));
+  const server = await certificates.server();
+  const logger = createLogger({ level: 'silent' });
+  const labels = {
+    source: () => ({ workloads: [], networks: [], labels: {}, revision: null }),
+    object: () => null,
+    nearest: () => ({ nearestRule: null, missed: null }),
+  };
+  const registry = createMetrics({ processMetrics: false });
+  const collector = createCollector({ ledgerFile: join(folder, 'ledger.db'), logs: [], labels, logger, registry });
+  t.teardown(() => collector.close());
+  const policy = { isInForce: true };
+  const listener = await openHostListener({
+    host: '127.0.0.1',
+    port: 0,
+    files: { ...server, clientCaFile: certificates.caFile },
+    routes: [denialsRoute({ collector, ready: () => policy.isInForce, clock: systemClock })],
+    identify,
+    clock: systemClock,
+    logger,
+  });
+  t.teardown(() => listener.close());
+  const own = new Map<string, CertificateFiles>();
+  for (const name of ['host-1', 'host-2', 'host-3']) own.set(name, await certificates.point(name));
+  const as: Service['as'] = (point, body, headers = {}) => {
+    const { cert, key, ca } = own.get(point) ?? {};
+    const target = { host: '127.0.0.1', port: listener.port, path: '/v1/host/denials', method: 'POST' };
+    return ask({ ...target, cert, key, ca, agent: false, headers }, body);
+  };
+  return { collector, policy, as };
+}
+
+/** Two hosts are configured. */
+function identify(peer: X509Certificate): string {
+  const point = pointOf(peer) ?? '';
+  if (point === 'host-1' || point === 'host-2') return point;
+  throw new EdgewardError('EDW_ERR_HOST_UNKNOWN', 'nobody of ours', { mend: 'None.' });
+}
+
+async function ask(options: RequestOptions, body: string | Buffer): Promise<Answer> {
+  const asked = request(options);
+  asked.end(body);
+  const [response] = await once(asked, 'response');
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(Buffer.from(chunk));
+  const json = JSON.parse(Buffer.concat(chunks).toString('utf8')) as Answer['json'];
+  return { status: response.statusCode, retryAfter: response.headers['retry-after'], json };
+}
+
+const gzip = { 'content-encoding': 'gzip' };
+
+t.test('what is acknowledged is in the ledger, under the name that the certificate says', async (t) => {
+  const { collector, as } = await startHere(t);
+  const first = await as('host-1', gzipSync(batchOf(1, 2)), gzip);
+  t.match(first, { status: 200, json: { epoch, acknowledged: 2 } });
+  t.strictSame(Object.keys(first.json).sort(), ['acknowledged', 'epoch']);
+  t.match(
+    await as('host-1', batchOf(1, 2, 3)),
+    { status: 200, json: { acknowledged: 3 } },
+    'again, with more, unpacked',
+  );
+  const claims = { 'x-edgeward-point': 'host-1', forwarded: 'for=host-1' };
+  t.match(await as('host-2', batchOf(1), claims), { status: 200 });
+  const stored = collector.denials({}).map(({ event }) => `${event.point} ${event.count}`);
+  t.strictSame(stored, ['host-1 1', 'host-1 2', 'host-1 3', 'host-2 1']);
+  t.match(await as('host-3', batchOf(1)), { status: 403, json: { error: { code: 'EDW_ERR_HOST_UNKNOWN' } } });
+});
+
+t.test('what can not be read is refused whole, and says so', async (t) => {
+  const { collector, as } = await startHere(t);
+  const huge = gzipSync(Buffer.alloc(64 * MAX_BATCH_BYTES, 0x20));
+  const cases: [string, string | Buffer, Record<string, string>, number, string][] = [
+    ['no batch', 'hello', {}, 400, 'EDW_ERR_HOST_BATCH'],
+    ['half of one', batchOf(1, 2).slice(0, -20), {}, 400, 'EDW_ERR_HOST_BATCH'],
+    ['packed and not said so', gzipSync(batchOf(1)), {}, 400, 'EDW_ERR_HOST_BATCH'],
+    ['said to be packed', batchOf(1), gzip, 400, 'EDW_ERR_HOST_BATCH'],
+    ['packed in another way', batchOf(1), { 'content-encoding': 'br' }, 400, 'EDW_ERR_HOST_BATCH'],
+    ['a torn package', gzipSync(batchOf(1)).subarray(0, -9), gzip, 400, 'EDW_ERR_HOST_BATCH'],
+    ['a bomb', huge, gzip, 400, 'EDW_ERR_HOST_BATCH'],
+    ['too much', 'x'.repeat(MAX_BATCH_BYTES + 1), {}, 413, 'EDW_ERR_HTTP_BODY_TOO_LARGE'],
+  ];
+  for (const [name, body, headers, status, code] of cases) {
+    t.match(await as('host-1', body, headers), { status, json: { error: { code } } }, name);
+  }
+  t.strictSame(collector.spools(), [], 'nothing of it is stored');
+});
+
+t.test('a host that has to wait is told for how long, and nothing of it is taken', async (t) => {
+  const { collector, policy, as } = await startHere(t);
+  policy.isInForce = false;
+  const later = { json: { error: { code: 'EDW_ERR_HOST_LATER' } } };
+  t.match(await as('host-1', batchOf(1)), { status: 503, retryAfter: '5', ...later }, 'no policy');
+  policy.isInForce = true;
+  t.match(await as('host-1', batchOf(1)), { status: 200 });
+  const many = await Promise.all(Array.from({ length: 30 }, () => as('host-1', batchOf(1, 2))));
+  const refused = many.filter(({ status }) => status === 429);
+  t.ok(refused.length >= 1, `${refused.length} of 30 at once`);
+  for (const answer of refused) t.match(answer, { retryAfter: /^\d+$/, ...later });
+  t.match(await as('host-2', batchOf(1)), { status: 200 }, 'and nobody else has to');
+  t.equal(collector.denials({ point: 'host-1' }).length, 2);
+});
+
+t.test('while the ledger can not be written the host is asked to come back', async (t) => {
+  const { collector, as } = await startHere(t);
+  await collector.close();
+  const answer = await as('host-1', batchOf(1));
+  t.match(answer, { status: 503, retryAfter: '5', json: { error: { code: /^EDW_ERR_LEDGER_/ } } });
+});
