@@ -1,0 +1,1 @@
+export { createGuard, type GuardOptions, type GuardTiming, type Repair } from './guard.ts';
