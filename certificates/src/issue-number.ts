@@ -10,7 +10,7 @@ const MARKED = 0x45;
 const UNMARKED = 0x41;
 const NUMBER_BYTES = 6;
 
-/** 1 to 2^48 - 1: seconds since 1970 fit for millions of years. */
+/** 1 to 2^48 - 1: milliseconds since 1970 fit until the year 10889. */
 export function isIssueNumber(value: number): boolean {
   return Number.isInteger(value) && value >= 1 && value < 2 ** (8 * NUMBER_BYTES);
 }

@@ -72,7 +72,7 @@ export async function openEnrolmentRecord(folder: string, logger: Logger): Promi
     next: (point, why, nowMs) =>
       inTurn(async () => {
         const before = records.get(point) ?? nothing(point, nowMs);
-        const issued = Math.max(Math.floor(nowMs / 1000), before.issued + 1);
+        const issued = Math.max(Math.floor(nowMs), before.issued + 1);
         const enrolled = { ...before, issued, seen: issued, enrolledAt: new Date(nowMs).toISOString() };
         await write(why === 'enrolled' ? enrolled : { ...before, issued });
         // What was seen meanwhile is not unseen.
