@@ -20,7 +20,7 @@ export interface StandingRules {
 interface Standing {
   /** Rules by chain, without quotes; what the rules say of themselves apart. */
   chains: Map<string, readonly string[]>;
-  meta: string;
+  meta: readonly string[];
   hooks: { chain: string; target: string; text: string }[];
 }
 
@@ -69,7 +69,7 @@ function wrongInItself({ family, rules }: Found): string[] {
 const plain = (text: string): string => text.replaceAll('"', '');
 
 function standingOf(rules: SavedRules): Standing {
-  return { chains: chainsOf(rules), meta: metaOf(rules), hooks: HOOKED.flatMap((chain) => hooksOf(rules, chain)) };
+  return { chains: chainsOf(rules), meta: metaTexts(rules), hooks: HOOKED.flatMap((chain) => hooksOf(rules, chain)) };
 }
 
 /** An empty one says nothing, and may be held fast by somebody else's rule. */
@@ -78,8 +78,8 @@ function chainsOf(rules: SavedRules): Map<string, readonly string[]> {
   return new Map(filled.map(([name, { texts }]) => [name, texts.map(plain)]));
 }
 
-function metaOf(rules: SavedRules): string {
-  return plain((rules.get(META_CHAIN)?.texts ?? []).join('\n'));
+function metaTexts(rules: SavedRules): string[] {
+  return (rules.get(META_CHAIN)?.texts ?? []).map(plain);
 }
 
 function hooksOf(rules: SavedRules, chain: string): Standing['hooks'] {
@@ -88,7 +88,7 @@ function hooksOf(rules: SavedRules, chain: string): Standing['hooks'] {
 
 function differences(family: Family, rules: SavedRules, stood: Standing): string[] {
   const found = chainsOf(rules);
-  if (found.size === 0 && metaOf(rules) === '') return [`${FAMILY_NAMES[family]}: our rules are gone`];
+  if (found.size === 0 && metaTexts(rules).length === 0) return [`${FAMILY_NAMES[family]}: our rules are gone`];
   const changed = [...stood.chains].flatMap(([name, texts]) => {
     if (isEqual(found.get(name) ?? [], texts)) return [];
     return [found.has(name) ? `chain ${name} was changed` : `chain ${name} was emptied`];
@@ -97,7 +97,7 @@ function differences(family: Family, rules: SavedRules, stood: Standing): string
   const more = [...found.keys()].some((name) => !stood.chains.has(name))
     ? ['a chain that is not ours begins with EW-']
     : [];
-  const told = metaOf(rules) === stood.meta ? [] : [`chain ${META_CHAIN} was changed`];
+  const told = isEqual(metaTexts(rules), stood.meta) ? [] : [`chain ${META_CHAIN} was changed`];
   const words = [...hookDifferences(rules, stood), ...changed, ...more, ...told];
   return words.map((word) => `${FAMILY_NAMES[family]}: ${word}`);
 }
@@ -127,7 +127,7 @@ async function putBack(netfilter: Netfilter, { family, rules, stood }: Found & {
   const lines = [
     ...[...changed.map(([name]) => name), META_CHAIN].map((name) => `:${name} - [0:0]`),
     ...changed.flatMap(([name, texts]) => texts.map((text) => `-A ${name} ${text}`)),
-    `-A ${META_CHAIN} ${meta}`,
+    ...meta.map((text) => `-A ${META_CHAIN} ${text}`),
     ...hooks,
   ];
   const done = await netfilter.writeRules(family, lines).then(
@@ -137,9 +137,9 @@ async function putBack(netfilter: Netfilter, { family, rules, stood }: Found & {
   if (done) stood.meta = meta;
 }
 
-function metaNotAsWritten({ meta }: Standing): string {
-  const told = readMeta(new Map([[META_CHAIN, { hashes: [], texts: [meta], packets: [] }]]));
-  return told === null ? meta : formatMeta({ ...told, digest: NOT_AS_WRITTEN });
+function metaNotAsWritten({ meta }: Standing): readonly string[] {
+  const told = readMeta(new Map([[META_CHAIN, { hashes: [], texts: [...meta], packets: [] }]]));
+  return told === null ? meta : [formatMeta({ ...told, digest: NOT_AS_WRITTEN })].flat();
 }
 
 function hookLines(rules: SavedRules, { hooks }: Standing): string[] {
