@@ -1,7 +1,9 @@
 import type { Actual, Applied, EnforcementPoint } from '@edgeward/enforcement-point';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { applyPolicy } from './apply.ts';
-import { changedSets, FAMILIES, FAMILY_NAMES, type HostState, readHostState } from './host-state.ts';
+import { createCollection } from './collection.ts';
+import type { DenyCounter } from './deny-counters.ts';
+import { changedSets, FAMILY_NAMES, type HostState, readHostState, retiredChains } from './host-state.ts';
 import type { HostOptions } from './layout/host-layout.ts';
 import type { Netfilter } from './netfilter/index.ts';
 import { createSetContents } from './set-contents.ts';
@@ -16,6 +18,8 @@ export interface HostPointOptions {
   name: string;
   options: HostOptions;
   netfilter: Netfilter;
+  /** The last that is known of what a generation denied that is over: told before its counters go. */
+  onRetired?(counters: DenyCounter[]): void;
 }
 
 export interface HostPoint extends EnforcementPoint {
@@ -26,12 +30,14 @@ export interface HostPoint extends EnforcementPoint {
   checkRules(mend: boolean): Promise<string[]>;
   /** Cheap: headers of sets. Names of those that `inspect` should read; empty where none moved. */
   checkSets(): Promise<string[]>;
+  /** What an apply left to be taken away later is gone, or can't go. */
+  settled(): Promise<void>;
 }
 
-export function createHostPoint({ name, options, netfilter }: HostPointOptions): HostPoint {
+export function createHostPoint({ name, options, netfilter, onRetired }: HostPointOptions): HostPoint {
   const contents = createSetContents(netfilter, Date.now);
   const standing = { rules: createStandingRules(netfilter), sets: createStandingSets(netfilter) };
-  let last: { revision: number; hash: string } | null = null;
+  let last: Last | null = null;
   let queue: Promise<unknown> = Promise.resolve();
 
   /** Odd while an apply is under way. */
@@ -54,26 +60,40 @@ export function createHostPoint({ name, options, netfilter }: HostPointOptions):
     return exclusively(look);
   }
 
-  async function apply(desired: CompiledPolicy): Promise<Applied> {
+  async function moving<T>(move: () => Promise<T>): Promise<T> {
     standing.rules.forget();
     standing.sets.forget();
     moves += 1;
     try {
-      const applied = await applyPolicy({ point: name, options, netfilter, contents }, desired);
-      last = { revision: desired.revision, hash: desired.hash };
-      return applied;
+      return await move();
     } finally {
       moves += 1;
     }
   }
 
+  const collection = createCollection({
+    netfilter,
+    exclusively: (collect) => exclusively(() => moving(collect)),
+    onRetired: onRetired ?? (() => {}),
+  });
+
+  async function apply(desired: CompiledPolicy): Promise<Applied> {
+    const outcome = await applyPolicy({ point: name, options, netfilter, contents, last }, desired);
+    last = { revision: desired.revision, hash: desired.hash, generation: outcome.generation };
+    collection.begin(outcome);
+    return outcome.applied;
+  }
+
   return {
     name,
-    inspect: () => undisturbed(async () => actualOf(await readHostState(netfilter, contents), last)),
-    apply: (desired) => exclusively(() => apply(desired)),
+    inspect: () =>
+      undisturbed(async () => actualOf(await readHostState(netfilter, contents), last, collection.pending())),
+    apply: (desired) => exclusively(() => moving(() => apply(desired))),
     checkRules: (mend) => exclusively(() => standing.rules.look(mend)),
     checkSets: () => exclusively(standing.sets.look),
+    settled: collection.settled,
     close: async () => {
+      await collection.close();
       await queue;
     },
   };
@@ -82,32 +102,44 @@ export function createHostPoint({ name, options, netfilter }: HostPointOptions):
 /** After which an apply waits for the look. */
 const LOOKS = 3;
 
-/** A policy is in force when both families have it: of two revisions the older one is told. */
-function actualOf(state: HostState, last: { revision: number; hash: string } | null): Actual {
-  const [inet, inet6] = FAMILIES.map((family) => state.families[family].meta);
-  if (inet === null || inet === undefined || inet6 === null || inet6 === undefined) {
-    // Whoever starts anew finds a host without a policy; whoever had one finds it taken away.
-    if (last === null) return { state: 'empty' };
-    const gone = FAMILIES.filter((family) => state.families[family].meta === null);
-    return {
-      state: 'loaded',
-      ...last,
-      drift: gone.map((family) => `${FAMILY_NAMES[family]}: our rules are gone`),
-      unfinished: [],
-    };
-  }
-  const { revision, hash } = inet.revision < inet6.revision ? inet : inet6;
-  const drift = [
-    ...FAMILIES.flatMap((family) => state.families[family].drift),
-    ...changedSets(state).map((set) => `set ${set} was changed`),
-  ];
-  return { state: 'loaded', revision, hash, drift, unfinished: unfinishedOf(state, inet.revision, inet6.revision) };
+interface Last {
+  revision: number;
+  hash: string;
+  generation: number;
 }
 
-function unfinishedOf({ sets }: HostState, inet: number, inet6: number): string[] {
-  const free = [...sets.values()].filter(({ references }) => references === 0).length;
+/** A policy is in force when both families have it: of two revisions the older one is told. */
+function actualOf(state: HostState, last: Last | null, pending: ReadonlySet<string>): Actual {
+  const families = [...state.families];
+  const gone = families.filter(([, { meta }]) => meta === null).map(([family]) => family);
+  const [oldest] = families
+    .flatMap(([, { meta }]) => meta ?? [])
+    .toSorted((one, other) => one.revision - other.revision);
+  if (gone.length > 0 || oldest === undefined) {
+    // Whoever starts anew finds a host without a policy; whoever had one finds it taken away.
+    if (last === null) return { state: 'empty' };
+    const drift = gone.map((family) => `${FAMILY_NAMES[family]}: our rules are gone`);
+    return { state: 'loaded', revision: last.revision, hash: last.hash, drift, unfinished: [] };
+  }
+  const { revision, hash } = oldest;
+  const drift = [
+    ...families.flatMap(([, family]) => family.drift),
+    ...changedSets(state).map((set) => `set ${set} was changed`),
+  ];
+  return { state: 'loaded', revision, hash, drift, unfinished: unfinishedOf(state, pending) };
+}
+
+function unfinishedOf({ families, sets }: HostState, pending: ReadonlySet<string>): string[] {
+  const metas = [...families].flatMap(([family, { meta }]) => (meta === null ? [] : [{ family, meta }]));
+  const revisions = new Set(metas.map(({ meta }) => meta.revision));
+  const free = [...sets.values()].filter(({ name, references }) => references === 0 && !pending.has(name)).length;
+  const retired = [...families.values()].flatMap(({ rules, meta }) =>
+    meta === null ? [] : retiredChains(rules, meta.generation),
+  ).length;
+  const judging = metas.map(({ family, meta }) => `${FAMILY_NAMES[family]} judges by revision ${meta.revision}`);
   return [
-    ...(inet === inet6 ? [] : [`IPv4 judges by revision ${inet}, IPv6 by revision ${inet6}`]),
+    ...(revisions.size === 1 ? [] : [judging.join(', ')]),
     ...(free === 0 ? [] : [`${free} sets that no rule names`]),
+    ...(retired === 0 ? [] : [`${retired} chains of a generation that is over`]),
   ];
 }

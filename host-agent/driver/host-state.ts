@@ -3,11 +3,10 @@
  * differs from that, and the sets. Reads, and writes nothing.
  */
 import type { Family } from './layout/host-layout.ts';
-import { chainText, digestOf, type FamilyMeta, META_CHAIN, readMeta } from './meta.ts';
-import type { Netfilter, SavedRules, SetHeader } from './netfilter/index.ts';
+import { chainText, digestOf, type FamilyMeta, META_CHAIN, namedDigest, readMeta } from './meta.ts';
+import type { Netfilter, SavedChain, SavedRules, SetHeader } from './netfilter/index.ts';
 import type { SetContents } from './set-contents.ts';
 
-export const FAMILIES: readonly Family[] = ['inet', 'inet6'];
 export const FAMILY_NAMES: Readonly<Record<Family, string>> = { inet: 'IPv4', inet6: 'IPv6' };
 const HOOKED = ['INPUT', 'FORWARD'] as const;
 const OWN_CHAIN = /^EW-/;
@@ -15,7 +14,7 @@ const OWN_SET = /^ew[46][np]-[0-9a-f]{16}$/;
 
 export const isOwnSet = (name: string): boolean => OWN_SET.test(name);
 
-interface FamilyState {
+export interface FamilyState {
   rules: SavedRules;
   /** Null where no policy of ours is in force. */
   meta: FamilyMeta | null;
@@ -24,24 +23,31 @@ interface FamilyState {
 }
 
 export interface HostState {
-  families: Record<Family, FamilyState>;
+  /** Those that the host has. */
+  families: Map<Family, FamilyState>;
   /** Ours by name. */
   sets: Map<string, SetState>;
 }
 
 export interface SetState extends SetHeader {
-  /** It holds what its name says. */
+  /** Of what it should hold: by its name, or by what the rules say of themselves. */
+  digest: string;
+  /** It holds that. */
   whole: boolean;
 }
 
 export async function readHostState(netfilter: Netfilter, contents: SetContents): Promise<HostState> {
-  const inet = familyState('inet', await netfilter.rules('inet'));
-  const inet6 = familyState('inet6', await netfilter.rules('inet6'));
+  const families = new Map<Family, FamilyState>();
+  for (const family of netfilter.families) families.set(family, familyState(family, await netfilter.rules(family)));
+  const grown = new Map([...families.values()].flatMap(({ meta }) => [...(meta?.grown ?? [])]));
   const sets = new Map<string, SetState>();
-  for (const header of await netfilter.setHeaders()) {
-    if (isOwnSet(header.name)) sets.set(header.name, { ...header, whole: await contents.isWhole(header) });
+  const headers = (await netfilter.setHeaders()).filter(({ name }) => isOwnSet(name));
+  contents.keepOnly(headers.map(({ name }) => name));
+  for (const header of headers) {
+    const digest = grown.get(header.name) ?? namedDigest(header.name);
+    sets.set(header.name, { ...header, digest, whole: await contents.isWhole(header, digest) });
   }
-  return { families: { inet, inet6 }, sets };
+  return { families, sets };
 }
 
 export function familyState(family: Family, rules: SavedRules): FamilyState {
@@ -50,16 +56,26 @@ export function familyState(family: Family, rules: SavedRules): FamilyState {
 }
 
 /** Ours but for the one that tells of the others. */
-export function ownChains(rules: SavedRules): [string, { hashes: (string | null)[]; texts: string[] }][] {
+export function ownChains(rules: SavedRules): [string, SavedChain][] {
   return [...rules].filter(([name]) => OWN_CHAIN.test(name) && name !== META_CHAIN);
+}
+
+const RETIRING = /^EW-(?:OK|DENY|PUB-DENY)-(\d{1,5})$/;
+
+/** Those that counted the denials of another generation: they stay until their counters have been read, and judge nothing. */
+export function retiredChains(rules: SavedRules, generation: number): string[] {
+  return ownChains(rules)
+    .filter(([name, { texts }]) => texts.length > 0 && Number(RETIRING.exec(name)?.[1] ?? generation) !== generation)
+    .map(([name]) => name);
 }
 
 function driftOf(family: Family, rules: SavedRules, meta: FamilyMeta): string[] {
   const name = FAMILY_NAMES[family];
   const hooks = HOOKED.flatMap((chain) => hooksIn(rules, chain).map((hook) => ({ chain, ...hook })));
+  const retired = new Set(retiredChains(rules, meta.generation));
   // A chain that somebody else's rule holds fast is emptied and stays: it says nothing.
   const chains = ownChains(rules)
-    .filter(([, { hashes }]) => hashes.length > 0)
+    .filter(([chain, { hashes }]) => hashes.length > 0 && !retired.has(chain))
     .map(([chain, { hashes }]) => chainText(chain, hashes));
   const found = digestOf(
     chains,

@@ -1,10 +1,11 @@
 /**
- * What a family's rules say of themselves: a chain that nothing jumps to, whose one rule's comment tells revision, policy,
- * generation and a digest of the rules. It is written in the transaction that brings them into force, so that the kernel
- * itself says which policy judges, and no file can say otherwise. Only numbers and hashes are in it. Pure.
+ * What a family's rules say of themselves: a chain that nothing jumps to, whose rules' comments tell revision, policy,
+ * generation, a digest of the rules and of sets that have grown. It is written in the transaction that brings rules into
+ * force, and after what was added to sets, so that the kernel itself says which policy judges, and no file can say otherwise.
+ * Only numbers and hashes are in it. Pure.
  */
 import { sha256Hex } from '@edgeward/runtime';
-import type { FamilyLayout, RuleLayout } from './layout/host-layout.ts';
+import type { FamilyLayout, HostLayout, RuleLayout } from './layout/host-layout.ts';
 import type { SavedRules } from './netfilter/index.ts';
 
 export const META_CHAIN = 'EW-META';
@@ -16,20 +17,49 @@ export interface FamilyMeta {
   generation: number;
   /** 16 hex over chains, rules and hooks, as `layoutDigest` makes it. */
   digest: string;
+  /** 8 hex that samples carry. */
+  sampled: string;
+  /** Sets that hold something else than their name says, by name: the digest of what they hold. */
+  grown: ReadonlyMap<string, string>;
 }
 
-/** The arguments of the one rule: `ew1:<revision>:<hash>:<generation>:<digest>`. */
-export function formatMeta({ revision, hash, generation, digest }: FamilyMeta): string {
-  return `-m comment --comment ew1:${revision}:${hash}:${generation}:${digest}`;
+export function metaOf({ revision, hash, generation, sampled }: HostLayout, layout: FamilyLayout): FamilyMeta {
+  const grown = layout.sets.filter(({ name, digest }) => namedDigest(name) !== digest);
+  return {
+    ...{ revision, hash, generation, sampled, digest: layoutDigest(layout) },
+    grown: new Map(grown.map(({ name, digest }) => [name, digest])),
+  };
 }
 
-const META = /^-m comment --comment "?ew1:(\d{1,15}):([0-9a-f]{64}):(\d{1,10}):([0-9a-f]{16})"?$/;
+/** What a set of this name held when it was made. */
+export function namedDigest(set: string): string {
+  return set.slice(-16);
+}
+
+/**
+ * The arguments of the rules, of which only the comments say something: `ew1:<revision>:<hash>:<generation>:<digest>:<sampled>`,
+ * then `ew1:set:<name>:<digest>` for each set that has grown.
+ */
+export function formatMeta({ revision, hash, generation, digest, sampled, grown }: FamilyMeta): string[] {
+  const sets = [...grown].map(([name, held]) => `set:${name}:${held}`);
+  return [`${revision}:${hash}:${generation}:${digest}:${sampled}`, ...sets].map(
+    (words) => `-m comment --comment ew1:${words}`,
+  );
+}
+
+const META = /^-m comment --comment "?ew1:(\d{1,15}):([0-9a-f]{64}):(\d{1,10}):([0-9a-f]{16}):([0-9a-f]{8})"?$/;
+const GROWN = /^-m comment --comment "?ew1:set:(ew[46][np]-[0-9a-f]{16}):([0-9a-f]{16})"?$/;
 
 /** Null where there is none, or one that is not ours. */
 export function readMeta(rules: SavedRules): FamilyMeta | null {
-  const [, revision, hash, generation, digest] = META.exec(rules.get(META_CHAIN)?.texts[0] ?? '') ?? [];
-  if (hash === undefined || digest === undefined) return null;
-  return { revision: Number(revision), hash, generation: Number(generation), digest };
+  const [first = '', ...more] = rules.get(META_CHAIN)?.texts ?? [];
+  const [, revision, hash, generation, digest, sampled] = META.exec(first) ?? [];
+  if (hash === undefined || digest === undefined || sampled === undefined) return null;
+  const grown = more.flatMap((text): [string, string][] => {
+    const [, name, held] = GROWN.exec(text) ?? [];
+    return name === undefined || held === undefined ? [] : [[name, held]];
+  });
+  return { revision: Number(revision), hash, generation: Number(generation), digest, sampled, grown: new Map(grown) };
 }
 
 /** Of what is to stand in one family: names of chains, and in each the hashes of its rules; then what is hooked where. */

@@ -1,30 +1,53 @@
 /**
  * The one transaction that brings a family's rules into force. Chains that are as they should be are left out, so that their
- * counters live on; chains that are no longer wanted go in the same transaction; rules of others are never named in it.
+ * counters live on; chains that are no longer wanted go in the same transaction, but for those whose counters are still to be
+ * read; rules of others are never named in it.
  */
 
 import { sha256Hex } from '@edgeward/runtime';
-import { hooksIn, isHeld, ownChains } from './host-state.ts';
+import { hooksIn, isHeld, ownChains, retiredChains } from './host-state.ts';
 import type { ChainLayout, FamilyLayout, HookLayout } from './layout/host-layout.ts';
 import { type FamilyMeta, formatMeta, hookTarget, META_CHAIN, ruleLine } from './meta.ts';
 import type { SavedRules } from './netfilter/index.ts';
 
+export interface RuleChanges {
+  changed: ChainLayout[];
+  stale: string[];
+  /** `-D` and `-I` of built-in chains. */
+  hooks: string[];
+}
+
+/** What differs between what is there and what is to be; what rules say of themselves is left out. */
+export function ruleChanges(found: SavedRules, layout: FamilyLayout, generation: number): RuleChanges {
+  const chains = [...new Set([...layout.hooks.map(({ chain }) => chain), 'INPUT', 'FORWARD'])];
+  return {
+    changed: layout.chains.filter((chain) => !isThere(found, chain)),
+    stale: staleChains(found, layout, generation),
+    hooks: chains.flatMap((chain) => hookLines(found, chain, layout.hooks)),
+  };
+}
+
 /** Lines between `*filter` and `COMMIT`; none where everything is as it should be. */
 export function ruleWrites(found: SavedRules, layout: FamilyLayout, meta: FamilyMeta): string[] {
-  const changed = layout.chains.filter((chain) => !isThere(found, chain));
-  const stale = staleChains(found, layout);
-  const hooks = [...new Set([...layout.hooks.map(({ chain }) => chain), 'INPUT', 'FORWARD'])].flatMap((chain) =>
-    hookLines(found, chain, layout.hooks),
-  );
-  const told = found.get(META_CHAIN)?.texts.join('\n').replaceAll('"', '');
-  if (told === formatMeta(meta) && changed.length === 0 && stale.length === 0 && hooks.length === 0) return [];
+  const { changed, stale, hooks } = ruleChanges(found, layout, meta.generation);
+  const told = (found.get(META_CHAIN)?.texts ?? []).join('\n').replaceAll('"', '');
+  const telling = formatMeta(meta);
+  if (told === telling.join('\n') && changed.length === 0 && stale.length === 0 && hooks.length === 0) return [];
   return [
     // Declaring a chain makes it, or empties it: within the transaction.
     ...[...changed.map(({ name }) => name), ...stale, META_CHAIN].map((name) => `:${name} - [0:0]`),
     ...changed.flatMap(({ name, rules }) => rules.map((rule) => ruleLine(name, rule))),
-    `-A ${META_CHAIN} ${formatMeta(meta)}`,
+    ...telling.map((words) => `-A ${META_CHAIN} ${words}`),
     ...hooks,
     ...stale.filter((name) => !isHeld(found, name)).map((name) => `-X ${name}`),
+  ];
+}
+
+/** What counted the denials of a generation that is over: nothing leads there, so what is read of it is final. */
+export function dropRetired(found: SavedRules, retired: readonly string[]): string[] {
+  return [
+    ...retired.map((name) => `:${name} - [0:0]`),
+    ...retired.filter((name) => !isHeld(found, name)).map((name) => `-X ${name}`),
   ];
 }
 
@@ -34,8 +57,8 @@ function isThere(found: SavedRules, { name, rules }: ChainLayout): boolean {
 }
 
 /** An empty one that somebody else's rule holds fast is as good as gone. */
-function staleChains(found: SavedRules, { chains }: FamilyLayout): string[] {
-  const wanted = new Set(chains.map(({ name }) => name));
+function staleChains(found: SavedRules, { chains }: FamilyLayout, generation: number): string[] {
+  const wanted = new Set([...chains.map(({ name }) => name), ...retiredChains(found, generation)]);
   return ownChains(found)
     .filter(([name, { texts }]) => !wanted.has(name) && (texts.length > 0 || !isHeld(found, name)))
     .map(([name]) => name);

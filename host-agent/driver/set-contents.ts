@@ -1,6 +1,7 @@
 /**
- * Whether a set holds what its name says: the name is a hash of it. A small one is read each time; a large one when its count
- * moved, or after a while, because reading a million members costs half a second.
+ * Whether a set holds what it should: by the digest of it. A small one is read each time; a large one when its count moved,
+ * or after a while, because reading a million members costs half a second. What was read or written is kept as one text,
+ * 16 bytes a member, so that what is to be added to a large set is known without reading it again.
  */
 import type { Family } from './layout/host-layout.ts';
 import { setOf } from './layout/sets.ts';
@@ -11,35 +12,60 @@ const READ_AGAIN_MS = 300_000;
 
 export interface SetContents {
   /** Reads the set if it must. */
-  isWhole(header: SetHeader): Promise<boolean>;
-  /** Every command that fills a new set was taken: its count alone is looked at next. */
-  filled(name: string, entries: number): void;
+  isWhole(header: SetHeader, digest: string): Promise<boolean>;
+  /** What a set of this digest holds, sorted; null where that is not known. */
+  membersOf(name: string, digest: string): string[] | null;
+  /** Every command that fills or changes a set was taken: its count alone is looked at next. */
+  filled(name: string, digest: string, members: readonly string[]): void;
+  /** Other sets are no more. */
+  keepOnly(names: readonly string[]): void;
+}
+
+interface Known {
+  entries: number;
+  atMs: number;
+  digest: string;
+  /** Sorted, a line each: one text is a fifth of as many. */
+  text: string;
 }
 
 export function createSetContents(netfilter: Netfilter, nowMs: () => number): SetContents {
-  const known = new Map<string, { entries: number; atMs: number }>();
+  const known = new Map<string, Known>();
+  const keep = (name: string, digest: string, members: readonly string[]): void => {
+    known.set(name, { entries: members.length, atMs: nowMs(), digest, text: members.join('\n') });
+  };
   return {
-    isWhole: async (header) => {
+    isWhole: async (header, digest) => {
       const { name, entries } = header;
       const last = known.get(name);
       const fresh = last !== undefined && last.entries === entries && nowMs() - last.atMs < READ_AGAIN_MS;
-      if (fresh && entries > ALWAYS_READ) return true;
-      known.delete(name);
-      if (nameOf(header, await netfilter.members(name)) !== name) return false;
-      known.set(name, { entries, atMs: nowMs() });
-      return true;
+      if (fresh && entries > ALWAYS_READ) return last.digest === digest;
+      const found = contentOf(header, await netfilter.members(name));
+      if (found === null) known.delete(name);
+      else keep(name, found.digest, found.members);
+      return found?.digest === digest;
     },
-    filled: (name, entries) => {
-      known.set(name, { entries, atMs: nowMs() });
+    membersOf: (name, digest) => {
+      const last = known.get(name);
+      if (last?.digest !== digest) return null;
+      return last.text === '' ? [] : last.text.split('\n');
+    },
+    filled: keep,
+    keepOnly: (names) => {
+      const kept = new Set(names);
+      for (const name of known.keys()) if (!kept.has(name)) known.delete(name);
     },
   };
 }
 
 /** Null for what no set of ours ever was. */
-function nameOf({ name, type }: SetHeader, members: string[]): string | null {
+function contentOf(
+  { name, type }: SetHeader,
+  members: string[],
+): { digest: string; members: readonly string[] } | null {
   if (type !== 'hash:net' && type !== 'hash:net,port') return null;
   try {
-    return setOf(familyOf(name), type, members).name;
+    return setOf(familyOf(name), type, members);
   } catch {
     return null; // A member that none of ours has, such as a port of another protocol.
   }

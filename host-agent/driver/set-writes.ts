@@ -25,14 +25,32 @@ export async function writeSets(
 ): Promise<void> {
   for (const set of wanted) {
     const there = found.get(set.name);
-    if (there?.whole === true) continue;
+    if (there?.whole === true && there.digest === set.digest) continue;
     const judges = (there?.references ?? 0) > 0;
     const lines = judges ? await mending(netfilter, set) : making(set, there !== undefined);
-    for (const piece of pieces(lines, LINES_A_WRITE)) {
-      tally.bytes += await netfilter.writeSets(piece);
-      tally.writes += 1;
-    }
-    if (!judges) contents.filled(set.name, set.members.length);
+    await writeLines(netfilter, lines, tally);
+    if (!judges) contents.filled(set.name, set.digest, set.members);
+  }
+}
+
+/** Sets that stand get more members, all in one program as a rule. */
+export async function growSets(
+  { netfilter, contents }: { netfilter: Netfilter; contents: SetContents },
+  sets: readonly { set: SetLayout; lines: readonly string[] }[],
+  tally: Tally,
+): Promise<void> {
+  await writeLines(
+    netfilter,
+    sets.flatMap(({ lines }) => lines),
+    tally,
+  );
+  for (const { set } of sets) contents.filled(set.name, set.digest, set.members);
+}
+
+async function writeLines(netfilter: Netfilter, lines: Iterable<string>, tally: Tally): Promise<void> {
+  for (const piece of pieces(lines, LINES_A_WRITE)) {
+    tally.bytes += await netfilter.writeSets(piece);
+    tally.writes += 1;
   }
 }
 

@@ -104,6 +104,7 @@ for (const backend of ['nft', 'legacy'] as const) {
       if (told === null) t.ok(anew.state === 'empty', `${name}: a new process finds a host without a policy`);
       else t.match(anew.state === 'loaded' ? anew.drift.join('; ') : '', told, `${name}: told by a new process`);
       await point.apply(policy);
+      await point.settled();
       t.strictSame(await readOwnState(host, backend), wanted, `${name}: repaired`);
       t.strictSame(
         await point.inspect(),

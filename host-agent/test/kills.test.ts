@@ -67,7 +67,9 @@ for (const [backend, moments] of [
         const held = found.state === 'loaded' ? [found.revision, found.hash, found.drift] : [];
         const whole = [policyA, policyB].map(({ revision, hash }) => JSON.stringify([revision, hash, []]));
         t.ok(whole.includes(JSON.stringify(held)), `write ${n}: A or B, whole (${JSON.stringify(found)})`);
-        await open().apply(policyB);
+        const heir = open();
+        await heir.apply(policyB);
+        await heir.settled();
         t.strictSame(await readOwnState(host, backend), wanted, `write ${n}: the next process makes it B`);
       }
       t.comment(`${kills} writes were cut, ${halves} left something to finish`);

@@ -6,7 +6,7 @@ import type { ChainLayout, RuleLayout } from './host-layout.ts';
 const PLAIN = /^[A-Za-z0-9:|_.,/-]+$/;
 const MAX_CHAIN_CHARS = 28;
 
-function ruleOf(args: string[]): RuleLayout {
+export function ruleOf(args: string[]): RuleLayout {
   // Arguments are made of numbers, hashes and our own words: whatever else stands in one is a fault of this program.
   for (const arg of args) if (!PLAIN.test(arg)) throw new Error(`no plain argument of a rule: ${JSON.stringify(arg)}`);
   return { args, hash: sha256Hex(args.join('\n')).slice(0, 12) };

@@ -21,6 +21,11 @@ export function setOf(family: Family, type: SetLayout['type'], members: Iterable
   return { name: `${prefix}-${digest}`, digest, type, family, maxelem: maxelemFor(sorted.length), members: sorted };
 }
 
+/** Another name of the same kind, for where this one is taken by a set that judges and holds something else. */
+export function freeName(name: string, generation: number): string {
+  return `${name.slice(0, 5)}${createHash('sha256').update(`${name} ${generation}`).digest('hex').slice(0, 16)}`;
+}
+
 /** Room for as many again, so that members can be added to a set that stands. */
 function maxelemFor(members: number): number {
   let room = SMALLEST_MAXELEM;

@@ -6,6 +6,7 @@
  */
 import { EdgewardError } from '@edgeward/runtime';
 import type { Family } from '../layout/host-layout.ts';
+import { type Flow, parseAddresses, parseFlows } from './flows.ts';
 import { parseSavedRules, type SavedRules } from './saved-rules.ts';
 import { parseSavedMembers, parseSetHeaders, type SetHeader } from './saved-sets.ts';
 import type { RunTool, ToolAnswer, ToolCall } from './tool-run.ts';
@@ -26,6 +27,12 @@ export interface Netfilter {
   members(set: string): Promise<string[]>;
   /** Commands of ipset, one a line. Those before one that is refused stay. The number of bytes written. */
   writeSets(lines: Iterable<string>): Promise<number>;
+  /** Flows of TCP and UDP that the kernel tracks: those with this mark (`0x10000/0xfff0000`), or all. */
+  flows(family: Family, mark?: string): Promise<Flow[]>;
+  /** Tracked no more: the next packet begins a flow. */
+  forgetFlows(family: Family, flow: { protocol: string; source: string; port: number }): Promise<void>;
+  /** The host's own. */
+  addresses(): Promise<string[]>;
 }
 
 /** Waits 5 s for the lock that iptables programs share. */
@@ -61,8 +68,22 @@ export function createNetfilter(
       await ask({ program: 'ipset', args: ['restore'], input: counted.pieces() });
       return counted.bytes();
     },
+    flows: async (family, mark) => {
+      const marked = mark === undefined ? [] : ['-m', mark];
+      return parseFlows(await ask({ program: 'conntrack', args: ['-L', '-f', IP[family], ...marked] }));
+    },
+    forgetFlows: async (family, { protocol, source, port }) => {
+      const of = ['-p', protocol, '--orig-src', source, '--orig-port-dst', String(port)];
+      const call = { program: 'conntrack', args: ['-D', '-f', IP[family], ...of] };
+      const answer = await run(call);
+      // It ends so as well where the flow has ended in the meantime.
+      if (!answer.stderr.includes(' 0 flow entries have been deleted')) accepted(call, answer);
+    },
+    addresses: async () => parseAddresses(await ask({ program: 'ip', args: ['-o', 'address'] })),
   };
 }
+
+const IP: Readonly<Record<Family, string>> = { inet: 'ipv4', inet6: 'ipv6' };
 
 /** `ip6tables-nft-save`. */
 export function program(family: Family, backend: Backend, verb: 'save' | 'restore'): string {

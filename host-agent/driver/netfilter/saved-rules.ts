@@ -3,7 +3,7 @@
  * of our rules in order. A rule without a hash of ours is null, whatever it says. What was counted is kept apart: no rule is
  * another one because packets came by. Pure.
  */
-interface SavedChain {
+export interface SavedChain {
   /** The 12 hex of each rule's comment `ew:…`; null for a rule of somebody else. */
   hashes: (string | null)[];
   /** Each rule after `-A CHAIN `, as printed. */
