@@ -1,0 +1,191 @@
+/**
+ * What this host denies, or would deny: exact counts from the counters of the kernel, samples named by the policy that they were
+ * taken under, and their way to the service. What the counters have and no sample has becomes a gap with its number. All that
+ * was told is in the spool with where the counters and samples stood then, so that a kill loses and doubles nothing. Nothing
+ * here holds up traffic, an apply, or the agent's start.
+ */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type DenySpool, openDenySpool } from '@edgeward/deny-spool';
+import type { CompiledPolicy } from '@edgeward/policy';
+import { type Clock, createWorkQueue, EdgewardError, type Logger, messageOf, repeatedly } from '@edgeward/runtime';
+import { createToolRun, type Netfilter, type RunTool } from '../../driver/index.ts';
+import type { DenialCounters, Denials, SendDenials } from '../parts.ts';
+import { isSettled, newAccounts } from './accounts.ts';
+import { spoolGapRecord } from './denial-record.ts';
+import { openKeptPolicies } from './kept-policies.ts';
+import { createPublishedPorts } from './published-ports.ts';
+import { openSampleFile, type SampleFile } from './sample-file.ts';
+import { type Sender, startSender } from './sender.ts';
+import { noteOf, type SpoolNote } from './spool-note.ts';
+import { superviseUlogd, type Ulogd } from './ulogd.ts';
+import { createWindows, type Windows } from './window-close.ts';
+
+export interface DenialsOptions {
+  /** Of the agent: the spool and the policies of the last days are below it, in `denials`. */
+  stateDir: string;
+  /** Of the agent, in memory: samples, and what ulogd is told. */
+  runtimeDir: string;
+  netfilter: Netfilter;
+  send: SendDenials;
+  clock: Clock;
+  logger: Logger;
+  /** Words before every command, as of `createToolRun`. */
+  where?: readonly string[];
+  runTool?: RunTool;
+  /** Equal denials of so long are one record: 10 s. A sample needs a second to get here. */
+  windowMs?: number;
+  /** Of the spool: 64 MiB. */
+  maxSpoolBytes?: number;
+  /** Where ulogd is looked for; the system's folders. */
+  ulogdFolders?: readonly string[];
+}
+
+export interface HostDenials extends Denials {
+  /**
+   * An apply of this policy begins: it is kept, so that its first sample can be named, and counters that the apply will take
+   * away are read. Never rejects.
+   */
+  policyComing(policy: CompiledPolicy): Promise<void>;
+}
+
+/** Nothing sampled and nothing under way: counters are read so many windows apart. */
+const QUIET_WINDOWS = 6;
+
+interface Opened {
+  spool: DenySpool;
+  file: SampleFile;
+  windows: Windows;
+  sender: Sender;
+}
+
+export async function createDenials(options: DenialsOptions): Promise<HostDenials> {
+  const { stateDir, runtimeDir, netfilter, clock, logger, where = [], windowMs = 10_000 } = options;
+  const folder = join(stateDir, 'denials');
+  const runTool = options.runTool ?? createToolRun({ where });
+  const samplesPath = join(runtimeDir, 'samples.json');
+  const policies = await openKeptPolicies(join(folder, 'policies'), clock);
+  const published = createPublishedPorts(netfilter, runTool);
+  const folders = options.ulogdFolders === undefined ? {} : { folders: options.ulogdFolders };
+  const ulogd: Ulogd = superviseUlogd({ runtimeDir, samplesPath, where, clock, logger, ...folders });
+  const boot = await bootId();
+  const queue = createWorkQueue();
+  const complaints = new Map<string, string>();
+  let note: SpoolNote = { v: 1, boot, baseline: {}, places: null, accounts: newAccounts(clock.now()) };
+  let opened: Opened | null = null;
+  let closed = false;
+  let quiet = 0;
+
+  /** Once for each message, until it is over. */
+  function complain(about: string, thrown: unknown): void {
+    const words = `${about}: ${messageOf(thrown)}`;
+    const code = thrown instanceof EdgewardError ? thrown.code : null;
+    if (complaints.get(about) !== words) logger.warn({ event: 'denials_trouble', code }, words);
+    complaints.set(about, words);
+  }
+
+  /** Tried again with every window: a disk that is full at the start must not stop an agent. */
+  async function open(): Promise<Opened | null> {
+    if (opened !== null) return opened;
+    try {
+      const { maxSpoolBytes } = options;
+      const bounds = maxSpoolBytes === undefined ? {} : { maxBytes: maxSpoolBytes };
+      const spool = await openDenySpool({ folder: join(folder, 'spool'), gapRecord: spoolGapRecord, ...bounds });
+      note = noteOf(spool.note(), boot, clock.now());
+      const file = await openSampleFile({ path: samplesPath, places: note.places, reopen: ulogd.reopen });
+      const refused = (thrown: unknown): void => complain('reading counters of denials', thrown);
+      const windows = createWindows({ netfilter, file, policies, published, refused });
+      const sender = startSender({ spool, send: options.send, clock, logger });
+      opened = { spool, file, windows, sender };
+      complaints.delete(OPENING);
+      return opened;
+    } catch (thrown) {
+      complain(OPENING, thrown);
+      return null;
+    }
+  }
+
+  async function closeWindow(): Promise<void> {
+    const parts = await open();
+    if (parts === null) return;
+    const { spool, file, windows, sender } = parts;
+    const window = await windows.close(note, await ulogd.netlinkDrops(), clock.now());
+    if (window === null) return file.bound();
+    complaints.delete('reading counters of denials');
+    note = window.note;
+    const { records, count, fromMs, moved } = window;
+    quiet = !moved && isSettled(note.accounts) && ulogd.warning() === null ? quiet + 1 : 0;
+    if (!moved && records.length === 0 && spool.status().shed === null) return;
+    const entry = { records, count, fromMs, toMs: clock.now(), note: JSON.stringify(note) };
+    const appended = await spool.append(entry);
+    tellOfSpool(spool);
+    if (appended.state === 'written' && appended.next - appended.first > records.length)
+      note = { ...note, accounts: { ...note.accounts, gaps: note.accounts.gaps + 1 } };
+    await file.settle();
+    sender.wake();
+  }
+
+  function tellOfSpool(spool: DenySpool): void {
+    const { cause, shed } = spool.status();
+    if (cause === null) complaints.delete(KEEPING);
+    // Without the number: it would be another complaint with each window.
+    else
+      complain(
+        KEEPING,
+        cause === 'disk' ? 'the disk takes no more; they are counted' : 'the spool is full; they are counted',
+      );
+    if (shed !== null) logger.debug({ event: 'denials_shed', count: shed.count }, 'denials are counted and not kept');
+  }
+
+  const run = (): Promise<void> =>
+    queue.run(closeWindow).catch((thrown: unknown) => complain('closing a window of denials', thrown));
+
+  /** A new source is always sampled, so what is denied while all is quiet shows in the samples. */
+  async function isQuiet(turn: number): Promise<boolean> {
+    return quiet > 1 && turn % QUIET_WINDOWS !== 0 && opened !== null && !(await opened.file.hasMore());
+  }
+
+  const end = repeatedly(clock, windowMs, async (turn) => {
+    if (!(await isQuiet(turn))) await run();
+  });
+  await queue.run(open);
+
+  const keep = (policy: CompiledPolicy): Promise<void> =>
+    queue.run(() => policies.keep(policy)).catch((thrown: unknown) => complain('keeping a policy for denials', thrown));
+
+  return {
+    policyApplied: (policy) => {
+      if (policy !== null) void keep(policy);
+      quiet = 0;
+    },
+    policyComing: async (policy) => {
+      await keep(policy);
+      await run();
+    },
+    counters: () => countersOf(note, opened?.spool.status().pending ?? 0),
+    warnings: () =>
+      [ulogd.warning(), opened?.sender.warning() ?? null, ...complaints.values()].filter((it) => it !== null),
+    close: async () => {
+      if (closed) return;
+      closed = true;
+      end();
+      await ulogd.close().catch((thrown: unknown) => complain('ending ulogd', thrown));
+      await run();
+      await queue.settled();
+      await opened?.sender.close();
+      await opened?.spool.close();
+    },
+  };
+}
+
+const OPENING = 'opening the spool of denials';
+const KEEPING = 'keeping denials';
+
+function countersOf({ accounts }: SpoolNote, pending: number): DenialCounters {
+  const { denied, sampled, notSampled, netlinkDrops, gaps } = accounts;
+  return { denied, sampled, notSampled, netlinkDrops, pending, gaps };
+}
+
+async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown')).trim();
+}

@@ -1,0 +1,1 @@
+export { createDenials, type DenialsOptions, type HostDenials } from './denials.ts';
