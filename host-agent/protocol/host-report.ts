@@ -50,7 +50,7 @@ export interface HostDenialCounts {
 export const HEARTBEAT_MS = 60_000;
 export const HEARTBEAT_JITTER = 0.1;
 /** A host that was not heard for so long is stale: three reports, each as late as it may be. */
-export const STALE_AFTER_MS: number = 3 * HEARTBEAT_MS * (1 + HEARTBEAT_JITTER);
+export const STALE_AFTER_MS: number = Math.ceil(3 * HEARTBEAT_MS * (1 + HEARTBEAT_JITTER));
 
 /** Larger than any report that fits the schema. */
 export const MAX_REPORT_BYTES: number = 128 * 1024;

@@ -5,7 +5,7 @@ import type { Mode } from '@edgeward/policy';
 import type { FollowerStatus } from '@edgeward/policy-feed';
 import { EdgewardError } from '@edgeward/runtime';
 import { headlineOf } from './headline.ts';
-import type { HostStatus } from './hosts/host-status.ts';
+import { type HostStatus, unmanagedHazards } from './hosts/host-status.ts';
 import type { PolicySource } from './policy-source.ts';
 import type { PointHazard, ServedPoint } from './served-point.ts';
 import type { PointReport, ServiceStatus } from './status-api.ts';
@@ -27,10 +27,10 @@ export function reportStatus({ version, startedAtMs, source, served, collector }
   const points = served.map((it): PointReport => {
     const modes: Record<Mode, number> = { enforce: 0, observe: 0, off: 0 };
     const own = objects.filter((object) => object.point === it.name);
-    const hazards = it.hazards();
+    const hazards = [...it.hazards(), ...unmanagedHazards(own)];
     const unprotected = own.filter((object) => object.mode !== 'off' && isUnprotected(object, hazards));
     const host = it.host?.() ?? null;
-    for (const object of own) if (!unprotected.includes(object)) modes[modeAt(object, host, hazards)] += 1;
+    for (const object of own) if (!unprotected.includes(object)) modes[modeAt(object, host)] += 1;
     const [log, listener, spool] = [logs.get(it.name), listeners.get(it.name), spools.get(it.name)];
     const status = it.reconciler.status();
     return {
@@ -39,6 +39,7 @@ export function reportStatus({ version, startedAtMs, source, served, collector }
       objects: modes,
       denials: {
         stored: (log ?? listener ?? spool)?.stored ?? 0,
+        uncovered: spool?.gaps ?? {},
         counted: log?.enforced ?? listener?.observed ?? countedAt(host, spool),
       },
       logError: log?.error ?? listener?.error ?? ledgerError,
@@ -83,15 +84,9 @@ const UNPROTECTED: readonly string[] = [
   'rule-ends-http',
 ] satisfies HazardCode[];
 
-/** A host says itself what it does; one that was refused to enforce observes. */
-function modeAt(
-  { name, mode }: { name: string; mode: Mode },
-  host: HostStatus | null,
-  hazards: readonly PointHazard[],
-): Mode {
-  if (host === null || mode !== 'enforce') return mode;
-  const isUnmanaged = hazards.some(({ object, code }) => object === name && code === 'no-management');
-  return isUnmanaged || host.report?.mode === 'observe' ? 'observe' : mode;
+/** A host says itself what it does: one that refused to enforce observes. */
+function modeAt({ mode }: { mode: Mode }, host: HostStatus | null): Mode {
+  return mode === 'enforce' && host?.report?.mode === 'observe' ? 'observe' : mode;
 }
 
 /** The host's own total, or what came from it where that is more: a host that was made anew counts from zero. */

@@ -1,5 +1,5 @@
 import type { HostReport } from '@edgeward/host-agent/protocol';
-import type { CompiledPolicy } from '@edgeward/policy';
+import type { CompiledPolicy, ProtectedObject } from '@edgeward/policy';
 import type { HostReports } from './host-reports.ts';
 
 /** What the status and the metrics say of a host beside what every point says. */
@@ -49,14 +49,13 @@ export function hostHazards(
   desired: CompiledPolicy | null,
   nowMs: number,
 ): HostHazard[] {
-  const unmanaged = withoutManagement(point, desired);
-  if (report === null) return unmanaged;
-  const found: HostHazard[] = [...unmanaged];
+  if (report === null) return [];
+  const found: HostHazard[] = [];
   const add = (code: HostHazardCode, words: string, mend: string): void => {
     found.push({ object: point, code, words, mend });
   };
   const isToEnforce = desired?.objects.some(({ mode }) => mode === 'enforce') ?? false;
-  if (isToEnforce && report.mode === 'observe' && unmanaged.length === 0)
+  if (isToEnforce && report.mode === 'observe')
     add(
       'only-observed',
       observedWords(report),
@@ -75,15 +74,24 @@ export function hostHazards(
   return found;
 }
 
-/** The host observes such an object, whatever its mode says: nobody could reach it any more to undo a mistake. */
-function withoutManagement(point: string, desired: CompiledPolicy | null): HostHazard[] {
-  const enforced = desired?.objects.filter(({ mode, failsafe }) => mode === 'enforce' && failsafe === null) ?? [];
-  return enforced.map(({ name }) => ({
+/**
+ * Objects that were to be enforced, and are compiled to be observed: nobody could reach such a host any more to undo a
+ * mistake. With a central store people have approved that they are observed, and nothing is said here.
+ */
+export function unmanagedHazards(objects: readonly ProtectedObject[]): HostHazard[] {
+  const unmanaged = objects.filter(({ kind, failsafe }) => kind === 'workload' && failsafe.length === 0);
+  return unmanaged.filter(isMeantToEnforce).map(({ name, point }) => ({
     object: name,
     code: 'no-management',
     words: `it is only observed: ${point} has no management addresses`,
     mend: `Write a document of kind Point with the name ${point} and \`management\`: who may always reach tcp/22 there.`,
   }));
+}
+
+function isMeantToEnforce({ mode, document: { value } }: ProtectedObject): boolean {
+  return (
+    mode !== 'enforce' && typeof value === 'object' && value !== null && 'mode' in value && value.mode === 'enforce'
+  );
 }
 
 function observedWords({ nack }: HostReport): string {
