@@ -2,7 +2,7 @@
 import t from 'tap';
 import { createPaint } from '../src/frame/terminal-text.ts';
 import { createDenialFold } from '../src/service/denial-fold.ts';
-import { denialLine } from '../src/service/denial-line.ts';
+import { denialLine, type ShownDenial, shownAlone } from '../src/service/denial-line.ts';
 import { denial, nowMs } from './fixtures/status-api.ts';
 
 const plain = createPaint(false);
@@ -34,7 +34,7 @@ t.test('a denial is one line with everything that on-call asks for', async (t) =
         missed: null,
         ref: null,
       }),
-      '11:59:39 DENY edge-1 10.1.2.3 → order-front tcp/443  unknown-source\n',
+      '11:59:39 DENY edge-1 10.1.2.3 → order-front tcp/443  unknown-source  ref @1\n',
     ],
     [
       'a network, a deny rule, another day',
@@ -62,6 +62,24 @@ t.test('a denial is one line with everything that on-call asks for', async (t) =
     ],
   ];
   for (const [name, text, expected] of cases) t.equal(text, expected, name);
+});
+
+t.test('what a host added up says how many and since when, alone and folded with more of it', async (t) => {
+  const window = (start: number, count: number): ReturnType<typeof denial> =>
+    denial({
+      ...{ id: start, ref: null, method: null, path: null, nearestRule: null, missed: null, count },
+      windowStart: `2026-11-22T11:59:${start}.000Z`,
+      time: `2026-11-22T11:59:${start + 9}.000Z`,
+    });
+  const text = (shown: ShownDenial): string => denialLine(shown, nowMs, plain).replace(/^(\S+) .*unknown-source/, '$1');
+  t.equal(text(shownAlone(window(10, 12))), '11:59:19  ×12 since 11:59:10  ref @10\n');
+  t.equal(text(shownAlone(window(10, 1))), '11:59:19  ref @10\n');
+  const fold = createDenialFold(3, 5_000);
+  t.strictSame(fold.add([window(10, 12)], 0).map(text), ['11:59:19  ×12 since 11:59:10  ref @10\n']);
+  t.strictSame(fold.add([window(20, 5), window(30, 6)], 0), []);
+  t.strictSame(fold.rest().map(text), ['11:59:39  ×11 since 11:59:20  ref @30\n']);
+  fold.add([window(40, 7)], 0);
+  t.strictSame(fold.rest().map(text), ['11:59:49  ×7 since 11:59:40  ref @40\n']);
 });
 
 t.test('whatever a client sent, its line is one line and obeys nobody', async (t) => {

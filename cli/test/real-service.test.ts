@@ -52,6 +52,12 @@ t.test('status, denials, why and accept understand a real service', async (t) =>
   t.strictSame([why.code, why.err], [0, '']);
   t.match(why.out, "\n  missed   source: needs env == 'prod', has 'dev'\n");
   t.match(why.out, /\n {2}now {6}DENY 127\.0\.10\.5 .*\(revision 1\)\n/);
+  t.match(
+    (await ask('why', '@1')).out,
+    "\n  missed   source: needs env == 'prod', has 'dev'\n",
+    'by its place in the ledger',
+  );
+  t.match(await ask('why', '@99'), { code: 3, err: /EDW_ERR_UNKNOWN_REFERENCE/ });
   t.match(await ask('why', 'nothing'), { code: 3, err: /EDW_ERR_UNKNOWN_REFERENCE/ });
 
   t.match(await ask('accept', '2'), { code: 3, err: /EDW_ERR_NOTHING_HELD/ });

@@ -215,6 +215,35 @@ t.test('denials asks for what was asked and prints them oldest first', async (t)
   t.strictSame(documentsIn(json.out), [denial({ path: '/1' }), denial({ id: 2, path: '/2' })]);
 });
 
+t.test('denials says what was counted and has no record, beside the answer', async (t) => {
+  const uncovered = [
+    { point: 'host-1', cause: 'netlink', count: 7 },
+    { point: 'host-1', cause: 'not-sampled', count: 120 },
+    { point: 'host-2', cause: 'spool-full', count: 1 },
+  ];
+  const { config } = await openStatusApi(t, { denials: () => ({ denials: [denial()], uncovered, after: 1 }) });
+  const said = await run(['denials', '--config', config]);
+  const lines = [
+    'host-1: 127 more were counted and have no record (netlink 7, not-sampled 120)\n',
+    'host-2: 1 more were counted and have no record (spool-full 1)\n',
+  ];
+  t.match(said, { code: 0, err: lines.join('') });
+  const json = await run(['denials', '--json', '--config', config]);
+  t.match(json, { code: 0, err: lines.join('') });
+  t.strictSame(documentsIn(json.out), [denial()], 'its lines are denials');
+  const filtered = await run(['denials', '--source', '10.1.2.3', '--config', config]);
+  t.match(filtered, { code: 0, err: '' }, 'nobody knows whose they are');
+});
+
+t.test('status adds up what a host stored and what it counted alone', async (t) => {
+  const [point] = status.points;
+  const denials = { stored: 17, uncovered: { netlink: 1, 'not-sampled': 100 }, counted: 119 };
+  const { config } = await openStatusApi(t, {
+    status: () => ({ ...status, points: [{ ...point, point: 'host-1', denials }] }),
+  });
+  t.match((await run(['status', '--config', config])).out, '17 stored, 101 counted alone, of 119\n');
+});
+
 t.test('denials --since reads page after page until there is no more', async (t) => {
   const all = Array.from({ length: 2_500 }, (_, i) => denial({ id: i + 1, path: `/${i + 1}` }));
   const { config, asked } = await openStatusApi(t, {

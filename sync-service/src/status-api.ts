@@ -1,4 +1,4 @@
-import type { Collector, StoredDenial } from '@edgeward/audit-collector';
+import type { Collector, GapCause, StoredDenial } from '@edgeward/audit-collector';
 import type { PointStatus } from '@edgeward/enforcement-point';
 import type { Finding, Mode, ObjectLoss } from '@edgeward/policy';
 import type { Nack } from '@edgeward/policy-format';
@@ -36,10 +36,10 @@ export interface PointReport extends PointStatus {
   kind: 'nginx' | 'bigip' | 'host';
   objects: Record<Mode, number>;
   /**
-   * Denials in the ledger, and as the point itself counted them (a BIG-IP: numbered them); fewer stored are on their way, lost,
-   * or, at a host, counted alone.
+   * Denials in the ledger, and as the point itself counted them (a BIG-IP: numbered them); fewer stored are on their way or
+   * lost, or `uncovered`: a host counted them and has no record of them, by cause.
    */
-  denials: { stored: number; counted: number };
+  denials: { stored: number; uncovered: Partial<Record<GapCause, number>>; counted: number };
   /** Why its deny log is not being read, or null. */
   logError: { code: string; message: string; mend: string } | null;
   /** What stands in the way of enforcement at the point itself; a BIG-IP is looked at for it, a host tells. */
@@ -124,16 +124,21 @@ function denials(collector: Collector, request: HttpRequest): HttpAnswer {
   const sinceMs = numberIn(query, 'sinceMs');
   const limit = numberIn(query, 'limit');
   const text = (name: string): string | undefined => query.get(name) ?? undefined;
+  const point = text('point');
   const found = collector.denials({
     afterId,
     sinceMs,
     limit: limit === undefined ? 100 : Math.min(Math.max(1, limit), 10_000),
-    point: text('point'),
+    point,
     object: text('object'),
     source: text('source'),
     newest: afterId === undefined && sinceMs === undefined,
   });
-  return { json: { denials: found.map(flat), after: found.at(-1)?.id ?? afterId ?? 0 } };
+  const [first] = found;
+  const fromMs = sinceMs ?? (first === undefined ? 0 : Date.parse(first.event.windowStart));
+  // A page that follows another one tells them no second time.
+  const uncovered = afterId === undefined ? collector.uncovered({ sinceMs: fromMs, point }) : [];
+  return { json: { denials: found.map(flat), uncovered, after: found.at(-1)?.id ?? afterId ?? 0 } };
 }
 
 function flat(denial: StoredDenial): unknown {
@@ -148,15 +153,20 @@ function numberIn(query: URLSearchParams, name: string): number | undefined {
   return value;
 }
 
+/** `@7` is the event with this id: of a packet that was dropped nobody was shown a reference. */
+function denialAt(collector: Collector, ref: string): StoredDenial | null {
+  return /^@\d{1,15}$/.test(ref) ? collector.byId(Number(ref.slice(1))) : collector.byRef(ref);
+}
+
 /** Where the reference of a 403 leads: the event as it was, and how the same flow would be judged now. */
 function why(options: ApiOptions, ref: string): HttpAnswer {
-  const denial = options.collector.byRef(ref);
+  const denial = denialAt(options.collector, ref);
   if (denial === null) {
     throw new EdgewardError(
       'EDW_ERR_UNKNOWN_REFERENCE',
       `no denial with the reference ${JSON.stringify(ref)} is in the ledger`,
       {
-        mend: 'Copy the whole reference from the 403; a denial of the last second may still be on its way.',
+        mend: 'Copy the whole reference from the 403, or from `edgeward denials`; a denial of the last second may still be on its way.',
       },
     );
   }

@@ -3,7 +3,7 @@
  * ones equal to it are counted and shown as one line. Every denial given is in exactly one line shown, sooner or later;
  * `rest` gives what is still being counted.
  */
-import type { ShownDenial } from './denial-line.ts';
+import { type ShownDenial, shownAlone } from './denial-line.ts';
 import type { Denial } from './service-answers.ts';
 
 export interface DenialFold {
@@ -35,8 +35,8 @@ export function createDenialFold(rows: number, holdMs: number): DenialFold {
       known.count += denial.count;
       return [];
     }
-    if (!screen.includes(key)) return [show(key, { denial, count: denial.count, since: null })];
-    counting.set(key, { denial, count: denial.count, since: denial.time, sinceMs: nowMs });
+    if (!screen.includes(key)) return [show(key, shownAlone(denial))];
+    counting.set(key, { denial, count: denial.count, since: denial.windowStart, sinceMs: nowMs });
     return [];
   }
 
@@ -45,7 +45,7 @@ export function createDenialFold(rows: number, holdMs: number): DenialFold {
       if (!wanted(counted, key)) return [];
       counting.delete(key);
       const { denial, count, since } = counted;
-      return [show(key, { denial, count, since: count > denial.count ? since : null })];
+      return [show(key, count > denial.count ? { denial, count, since } : shownAlone(denial))];
     });
   }
 

@@ -14,7 +14,8 @@ export interface ShownDenial {
 }
 
 export function denialLine({ denial, count, since }: ShownDenial, nowMs: number, paint: Paint): string {
-  const { verdict, point, object, port, reason, rule, nearestRule, missed, ref } = denial;
+  const { verdict, point, object, port, reason, rule, nearestRule, missed } = denial;
+  const ref = refOf(denial);
   const passes = verdict === 'would-deny';
   const request =
     denial.method === null && denial.path === null ? '' : ` ${denial.method ?? '-'} ${denial.path ?? '-'}`;
@@ -25,6 +26,17 @@ export function denialLine({ denial, count, since }: ShownDenial, nowMs: number,
   const what = `${point} ${sourceText(denial)} → ${object} ${port}${request}  ${because}${tail}`;
   const word = passes ? paint.warn('WOULD DENY (observe: passes)') : paint.bad('DENY');
   return `${paint.dim(clockTime(denial.time, nowMs))} ${word} ${printable(what)}\n`;
+}
+
+/** What `edgeward why` takes: the reference that the client was shown, or the place in the ledger where there is none. */
+export function refOf({ ref, id }: Denial): string | null {
+  return ref ?? (id === undefined ? null : `@${id}`);
+}
+
+/** A denial as it was stored: of several equal ones in its window. */
+export function shownAlone(denial: Denial): ShownDenial {
+  const { count, windowStart, time } = denial;
+  return { denial, count, since: count > 1 && windowStart !== time ? windowStart : null };
 }
 
 /** Labels say who it is; where there are none, the names of workloads and networks do. */

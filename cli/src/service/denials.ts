@@ -5,11 +5,11 @@ import type { Command, Context } from '../frame/command.ts';
 import { codedError, type ExitCode } from '../frame/exit-codes.ts';
 import { durationOption } from '../frame/option-values.ts';
 import { stopOnSignals } from '../frame/stop-signals.ts';
-import { jsonText } from '../frame/terminal-text.ts';
+import { jsonText, printable } from '../frame/terminal-text.ts';
 import { usageError } from '../frame/usage-error.ts';
 import { createDenialFold, type DenialFold } from './denial-fold.ts';
-import { denialLine, type ShownDenial } from './denial-line.ts';
-import { type Denial, denialsAnswer } from './service-answers.ts';
+import { denialLine, type ShownDenial, shownAlone } from './denial-line.ts';
+import { type Denial, denialsAnswer, type Uncovered } from './service-answers.ts';
 import { SERVICE_AWAY } from './service-away.ts';
 import { openService, type ServiceClient, serviceExits, serviceOptions } from './service-client.ts';
 
@@ -31,6 +31,7 @@ export const denials: Command = {
     ],
     about: [
       'Times are UTC. A denial at an object in observe says WOULD DENY: the traffic passed.',
+      'A host adds up equal denials of ten seconds; what it counted and has no record of is told by number on standard error.',
       'With --follow equal denials are folded into one line that says how many; --json never folds.',
     ],
     exits: { 0: 'done, also when --follow is ended by Ctrl-C', ...serviceExits },
@@ -62,6 +63,7 @@ interface Reading {
 
 interface Page {
   denials: Denial[];
+  uncovered: Uncovered[];
   raw: unknown[];
   /** There may be more at once. */
   full: boolean;
@@ -113,26 +115,36 @@ async function nextPage(reading: Reading): Promise<Page> {
   });
   reading.after = value.after ?? reading.after;
   const found = (raw as { denials: unknown[] }).denials;
-  return { denials: value.denials, raw: found, full: found.length >= Number(query.limit) };
+  return { ...value, raw: found, full: found.length >= Number(query.limit) };
 }
 
 /** Without --since the service gives the newest at once; with it, all of them, page by page. */
 async function printKnown(context: Context, reading: Reading, all: boolean): Promise<void> {
   let page = await nextPage(reading);
+  const { uncovered } = page;
   await printPage(context, page);
   while (all && page.full && !reading.stop.aborted) {
     page = await nextPage(reading);
     await printPage(context, page);
   }
+  const { object, source } = reading.query;
+  // What nothing is known of is none of an object or of an address.
+  if (object === undefined && source === undefined) await sayUncovered(context, uncovered);
+}
+
+/** Also with --json: its lines are denials and nothing else. */
+async function sayUncovered({ err }: Context, uncovered: readonly Uncovered[]): Promise<void> {
+  for (const point of new Set(uncovered.map((it) => it.point))) {
+    const own = uncovered.filter((it) => it.point === point);
+    const count = own.reduce((sum, it) => sum + it.count, 0);
+    const causes = own.map((it) => `${it.cause} ${it.count}`).join(', ');
+    await err.write(`${printable(`${point}: ${count} more were counted and have no record (${causes})`)}\n`);
+  }
 }
 
 async function printPage(context: Context, page: Page): Promise<void> {
   if (context.json) await context.out.write(page.raw.map((denial) => `${jsonText(denial)}\n`).join(''));
-  else
-    await printLines(
-      context,
-      page.denials.map((denial) => ({ denial, count: denial.count, since: null })),
-    );
+  else await printLines(context, page.denials.map(shownAlone));
 }
 
 async function printLines({ out, paint, now }: Context, shown: readonly ShownDenial[]): Promise<void> {

@@ -16,8 +16,8 @@ export interface ShownPoint {
   drift: { count: number };
   lastError: { code: string; message: string; mend: string; at: number } | null;
   objects: { enforce: number; observe: number; off: number };
-  /** In the ledger, and as the point itself counted them up to two seconds ago. */
-  denials: { stored: number; counted: number };
+  /** In the ledger, counted without a record by cause, and as the point itself counted them up to two seconds ago. */
+  denials: { stored: number; uncovered: Record<string, number>; counted: number };
   /** Why its deny log is not being read. */
   logError: { code: string; message: string; mend: string } | null;
   /** What a push left to be done, and by whom where it is not us. */
@@ -101,7 +101,11 @@ const point: z.ZodType<ShownPoint> = z.object({
   drift: z.object({ count: z.number() }),
   lastError: z.object({ code: z.string(), message: z.string(), mend: z.string(), at: z.number() }).nullable(),
   objects: z.object({ enforce: z.number(), observe: z.number(), off: z.number() }),
-  denials: z.object({ stored: z.number(), counted: z.number() }),
+  denials: z.object({
+    stored: z.number(),
+    uncovered: z.record(z.string(), z.number()).default({}),
+    counted: z.number(),
+  }),
   logError: z.object({ code: z.string(), message: z.string(), mend: z.string() }).nullable(),
   unfinished: z.array(z.string()),
   hazards: z.array(z.object({ object: z.string(), code: z.string(), words: z.string(), mend: z.string() })),
@@ -140,7 +144,10 @@ export const acceptedAnswer: z.ZodType<{ accepted: number }> = z.object({ accept
 export interface Denial {
   id?: number | undefined;
   ref: string | null;
+  /** The last one. */
   time: string;
+  /** The first one. */
+  windowStart: string;
   count: number;
   point: string;
   object: string;
@@ -167,6 +174,7 @@ const denial: z.ZodType<Denial> = z.object({
   id: z.number().optional(),
   ref: z.string().nullable(),
   time: z.iso.datetime(),
+  windowStart: z.iso.datetime(),
   count: z.number(),
   point: z.string(),
   object: z.string(),
@@ -188,14 +196,24 @@ const denial: z.ZodType<Denial> = z.object({
   missed: z.string().nullable(),
 });
 
+/** Denials that a point counted and has no record of. */
+export interface Uncovered {
+  point: string;
+  cause: string;
+  count: number;
+}
+
 export interface DenialPage {
   denials: Denial[];
+  /** Of the same time; with the first page alone. */
+  uncovered: Uncovered[];
   /** Id of the last one; null where there is none and none was given. */
   after: number | null;
 }
 
 export const denialsAnswer: z.ZodType<DenialPage> = z.object({
   denials: z.array(denial),
+  uncovered: z.array(z.object({ point: z.string(), cause: z.string(), count: z.number() })).default([]),
   after: z.number().nullable(),
 });
 

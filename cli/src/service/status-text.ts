@@ -79,7 +79,9 @@ function cellsOf(point: ShownPoint, byStore: boolean, nowMs: number): string[] {
 }
 
 /** The point's own count and the ledger's: a difference is a loss, and worth a look. */
-function denialsText({ denials: { stored, counted } }: ShownPoint): string {
+function denialsText({ denials: { stored, uncovered, counted } }: ShownPoint): string {
+  const unknown = Object.values(uncovered).reduce((sum, count) => sum + count, 0);
+  if (unknown > 0) return `${stored} stored, ${unknown} counted alone, of ${Math.max(counted, stored + unknown)}`;
   return counted <= stored ? String(stored) : `${stored} stored of ${counted}`;
 }
 

@@ -3,7 +3,7 @@ import { reasonInWords } from '@edgeward/policy';
 import type { Command, Context } from '../frame/command.ts';
 import type { ExitCode } from '../frame/exit-codes.ts';
 import { printable } from '../frame/terminal-text.ts';
-import { denialLine } from './denial-line.ts';
+import { denialLine, shownAlone } from './denial-line.ts';
 import { type Why, whyAnswer } from './service-answers.ts';
 import { openService, serviceExits, serviceOptions } from './service-client.ts';
 
@@ -15,7 +15,10 @@ export const why: Command = {
       { line: 'edgeward why 7f3k9q2m', says: 'Who was refused what, by which rule or for want of which condition.' },
     ],
     usage: ['REF [--config FILE] [--timeout 5s] [--json]'],
-    about: ['Every 403 carries its reference in a header and in the body; nothing else is revealed there.'],
+    about: [
+      'Every 403 carries its reference in a header and in the body; nothing else is revealed there.',
+      'A packet that was dropped has none: @7 is its place in the ledger, as `edgeward denials` shows it.',
+    ],
     exits: { 3: 'no denial has this reference', ...serviceExits },
   },
   args: ['REF'],
@@ -33,9 +36,10 @@ async function runWhy(context: Context): Promise<ExitCode> {
 }
 
 function whyText({ event, nearestRule, missed, judgedAt, now }: Why, { paint, now: clock }: Context): string {
-  const line = denialLine({ denial: event, count: event.count, since: null }, clock(), paint);
+  const line = denialLine(shownAlone(event), clock(), paint);
+  const when = event.windowStart === event.time ? event.time : `${event.windowStart} to ${event.time}`;
   const rows: [string, string | null][] = [
-    ['when', `${event.time} at ${event.point}, by revision ${judgedAt}`],
+    ['when', `${when} at ${event.point}, by revision ${judgedAt}`],
     ['reason', `${event.reason}: ${reasonInWords(event.reason)}`],
     ['rule', event.rule],
     ['nearest', nearestRule],
