@@ -3,6 +3,7 @@ import { agent } from './agent/agent.ts';
 import { bigip } from './bigip/bigip.ts';
 import { demo } from './demo/demo.ts';
 import type { CommandEntry } from './frame/command.ts';
+import { hosts } from './hosts/hosts.ts';
 import { nginx } from './nginx-snippets.ts';
 import { check } from './policy/check.ts';
 import { compile } from './policy/compile.ts';
@@ -31,6 +32,7 @@ export const everydayCommands: readonly CommandEntry[] = [
   accept,
   nginx,
   bigip,
+  hosts,
   agent,
 ];
 

@@ -9,6 +9,7 @@ export {
   type StoreConfig,
 } from './config.ts';
 export { serviceSchema } from './config-schema.ts';
+export { inviteHost, type KnownHost, knownHosts, planInvite } from './hosts/inviting.ts';
 export { type PublishedPolicy, readPublishedPolicy } from './published-policy.ts';
 export { type Service, type ServiceOptions, startService } from './service.ts';
 export type { PointReport, ServiceStatus } from './status-api.ts';

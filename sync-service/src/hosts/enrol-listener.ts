@@ -21,7 +21,7 @@ export function openEnrolListener(options: EnrolListenerOptions): Promise<TlsSer
   return openAnonymousTlsServer({
     ...listening,
     files: authority.files,
-    statusOf: enrolmentStatusOf,
+    statusOf: (error) => enrolmentStatusOf(error) ?? 500,
     maxBodyBytes: MAX_ENROLMENT_BYTES,
     admit({ remote }) {
       const ms = authority.waitMs(remote);

@@ -16,8 +16,6 @@ export interface EnrolmentRecord {
   next(point: string, why: 'enrolled' | 'renewed', nowMs: number): Promise<number>;
   /** Whether this is the newest certificate of the point, as far as was seen; what is before it is void from now on. */
   isNewest(point: string, issueNumber: number, nowMs: number): boolean;
-  /** ISO 8601; null for one that never was. */
-  enrolledAt(point: string): string | null;
   /** What was seen is on disk. */
   flush(): Promise<void>;
 }
@@ -46,7 +44,11 @@ const ENDING = '.json';
 export async function openEnrolmentRecord(folder: string, logger: Logger): Promise<EnrolmentRecord> {
   const place = join(folder, 'enrolled');
   await makeFolder(place);
-  const { records, damaged } = await readRecords(place, logger);
+  const { records, damaged } = await readRecords(place);
+  for (const { point, file, cause } of damaged.values()) {
+    const words = 'its record can not be read: the host has to be invited again';
+    logger.error({ event: 'host_record_damaged', point, file, cause }, words);
+  }
   /** One write after the other: what is written last is what stands. */
   let writing: Promise<unknown> = Promise.resolve();
 
@@ -88,11 +90,16 @@ export async function openEnrolmentRecord(folder: string, logger: Logger): Promi
       keep({ ...before, seen: issueNumber, issued: Math.max(before.issued, issueNumber) });
       return true;
     },
-    enrolledAt: (point) => records.get(point)?.enrolledAt ?? null,
     async flush() {
       await writing;
     },
   };
+}
+
+/** When each host was enrolled last, ISO 8601, by point: for who looks from beside the service. Throws what reading throws. */
+export async function enrolmentTimes(folder: string): Promise<Map<string, string>> {
+  const { records } = await readRecords(join(folder, 'enrolled'));
+  return new Map([...records.values()].map(({ point, enrolledAt }) => [point, enrolledAt]));
 }
 
 function nothing(point: string, nowMs: number): Kept {
@@ -102,22 +109,21 @@ function nothing(point: string, nowMs: number): Kept {
 interface Records {
   records: Map<string, Kept>;
   /** Whose newest certificate nobody knows any more: all of them are void until the point is enrolled again. */
-  damaged: Set<string>;
+  damaged: Map<string, { point: string; file: string; cause: string }>;
 }
 
-async function readRecords(place: string, logger: Logger): Promise<Records> {
-  const found: Records = { records: new Map(), damaged: new Set() };
-  for (const file of await readdir(place)) {
-    const point = file.endsWith(ENDING) ? file.slice(0, -ENDING.length) : '';
+async function readRecords(place: string): Promise<Records> {
+  const found: Records = { records: new Map(), damaged: new Map() };
+  for (const name of await readdir(place)) {
+    const point = name.endsWith(ENDING) ? name.slice(0, -ENDING.length) : '';
     if (!isName(point)) continue;
+    const file = join(place, name);
     try {
-      const record = kept.parse(JSON.parse(await readFile(join(place, file), 'utf8')));
+      const record = kept.parse(JSON.parse(await readFile(file, 'utf8')));
       if (record.point !== point) throw new Error('it is that of another point');
       found.records.set(point, record);
     } catch (thrown) {
-      found.damaged.add(point);
-      const words = 'its record can not be read: the host has to be invited again';
-      logger.error({ event: 'host_record_damaged', point, file: join(place, file), cause: messageOf(thrown) }, words);
+      found.damaged.set(point, { point, file, cause: messageOf(thrown) });
     }
   }
   return found;

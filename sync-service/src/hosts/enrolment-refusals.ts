@@ -25,12 +25,6 @@ export function wrongProof(): EdgewardError {
   });
 }
 
-export function unknownHost(): EdgewardError {
-  return new EdgewardError('EDW_ERR_HOST_UNKNOWN', 'the certificate names no host that this service has', {
-    mend: 'Name the host under hosts.points in the configuration of the service, and restart it; or remove the agent from the host.',
-  });
-}
-
 export function supersededCertificate(point: string): EdgewardError {
   return new EdgewardError('EDW_ERR_HOST_CERTIFICATE', `${point} has a newer certificate: this one is void`, {
     mend: 'If nobody enrolled this host anew and it was not set back to an older state, somebody else has its key: invite it again (edgeward hosts invite NAME), which voids every other one.',
@@ -43,9 +37,9 @@ export function tooOften(): EdgewardError {
   });
 }
 
-/** For answers over HTTP. */
-export function enrolmentStatusOf(error: EdgewardError): number {
-  return STATUS[error.code] ?? 500;
+/** For answers over HTTP; undefined for what is not said here. */
+export function enrolmentStatusOf(error: EdgewardError): number | undefined {
+  return STATUS[error.code];
 }
 
 const STATUS: Record<string, number> = {

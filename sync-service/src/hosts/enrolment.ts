@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import { fingerprintOf, identityOf, issueCertificateFor, issueNumberOf, publicKeyOf } from '@edgeward/certificates';
+import { fingerprintOf, issueCertificateFor, issueNumberOf, publicKeyOf } from '@edgeward/certificates';
 import {
   type EnrolmentAnswer,
   enrolmentRequestSchema,
@@ -26,8 +26,10 @@ import type * as z from 'zod';
 import { openAuthorityFolder } from './authority.ts';
 import { countEnrolments } from './enrolment-counts.ts';
 import { openEnrolmentRecord } from './enrolment-record.ts';
-import { badRequest, refusedInvite, supersededCertificate, unknownHost, wrongProof } from './enrolment-refusals.ts';
+import { badRequest, refusedInvite, supersededCertificate, wrongProof } from './enrolment-refusals.ts';
+import { pointOf } from './host-identity.ts';
 import { makeInvitesFolder, sweepInvites, takeInvite } from './invites.ts';
+import { unknownHost } from './routes.ts';
 
 /**
  * Who gets the identity of a host: once whoever comes with the secret that a person made for it, later whoever has that identity.
@@ -128,9 +130,10 @@ export async function openHostAuthority(options: HostAuthorityOptions): Promise<
     return refusedInvite();
   }
 
-  function pointOf(peer: X509Certificate): string {
-    const [point, ...others] = identityOf(peer).points;
-    if (point === undefined || others.length > 0 || !points.has(point)) throw unknownHost();
+  function identify(peer: X509Certificate): string {
+    const point = pointOf(peer);
+    if (point === null) throw unknownHost('the client certificate names no single host');
+    if (!points.has(point)) throw unknownHost('it is not in the configuration');
     const issueNumber = issueNumberOf(peer);
     if (issueNumber !== null && record.isNewest(point, issueNumber, clock.now())) return point;
     count('superseded');
@@ -142,7 +145,7 @@ export async function openHostAuthority(options: HostAuthorityOptions): Promise<
   return {
     files,
     fingerprint: fingerprintOf(authority.certificate),
-    pointOf,
+    pointOf: identify,
     waitMs(remote) {
       const ms = attempts.take(neighbourhoodOf(remote), clock.now());
       if (ms > 0) count('limited');
@@ -162,7 +165,7 @@ export async function openHostAuthority(options: HostAuthorityOptions): Promise<
       return given;
     },
     async renew(point, value) {
-      if (!points.has(point)) throw unknownHost();
+      if (!points.has(point)) throw unknownHost('it is not in the configuration');
       const { publicKey, proof } = requestOf(renewalRequestSchema, value);
       publicKeyOf(publicKey);
       if (!isProof(proof, renewalStatement(point, publicKey), publicKey)) throw wrongProof();
