@@ -10,7 +10,7 @@ import type { CompiledPolicy } from '@edgeward/policy';
 import { backoff, type Clock, EdgewardError, type Logger, messageOf, repeatedly } from '@edgeward/runtime';
 import type { HostPoint, Netfilter } from '../../driver/index.ts';
 import type { Guard, GuardStatus } from '../parts.ts';
-import { createFindings, type Depth } from './findings.ts';
+import { createFindings, type Depth, type Found } from './findings.ts';
 import { createRepairPace } from './repair-pace.ts';
 import { startRuleMonitor } from './rule-monitor.ts';
 import { createWriters } from './writers.ts';
@@ -100,7 +100,6 @@ export function createGuard(options: GuardOptions): Guard {
   async function look(depth: Depth): Promise<void> {
     const meant = policy;
     const mend = reaction === 'repair' && pace.dueInMs(clock.now()) === 0;
-    const writer = writers.last();
     const endOurs = mend ? writers.ours() : () => {};
     let wrote = false;
     try {
@@ -110,7 +109,7 @@ export function createGuard(options: GuardOptions): Guard {
       if (found.words.length === 0) return whole();
       quietLooks = { count: 0, lastMs: 0 };
       wrote = true;
-      if (mend) return await repair(meant, found.words, found.rules ? writer : null);
+      if (mend) return await repair(meant, found);
       tellDrift(found.words);
       if (reaction === 'repair') again(pace.dueInMs(clock.now()));
     } finally {
@@ -127,7 +126,7 @@ export function createGuard(options: GuardOptions): Guard {
     changePace(() => pace.foundWhole(nowMs));
   }
 
-  async function repair(meant: CompiledPolicy, words: readonly string[], process: string | null): Promise<void> {
+  async function repair(meant: CompiledPolicy, { words, rules }: Found): Promise<void> {
     try {
       await point.apply(meant);
     } catch (thrown) {
@@ -138,6 +137,8 @@ export function createGuard(options: GuardOptions): Guard {
     }
     findings.forget();
     succeeded();
+    // Only now: a look that finds a change may be faster than who tells of it.
+    const process = rules ? writers.last() : null;
     const last = { at: new Date(clock.now()).toISOString(), words: wordsOf(words), process };
     repairs = { count: repairs.count + 1, last };
     logger.warn({ event: 'rules_repaired', point: point.name, words, process }, 'repaired');
