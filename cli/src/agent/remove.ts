@@ -7,12 +7,10 @@ export const remove: Command = {
   name: 'agent remove',
   summary: 'Take every rule and set of Edgeward away from this host.',
   help: {
-    examples: [
-      { line: 'systemctl disable --now edgeward-agent', says: 'First: a running agent would put them back.' },
-      { line: 'edgeward agent remove', says: 'Then nothing of Edgeward judges a packet here.' },
-    ],
+    examples: [{ line: 'edgeward agent remove', says: 'From then on nothing of Edgeward judges a packet here.' }],
     usage: ['[--config FILE] [--json]'],
     about: [
+      'First end the agent, which would put them back: `systemctl disable --now edgeward-agent`.',
       'Rules and sets of others are not touched. The policies that this host knows are forgotten; its identity stays, so that the agent can be started again.',
     ],
     exits: { 69: 'iptables or ipset is missing, or not for this user', 75: 'the agent is running' },
