@@ -1,6 +1,7 @@
 /**
  * Policies change while datagrams come at a steady pace: who may call under each of them is never dropped, who may not is never
- * let in. A datagram is sent once, so that nothing lost is hidden by a second one.
+ * let in. Of three policies the first is another one, the second and third only let more in, and so are added to the sets
+ * that stand. A datagram is sent once, so that nothing lost is hidden by a second one.
  */
 import { createHostPoint, createNetfilter, createToolRun, type HostOptions } from '@edgeward/host-agent';
 import type { CompiledPolicy } from '@edgeward/policy';
@@ -15,8 +16,11 @@ const OPTIONS: HostOptions = {
   publishedPorts: false,
   syncService: [],
 };
-const CHANGES = 16;
+const CHANGES = 24;
+const IN_PLACE = CHANGES * (2 / 3);
 const PACE_MS = 25;
+/** One for all sets, one for what each family's rules say. */
+const WRITES_IN_PLACE = 3;
 const MAX_ROUNDS = 1200;
 const CALLERS = [
   { from: '10.1.0.5', wanted: 'refused' },
@@ -25,17 +29,20 @@ const CALLERS = [
   { from: '2001:db8:bad::9', wanted: 'silent' },
 ] as const;
 
-/** Rules, groups and ports differ from one to the next; the first source stays. */
+/** Rules, groups and ports differ from one in three to the next; the first source stays, alone or in a wider network. */
 function policyOf(revision: number): CompiledPolicy {
-  const others = Array.from({ length: 40 }, (_, n) => ({ cidr: `10.${100 + n}.${revision % 2}.0/24` }));
-  const from = [{ cidr: '10.1.0.0/16' }, { cidr: '2001:db8:1::/48' }, ...others, { cidr: `10.2.${revision}.0/24` }];
+  const [kind, step] = [Math.floor(revision / 3), revision % 3];
+  const others = Array.from({ length: 40 }, (_, n) => ({ cidr: `10.${100 + n}.${kind % 2}.0/24` }));
+  const wider = [[], ['10.0.0.0/16', '2001:db8::/48'], ['10.0.0.0/16', '2001:db8::/48', '10.2.0.0/15']][step] ?? [];
+  const added = [...wider, ...Array.from({ length: step * 20 }, (_, n) => `10.77.${n}.${kind}/32`)];
+  const from = [{ cidr: '10.1.0.0/16' }, { cidr: '2001:db8:1::/48' }, ...others, ...added.map((cidr) => ({ cidr }))];
   const documents = [
     { kind: 'Workload', name: 'db', labels: { app: 'db' }, addresses: ['10.40.0.7'], point: 'h', mode: 'enforce' },
     { kind: 'Point', name: 'h', management: ['10.99.0.0/24'] },
     {
       kind: 'Policy',
       name: 'p',
-      rules: [{ id: 'r', from, to: "app == 'db'", ports: [`udp/${5400 + (revision % 3)}-5432`, 'tcp/443'] }],
+      rules: [{ id: 'r', from, to: "app == 'db'", ports: [`udp/${5400 + (kind % 3)}-5432`, 'tcp/443'] }],
     },
   ];
   return compileDocuments(documents, { revision, point: 'h' });
@@ -47,7 +54,7 @@ for (const backend of ['nft', 'legacy'] as const) {
     const netfilter = createNetfilter(backend, createToolRun({ where: host.where }));
 
     const point = createHostPoint({ name: 'h', options: OPTIONS, netfilter });
-    await point.apply(policyOf(1));
+    await point.apply(policyOf(2));
     const flows = CALLERS.map(({ from }) => ({
       from,
       to: from.includes(':') ? HOST_ADDRESSES.inet6 : HOST_ADDRESSES.inet,
@@ -63,8 +70,13 @@ for (const backend of ['nft', 'legacy'] as const) {
       if (rounds.length < MAX_ROUNDS) rounds.push(host.call([...flows, ...flows]));
     }, PACE_MS);
     t.teardown(() => clearInterval(pace));
-    for (let change = 1; change <= CHANGES; change += 1) await point.apply(policyOf(1 + change));
+    let inPlace = 0;
+    for (let change = 1; change <= CHANGES; change += 1) {
+      const { writes } = await point.apply(policyOf(2 + change));
+      if (writes === WRITES_IN_PLACE) inPlace += 1;
+    }
     clearInterval(pace);
+    t.equal(inPlace, IN_PLACE, 'two of three were added to what stands');
     const wrong = { dropped: 0, letIn: 0 };
     for (const outcomes of await Promise.all(rounds)) {
       outcomes.forEach((outcome, index) => {
