@@ -8,6 +8,7 @@ import { createLogger, createMetrics, type Registry } from '@edgeward/runtime';
 import t, { type Test } from 'tap';
 import { rolloutMetrics } from '../../central-store/src/rollout/metrics.ts';
 import { storeMetrics } from '../../central-store/src/service/store-metrics.ts';
+import { countEnrolments } from '../../sync-service/src/hosts/enrolment-counts.ts';
 import { serviceMetrics } from '../../sync-service/src/service-metrics.ts';
 import { page, tableRows } from './markdown.ts';
 
@@ -74,6 +75,7 @@ t.test('type and labels are those that are registered', async (t) => {
   const logger = createLogger({ level: 'silent' });
   const collector = createCollector({ ledgerFile: join(folder, 'ledger.db'), logs: [], labels, logger, registry });
   t.teardown(() => collector.close());
+  countEnrolments(registry);
   checkRegistered(t, registry, rows);
 });
 
