@@ -13,6 +13,7 @@ import {
 } from '@edgeward/runtime';
 import { createToolRun } from '../driver/index.ts';
 import type { AgentConfig } from './config.ts';
+import { createDenials } from './denials/index.ts';
 import { type Contact, follow } from './follow.ts';
 import { createGuard } from './guard/index.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
@@ -20,7 +21,7 @@ import { endOf, type Identity, readIdentity } from './identity.ts';
 import { readInForce } from './in-force.ts';
 import { openLastKnown } from './last-known.ts';
 import { type OpenHost, openHost } from './open-host.ts';
-import type { Denials, Guard } from './parts.ts';
+import type { Denials, Guard, SendDenials } from './parts.ts';
 import { reportOf } from './report.ts';
 import { findKubernetes } from './safety/kubernetes.ts';
 import { isOwn, ownAddresses, readSessions } from './safety/sessions.ts';
@@ -130,7 +131,7 @@ interface Parts {
 async function startParts(
   options: Running & { where: readonly string[] },
   host: OpenHost,
-  _link: ServiceLink,
+  link: ServiceLink,
   core: Core,
 ): Promise<Parts> {
   const { config, clock, logger, lifecycle, where } = options;
@@ -140,14 +141,11 @@ async function startParts(
     ...{ onRepair: changed, onContended: changed, onDrift: changed },
   });
   lifecycle.onClose('guard', guard.close);
-  const denials = noDenials();
+  const { stateDir, runtimeDir } = config;
+  const send: SendDenials = (gzipped) => link.client().denials(gzipped);
+  const denials = await createDenials({ stateDir, runtimeDir, netfilter: host.netfilter, send, clock, logger, where });
   lifecycle.onClose('denials', denials.close);
   return { guard, denials };
-}
-
-function noDenials(): Denials {
-  const none = { denied: 0, sampled: 0, notSampled: 0, netlinkDrops: 0, pending: 0, gaps: 0 };
-  return { policyApplied: () => {}, counters: () => none, warnings: () => [], close: () => Promise.resolve() };
 }
 
 /** Reports, and follows. */

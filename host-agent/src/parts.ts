@@ -32,6 +32,8 @@ export interface GuardStatus {
 
 /** Exact counts of what was denied, samples named by the policy they were taken under, and their way to the service. */
 export interface Denials {
+  /** An apply of this policy begins. What goes with the rules that it replaces is read first. Never rejects. */
+  policyComing(policy: CompiledPolicy): Promise<void>;
   /**
    * This policy judges from now on, under this generation of marks; null: nothing does. It is the policy as it is in the
    * kernel: where enforcing was refused, its object's mode is `observe` and its hash another one than was served. `sampled` is

@@ -50,6 +50,7 @@ export function createStanding({ point, netfilter }: StandingOptions): Standing 
   return {
     async put(policy, atLeast) {
       const numbered = { ...policy, revision: Math.max(policy.revision, atLeast) };
+      await parts?.denials.policyComing(policy);
       parts?.guard.pause();
       try {
         const { writes } = await point.apply(numbered);

@@ -93,7 +93,7 @@ async function runCommand([program = '', ...args]: string[]): Promise<{
   return new Promise((resolve) => child.on('close', (status) => resolve({ status: status ?? 128, output, complaint })));
 }
 
-const WAIT_MS = 30_000;
+const WAIT_MS = 60_000;
 const LOOK_MS = 50;
 
 async function untilStatus(dir: string, holds: (status: AgentStatus) => boolean, what: string): Promise<AgentStatus> {
