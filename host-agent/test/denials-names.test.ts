@@ -53,7 +53,7 @@ for (const mode of ['enforce', 'observe'] as const) {
     const policy = policyOf({ revision: 7, mode });
     await stage.point.apply(policy);
     const denials = await stage.open();
-    denials.policyApplied(policy, 1);
+    denials.policyApplied(policy, 1, policy.hash.slice(0, 8));
     await reading(stage);
     await stage.host.call([...FLOWS.map(([, flow]) => flow), ALLOWED]);
     await settled(stage, denials);
@@ -85,7 +85,7 @@ t.test('a sample is judged by the policy that denied it, whichever is in force w
   const first = policyOf({ revision: 1 });
   await stage.point.apply(first);
   const denials = await stage.open();
-  denials.policyApplied(first, 1);
+  denials.policyApplied(first, 1, first.hash.slice(0, 8));
   await reading(stage);
   const flows = ['203.0.113.9', '10.1.66.6', '10.1.0.5'].flatMap((from) =>
     ['udp/5432', 'udp/53'].map((port) => ({ from, to: inet, port })),
@@ -97,7 +97,7 @@ t.test('a sample is judged by the policy that denied it, whichever is in force w
   for (const policy of policies.values()) {
     await denials.policyComing(policy);
     await stage.point.apply(policy);
-    denials.policyApplied(policy, 1);
+    denials.policyApplied(policy, 1, policy.hash.slice(0, 8));
     await sleep(1500);
   }
   calling = false;
@@ -130,7 +130,7 @@ t.test('what was called at a published port of a container is told by that port'
   await stage.host.publish('nft', 8080, 80);
   await stage.point.apply(policy);
   const denials = await stage.open();
-  denials.policyApplied(policy, 1);
+  denials.policyApplied(policy, 1, policy.hash.slice(0, 8));
   await reading(stage);
   await stage.host.call([
     { from: '203.0.113.9', to: inet, port: 'tcp/8080' },

@@ -2,17 +2,27 @@
  * What goes into the spool: denials that a policy explains, and gaps. A record has its number from the spool, and gets it when
  * it is read. Pure.
  */
+import { decide } from '@edgeward/policy';
 import type { DenyReason, GapCause, HostDenial, HostGap, HostRecord } from '../../protocol/index.ts';
 import type { Gap } from './accounts.ts';
-import { type JudgingPolicy, judge } from './kept-policies.ts';
+import type { JudgingPolicy } from './kept-policies.ts';
 import type { Folded } from './sample-fold.ts';
 
-/** Null where the policy lets it in: then it is not known why it was denied. */
-export function denialRecord(folded: Folded, policy: JudgingPolicy, port: string): string | null {
+/** By the first of these policies that denies it. Null where each lets it in: then it is not known why it was denied. */
+export function denialRecord(folded: Folded, policies: readonly JudgingPolicy[], port: string): string | null {
+  for (const policy of policies) {
+    const record = recordUnder(policy, folded, port);
+    if (record !== null) return JSON.stringify(record);
+  }
+  return null;
+}
+
+function recordUnder(policy: JudgingPolicy, folded: Folded, port: string): Omit<HostDenial, 'seq'> | null {
   const { sample, count, sourcePort, fromMs, toMs } = folded;
-  const { verdict, reason, rule, revision } = judge(policy, sample.source, port);
+  const flow = { from: sample.source, to: policy.object, port };
+  const { verdict, reason, rule, revision } = decide(policy.view, flow);
   if (verdict === 'allow') return null;
-  const record: Omit<HostDenial, 'seq'> = {
+  return {
     kind: 'denial',
     windowStart: new Date(fromMs).toISOString(),
     windowEnd: new Date(toMs).toISOString(),
@@ -30,7 +40,6 @@ export function denialRecord(folded: Folded, policy: JudgingPolicy, port: string
     nearestRule: null,
     missed: null,
   };
-  return JSON.stringify(record);
 }
 
 export function gapRecord(gap: Gap): string {

@@ -150,16 +150,18 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
   });
   await queue.run(open);
 
-  const keep = (policy: CompiledPolicy): Promise<void> =>
-    queue.run(() => policies.keep(policy)).catch((thrown: unknown) => complain('keeping a policy for denials', thrown));
+  const keep = (policy: CompiledPolicy, sampled: string): Promise<void> =>
+    queue
+      .run(() => policies.keep(policy, sampled))
+      .catch((thrown: unknown) => complain('keeping a policy for denials', thrown));
 
   return {
-    policyApplied: (policy) => {
-      if (policy !== null) void keep(policy);
+    policyApplied: (policy, _generation, sampled) => {
+      if (policy !== null) void keep(policy, sampled || policy.hash.slice(0, 8));
       quiet = 0;
     },
     policyComing: async (policy) => {
-      await keep(policy);
+      await keep(policy, policy.hash.slice(0, 8));
       await run();
     },
     counters: () => countersOf(note, opened?.spool.status().pending ?? 0),

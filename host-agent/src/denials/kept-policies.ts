@@ -1,16 +1,16 @@
 /**
- * The policies that samples may have been taken under: the one in force and those of the last days, by the start of their hash
- * that stands in a sample. On disk, so that a sample is still named after the agent was restarted. Judging is `decide`, and
- * nothing else.
+ * The policies that samples may have been taken under: the one in force and those of the last days. A sample carries the start of
+ * a hash, which is the policy's own or, where only members came since, that of an earlier one whose rules stand unchanged; then
+ * the time tells which. On disk, so that a sample is still named after the agent was restarted. Judging is `decide`, and nothing
+ * else.
  */
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CompiledPolicy, decide, type LoadedPolicy, unpack, viewOf } from '@edgeward/policy';
+import { type CompiledPolicy, type LoadedPolicy, unpack, viewOf } from '@edgeward/policy';
 import { type Clock, makeFolder, writeDurably } from '@edgeward/runtime';
 
 /** A policy as it judged on this host. */
 export interface JudgingPolicy {
-  revision: number;
   object: string;
   /** The host denies; where it only observes, it would have. */
   enforces: boolean;
@@ -18,74 +18,128 @@ export interface JudgingPolicy {
 }
 
 export interface KeptPolicies {
-  /** In force from now on. Kept as soon as it settles; a sample is judged by it at once. */
-  keep(policy: CompiledPolicy): Promise<void>;
-  /** Null where none begins so. */
-  find(prefix: string): Promise<JudgingPolicy | null>;
+  /** In force from now on, and `sampled` is what its samples carry. Judges at once, and is kept when it settles. */
+  keep(policy: CompiledPolicy, sampled: string): Promise<void>;
+  /** Which one a sample of this time was taken under, as a word that differs for another one. */
+  wordFor(sampled: string, atMs: number): string;
+  /** That one first, then others that had the same samples: clocks and applies take their time. Empty where none is known. */
+  find(sampled: string, atMs: number): Promise<JudgingPolicy[]>;
 }
 
 interface Line {
   /** 8 hex. */
-  prefix: string;
-  /** The latest that had this content. */
+  sampled: string;
+  hash: string;
   revision: number;
   sinceMs: number;
 }
 
 const MAX_AGE_MS = 7 * 86_400_000;
 /** Of a hundred thousand members each has some megabytes. */
-const MAX_KEPT = 8;
+const MAX_POLICIES = 8;
+const MAX_IN_MEMORY = 2;
+const MAX_LINES = 64;
 
 /** What can't be read is not there: then its samples can't be named, which is told as any other. */
 export async function openKeptPolicies(folder: string, clock: Clock): Promise<KeptPolicies> {
   const listPath = join(folder, 'list.json');
-  const pathOf = (prefix: string): string => join(folder, `${prefix}.json`);
-  const memory = new Map<string, JudgingPolicy | null>();
+  const pathOf = (hash: string): string => join(folder, `${hash}.json`);
+  const memory = new Map<string, CompiledPolicy | null>();
+  const judging = new Map<string, JudgingPolicy | null>();
+  /** Newest first. */
   let lines = await readList(listPath);
 
-  /** Newest first. */
-  async function remember(line: Line): Promise<void> {
-    const others = lines.filter(({ prefix }) => prefix !== line.prefix);
-    const kept = others.slice(0, MAX_KEPT - 1).filter(({ sinceMs }) => sinceMs > line.sinceMs - MAX_AGE_MS);
-    const dropped = others.filter((other) => !kept.includes(other));
-    lines = [line, ...kept];
+  /** Kept in memory at once, and on disk where there is room: what can't be written is known until the agent ends. */
+  async function write(policy: CompiledPolicy, dropped: ReadonlySet<string>): Promise<void> {
     await makeFolder(folder);
+    if (!(await isThere(pathOf(policy.hash)))) await writeDurably(pathOf(policy.hash), JSON.stringify(policy));
     await writeDurably(listPath, JSON.stringify({ v: 1, policies: lines }));
-    for (const { prefix } of dropped) {
-      memory.delete(prefix);
-      await rm(pathOf(prefix), { force: true });
-    }
+    for (const hash of dropped) await rm(pathOf(hash), { force: true });
+  }
+
+  async function policyOf(hash: string): Promise<CompiledPolicy | null> {
+    const known = memory.get(hash);
+    if (known !== undefined) return known;
+    const read = await readPolicy(pathOf(hash));
+    memory.set(hash, read);
+    return read;
+  }
+
+  async function judgingFor({ hash, revision }: Line): Promise<JudgingPolicy | null> {
+    const word = `${hash} ${revision}`;
+    const known = judging.get(word);
+    if (known !== undefined) return known;
+    const policy = await policyOf(hash);
+    const made = policy === null ? null : judgingOf({ ...policy, revision });
+    judging.set(word, made);
+    return made;
+  }
+
+  /** What lies on disk is read again if a late sample asks for it. */
+  function forgetAllBut(warm: ReadonlySet<string>): void {
+    for (const hash of [...memory.keys()]) if (!warm.has(hash)) memory.delete(hash);
+    for (const word of [...judging.keys()]) if (!warm.has(word.split(' ')[0] ?? '')) judging.delete(word);
+  }
+
+  /** Of these samples, the one of this time first. */
+  function candidates(sampled: string, atMs: number): Line[] {
+    const own = lines.filter((line) => line.sampled === sampled);
+    const then = own.findIndex(({ sinceMs }) => sinceMs <= atMs);
+    const first = own[then === -1 ? own.length - 1 : then];
+    return first === undefined ? [] : [first, ...own.filter((line) => line !== first)];
   }
 
   return {
-    keep: async (policy) => {
-      const prefix = policy.hash.slice(0, 8);
-      memory.set(prefix, judgingOf(policy, policy.revision));
-      const isKept = lines.some((line) => line.prefix === prefix);
-      await makeFolder(folder);
-      if (!isKept) await writeDurably(pathOf(prefix), JSON.stringify(policy));
-      if (lines[0]?.prefix !== prefix || lines[0].revision !== policy.revision)
-        await remember({ prefix, revision: policy.revision, sinceMs: clock.now() });
+    keep: async (policy, sampled) => {
+      const { hash, revision } = policy;
+      memory.set(hash, policy);
+      const [newest] = lines;
+      if (newest?.sampled === sampled && newest.hash === hash && newest.revision === revision) return;
+      const sinceMs = clock.now();
+      const before = lines;
+      lines = bounded([{ sampled, hash, revision, sinceMs }, ...before], sinceMs);
+      const kept = new Set(lines.map((line) => line.hash));
+      const dropped = new Set(before.map((line) => line.hash).filter((one) => !kept.has(one)));
+      forgetAllBut(new Set([...kept].slice(0, MAX_IN_MEMORY)));
+      await write(policy, dropped);
     },
-    find: async (prefix) => {
-      const known = memory.get(prefix);
-      if (known !== undefined) return known;
-      const line = lines.find((one) => one.prefix === prefix);
-      if (line === undefined) return null;
-      const policy = await readPolicy(pathOf(prefix));
-      const judging = policy === null ? null : judgingOf(policy, line.revision);
-      memory.set(prefix, judging);
-      return judging;
+    wordFor: (sampled, atMs) => {
+      const [line] = candidates(sampled, atMs);
+      return line === undefined ? sampled : `${line.hash} ${line.revision}`;
+    },
+    find: async (sampled, atMs) => {
+      const found: JudgingPolicy[] = [];
+      for (const line of candidates(sampled, atMs)) {
+        const one = await judgingFor(line);
+        if (one !== null) found.push(one);
+      }
+      return found;
     },
   };
 }
 
-function judgingOf(policy: CompiledPolicy, revision: number): JudgingPolicy | null {
+/** The latest policies, and those of the last days. */
+function bounded(lines: readonly Line[], nowMs: number): Line[] {
+  const hashes = new Set<string>();
+  return lines.slice(0, MAX_LINES).filter(({ hash, sinceMs }, index) => {
+    // One is in force until the next one begins.
+    const untilMs = lines[index - 1]?.sinceMs ?? nowMs;
+    if (untilMs < nowMs - MAX_AGE_MS && sinceMs < nowMs - MAX_AGE_MS) return false;
+    hashes.add(hash);
+    return hashes.size <= MAX_POLICIES;
+  });
+}
+
+function judgingOf(policy: CompiledPolicy): JudgingPolicy | null {
   const [object] = policy.objects;
   if (object === undefined) return null;
   // As the layout has it: without somebody who can always get in a host only observes.
   const enforces = object.mode === 'enforce' && object.failsafe !== null && unpack(object.failsafe).length > 0;
-  return { revision, object: object.name, enforces, view: viewOf({ ...policy, revision }) };
+  return { object: object.name, enforces, view: viewOf(policy) };
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => null)) !== null;
 }
 
 async function readPolicy(path: string): Promise<CompiledPolicy | null> {
@@ -105,9 +159,4 @@ async function readList(path: string): Promise<Line[]> {
   } catch {
     return [];
   }
-}
-
-/** What `decide` says of a packet under the policy that denied it. */
-export function judge(policy: JudgingPolicy, from: string, port: string): ReturnType<typeof decide> {
-  return decide(policy.view, { from, to: policy.object, port });
 }

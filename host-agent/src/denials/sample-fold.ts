@@ -14,8 +14,8 @@ export interface Folded {
 }
 
 export interface SampleFold {
-  /** False where there is no place for it. */
-  add(sample: Sample, nowMs: number): boolean;
+  /** `judge` is a word for the policy it was taken under. False where there is no place for it. */
+  add(sample: Sample, atMs: number, judge: string): boolean;
   take(): Folded[];
 }
 
@@ -27,10 +27,9 @@ const MAX_AGE_MS = 3_600_000;
 export function createSampleFold(most: number = MAX_FOLDED): SampleFold {
   const folded = new Map<string, Folded>();
   return {
-    add: (sample, nowMs) => {
-      const { hook, generation, policy, source, destination, port } = sample;
-      const key = [hook, generation, policy, source, hook === 'forward' ? destination : '', port].join(' ');
-      const atMs = timeOf(sample, nowMs);
+    add: (sample, atMs, judge) => {
+      const { hook, source, destination, port } = sample;
+      const key = [hook, judge, source, hook === 'forward' ? destination : '', port].join(' ');
       const known = folded.get(key);
       if (known === undefined) {
         if (folded.size >= most) return false;
@@ -51,6 +50,7 @@ export function createSampleFold(most: number = MAX_FOLDED): SampleFold {
   };
 }
 
-function timeOf({ atMs }: Sample, nowMs: number): number {
+/** When it was taken, as far as that can be believed. */
+export function timeOf({ atMs }: Sample, nowMs: number): number {
   return atMs === null || atMs > nowMs || atMs < nowMs - MAX_AGE_MS ? nowMs : atMs;
 }

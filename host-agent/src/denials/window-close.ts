@@ -10,7 +10,7 @@ import type { KeptPolicies } from './kept-policies.ts';
 import type { PublishedPorts } from './published-ports.ts';
 import { readSampleLine } from './sample.ts';
 import type { SampleFile } from './sample-file.ts';
-import { createSampleFold, type Folded } from './sample-fold.ts';
+import { createSampleFold, type Folded, timeOf } from './sample-fold.ts';
 import type { SpoolNote } from './spool-note.ts';
 
 export interface Windows {
@@ -47,15 +47,17 @@ export function createWindows({ netfilter, file, policies, published, refused }:
     const read = readSampleLine(line);
     if (read.state === 'unreadable') unreadable += 1;
     // What finds no place has its count, and no name.
-    if (read.state === 'sample') fold.add(read.sample, nowMs);
+    if (read.state !== 'sample') return;
+    const atMs = timeOf(read.sample, nowMs);
+    fold.add(read.sample, atMs, policies.wordFor(read.sample.policy, atMs));
   }
 
   async function nameOf(folded: Folded): Promise<string | null | 'unknown'> {
-    const policy = await policies.find(folded.sample.policy);
-    if (policy === null) return 'unknown';
+    const judging = await policies.find(folded.sample.policy, folded.fromMs);
+    if (judging.length === 0) return 'unknown';
     const { hook, port } = folded.sample;
     const called = hook === 'input' ? port : await published.called(folded.sample);
-    return called === null ? null : denialRecord(folded, policy, called);
+    return called === null ? null : denialRecord(folded, judging, called);
   }
 
   async function name(): Promise<{ records: string[]; sampled: number; notJudged: number; fromMs: number }> {

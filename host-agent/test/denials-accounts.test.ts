@@ -1,0 +1,140 @@
+/** Totals: what was counted is sampled, or part of a gap, or still under way. Never twice, never nowhere. */
+import t from 'tap';
+import type { DenyCounter } from '../driver/index.ts';
+import {
+  type Accounts,
+  type ClosingWindow,
+  closeWindow,
+  type Gap,
+  isSettled,
+  newAccounts,
+} from '../src/denials/accounts.ts';
+import { countedSince } from '../src/denials/counter-baseline.ts';
+
+const RUNS = 300 * Number(process.env.EDGEWARD_RUNS ?? 1);
+const SEED = Number(process.env.EDGEWARD_SEED ?? 5);
+
+function windowOf(changes: Partial<ClosingWindow>): ClosingWindow {
+  return { atMs: 0, denied: 0, sampled: 0, unreadable: 0, notJudged: 0, netlink: 0, counterLost: false, ...changes };
+}
+
+function closeAll(windows: Partial<ClosingWindow>[]): { accounts: Accounts; gaps: Gap[] } {
+  let accounts = newAccounts(0);
+  const gaps: Gap[] = [];
+  for (const [index, window] of windows.entries()) {
+    const closed = closeWindow(accounts, windowOf({ atMs: (index + 1) * 10, ...window }));
+    accounts = closed.accounts;
+    gaps.push(...closed.gaps);
+  }
+  return { accounts, gaps };
+}
+
+t.test('what no sample tells of is a gap a window later, with its cause', (t) => {
+  const cases: [string, Partial<ClosingWindow>[], [string, number, number, number][]][] = [
+    ['each has a sample', [{ denied: 3, sampled: 3 }, {}], []],
+    ['a sample of the next window', [{ denied: 3, sampled: 1 }, { sampled: 2 }, {}], []],
+    ['none has', [{ denied: 3 }, {}], [['not-sampled', 3, 0, 10]]],
+    ['some have', [{}, { denied: 9, sampled: 2 }, {}], [['not-sampled', 7, 10, 20]]],
+    [
+      'whatever is known of a cause',
+      [{ denied: 10, sampled: 2, unreadable: 1, notJudged: 2, netlink: 3 }, {}],
+      [
+        ['unreadable', 1, 0, 10],
+        ['not-judged', 2, 0, 10],
+        ['netlink', 3, 0, 10],
+        ['not-sampled', 2, 0, 10],
+      ],
+    ],
+    ['lines that nobody counted are no denials', [{ unreadable: 50 }, {}, {}], []],
+    ['and take no more than there are', [{ denied: 2, unreadable: 50 }, {}], [['unreadable', 2, 0, 10]]],
+    [
+      'a late sample makes a later gap smaller',
+      [{ denied: 5 }, {}, { sampled: 2 }, { denied: 4 }, {}],
+      [
+        ['not-sampled', 5, 0, 10],
+        ['not-sampled', 2, 30, 40],
+      ],
+    ],
+  ];
+  for (const [name, windows, expected] of cases) {
+    const { gaps } = closeAll(windows);
+    t.strictSame(
+      gaps.map(({ cause, count, fromMs, toMs }) => [cause, count, fromMs, toMs]),
+      expected,
+      name,
+    );
+  }
+  t.end();
+});
+
+t.test('what a counter did not tell before it went is known by its samples', (t) => {
+  const { accounts } = closeAll([{ denied: 2, sampled: 2 }, { denied: 0, sampled: 3, counterLost: true }, {}]);
+  t.match(accounts, { denied: 5, sampled: 5, notSampled: 0 });
+  t.end();
+});
+
+t.test(`totals add up whatever comes when (EDGEWARD_SEED=${SEED})`, (t) => {
+  let state = SEED;
+  const below = (most: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return Math.floor((state / 2 ** 32) * most);
+  };
+  for (let run = 0; run < RUNS; run += 1) {
+    const windows: Partial<ClosingWindow>[] = [];
+    let [onTheWay, denied] = [0, 0];
+    for (let window = 0; window < 12; window += 1) {
+      const came = below(3) === 0 ? below(500) : 0;
+      // Of what was sampled, all arrives within a window.
+      const arriving = onTheWay;
+      onTheWay = below(came + 1);
+      const now = below(onTheWay + 1);
+      onTheWay -= now;
+      denied += came;
+      const bad = Math.min(below(3), arriving + now);
+      windows.push({
+        denied: came,
+        sampled: arriving + now - bad,
+        unreadable: bad,
+        netlink: below(4) === 0 ? below(5) : 0,
+      });
+    }
+    windows.push({ sampled: onTheWay }, {}, {});
+    const { accounts, gaps } = closeAll(windows);
+    const inGaps = gaps.reduce((total, { count }) => total + count, 0);
+    if (
+      accounts.denied !== denied ||
+      accounts.sampled + inGaps !== denied ||
+      accounts.notSampled !== inGaps ||
+      !isSettled(accounts)
+    )
+      t.fail(`run ${run}: ${JSON.stringify({ accounts, inGaps, denied })}`);
+  }
+  t.pass(`${RUNS} runs`);
+  t.end();
+});
+
+t.test('counters go on over generations, boots and whoever writes our rules anew', (t) => {
+  const counter = (generation: number, packets: number): DenyCounter => ({
+    family: 'inet',
+    hook: 'input',
+    verdict: 'deny',
+    generation,
+    packets,
+  });
+  const looks: [string, DenyCounter[], number, boolean][] = [
+    ['at first all that there is', [counter(1, 5)], 5, false],
+    ['then what was added', [counter(1, 9)], 4, false],
+    ['another generation begins at 0', [counter(2, 3)], 3, true],
+    ['both at once', [counter(2, 4), counter(3, 1)], 2, false],
+    ['one that began again', [counter(2, 1), counter(3, 1)], 1, true],
+    ['none', [], 0, true],
+    ['and again', [counter(2, 1)], 1, false],
+  ];
+  let baseline = {};
+  for (const [name, counters, added, lost] of looks) {
+    const counted = countedSince(baseline, counters);
+    t.strictSame([counted.added, counted.lost], [added, lost], name);
+    baseline = counted.next;
+  }
+  t.end();
+});
