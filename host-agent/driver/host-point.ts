@@ -62,7 +62,6 @@ export function createHostPoint({ name, options, netfilter, onRetired }: HostPoi
 
   async function moving<T>(move: () => Promise<T>): Promise<T> {
     standing.rules.forget();
-    standing.sets.forget();
     moves += 1;
     try {
       return await move();
@@ -78,6 +77,8 @@ export function createHostPoint({ name, options, netfilter, onRetired }: HostPoi
   });
 
   async function apply(desired: CompiledPolicy): Promise<Applied> {
+    // Collecting changes no set that judges: what those held is known over it.
+    standing.sets.forget();
     const outcome = await applyPolicy({ point: name, options, netfilter, contents, last }, desired);
     last = { revision: desired.revision, hash: desired.hash, generation: outcome.generation };
     collection.begin(outcome);

@@ -27,8 +27,8 @@ const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 const PAUSE = { baseMs: 250, maxMs: 30_000 };
 /** What lived this long ended for another reason than the last one. */
 const SETTLED_MS = 60_000;
-/** Until the child listens changes are not told of. */
-const STARTED_MS = 500;
+/** Until the child listens changes are not told of: a few milliseconds, and longer where the host is busy. */
+const STARTED_MS = [500, 5000];
 const MAX_LINE_CHARS = 65_536;
 const MAX_COMPLAINT_CHARS = 200;
 
@@ -38,16 +38,20 @@ export function startRuleMonitor(options: RuleMonitorOptions): RuleMonitor {
   let away: string | null = null;
   let child: ChildProcess | null = null;
   let gone: Promise<void> = Promise.resolve();
-  let cancel = (): void => {};
+  let cancels: (() => void)[] = [];
   let closed = false;
+
+  function cancelAll(): void {
+    for (const cancel of cancels) cancel();
+  }
 
   function start(): void {
     const startedMs = clock.now();
-    cancel = clock.after(STARTED_MS, onChange);
+    cancels = STARTED_MS.map((ms) => clock.after(ms, onChange));
     gone = new Promise((resolve) => {
       child = run(options, (why) => {
         child = null;
-        cancel();
+        cancelAll();
         resolve();
         if (!closed) again(why, clock.now() - startedMs);
       });
@@ -62,7 +66,7 @@ export function startRuleMonitor(options: RuleMonitorOptions): RuleMonitor {
     away = why;
     if (livedMs >= SETTLED_MS) pause.reset();
     // Never at once: a program that ends at its start would be started without end.
-    cancel = clock.after(PAUSE.baseMs + pause.nextMs(), start);
+    cancels = [clock.after(PAUSE.baseMs + pause.nextMs(), start)];
   }
 
   start();
@@ -70,7 +74,7 @@ export function startRuleMonitor(options: RuleMonitorOptions): RuleMonitor {
     away: () => away,
     close: async () => {
       closed = true;
-      cancel();
+      cancelAll();
       child?.kill('SIGTERM');
       await gone;
     },

@@ -3,15 +3,7 @@ import { HOST_ADDRESSES, requireHosts } from '@edgeward/test/kit';
 import t from 'tap';
 import { hostPolicy } from '../fixtures/host-fixture.ts';
 import { readForeign, readOwnState, writeForeign } from '../fixtures/host-own-state.ts';
-import {
-  FRIENDS,
-  type GuardedHost,
-  POLICY,
-  pause,
-  STRANGERS,
-  startGuardedHost,
-  until,
-} from './fixtures/guarded-host.ts';
+import { FRIENDS, type GuardedHost, pause, STRANGERS, startGuardedHost, until } from './fixtures/guarded-host.ts';
 
 requireHosts(t);
 
