@@ -3,7 +3,14 @@ import { X509Certificate } from 'node:crypto';
 import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createAuthority, issueCertificate, issueCertificateFor } from '@edgeward/certificates';
 import { generateSigningKey } from '@edgeward/policy-format';
-import { createLogger, openAnonymousTlsServer, openTlsServer, type TlsFiles, type TlsServer, writeDurably } from '@edgeward/runtime';
+import {
+  createLogger,
+  openAnonymousTlsServer,
+  openTlsServer,
+  type TlsFiles,
+  type TlsServer,
+  writeDurably,
+} from '@edgeward/runtime';
 import t, { type Test } from 'tap';
 import {
   type EnrolmentRequest,
