@@ -37,6 +37,47 @@ for (const backend of ['nft', 'legacy'] as const) {
     await host.call(CALLERS.slice(0, 3));
     t.ok(told(await denyCounters(netfilter)).includes('inet input would-deny 3'), 'who only observes says so');
     await point.apply(hostPolicy({ revision: 3, allow: ['10.1.0.0/16'], mode: 'off' }));
+    await point.settled();
     t.strictSame(await denyCounters(netfilter), [], 'who judges nobody counts nobody');
+  });
+}
+
+const ROUNDS = 60;
+const CHANGES = 12;
+
+for (const backend of ['nft', 'legacy'] as const) {
+  t.test(`nothing that is denied while policies change is lost from the counts (${backend})`, async (t) => {
+    const host = await startHost(t);
+    const netfilter = createNetfilter(backend, createToolRun({ where: host.where }));
+    const retired: DenyCounter[] = [];
+    const point = createHostPoint({
+      name: 'host-db',
+      options: HOST_OPTIONS,
+      netfilter,
+      onRetired: (counters) => retired.push(...counters),
+    });
+    const policyOf = (revision: number): ReturnType<typeof hostPolicy> =>
+      hostPolicy({ revision, allow: [`10.${revision}.0.0/16`], mode: revision % 3 === 0 ? 'observe' : 'enforce' });
+    await point.apply(policyOf(11));
+    const denied = CALLERS.slice(0, 19);
+    await host.call(denied.slice(0, 1));
+    const sent: Promise<unknown>[] = [];
+    const pace = setInterval(() => {
+      if (sent.length < ROUNDS) sent.push(host.call(denied));
+    }, 20);
+    t.teardown(() => clearInterval(pace));
+    for (let change = 1; change <= CHANGES; change += 1) await point.apply(policyOf(11 + change));
+    clearInterval(pace);
+    await Promise.all(sent);
+    await point.settled();
+    const counters = [...retired, ...(await denyCounters(netfilter))];
+    const packets = counters.reduce((sum, { packets }) => sum + packets, 0);
+    t.equal(packets, 1 + sent.length * denied.length, 'every datagram is in one of them');
+    const told = counters.map(({ family, hook, generation }) => `${family} ${hook} ${generation}`);
+    t.equal(new Set(told).size, told.length, 'and no generation is told of twice');
+    t.ok(
+      sent.length > 3 && retired.length >= CHANGES * 2,
+      `${sent.length} rounds, ${retired.length} counters are over`,
+    );
   });
 }

@@ -82,6 +82,24 @@ for (const backend of ['nft', 'legacy'] as const) {
   });
 }
 
+t.test('a generation comes again, but none that an idle flow still carries', async (t) => {
+  // Three generations: each fourth policy would have the number of the first.
+  const { host, point, connect, echo } = await scene(t, 'nft', { mark: { mask: 0x3_0000, shift: 16 } });
+  await point.apply(hostPolicy({ revision: 1, allow: BOTH }));
+  const generation = async (): Promise<string> =>
+    /EW-POL-(\d+)/.exec(await host.run('iptables-nft-save', '-t', 'filter'))?.[1] ?? '';
+  const open = [];
+  for (const { name, to, goes } of FAMILIES) open.push({ name, goes: await connect(goes, to) });
+  const first = await generation();
+  const seen = [];
+  for (let revision = 2; revision <= 8; revision += 1) {
+    await point.apply(hostPolicy({ revision, allow: [`10.1.${revision}.0/24`] }));
+    seen.push(await generation());
+  }
+  t.strictSame([seen.includes(first), new Set(seen).size], [false, 2], `${first}, then ${seen.join(' ')}`);
+  for (const { name, goes } of open) t.notOk(await echo(goes), `${name}: whoever was revoked while idle is cut`);
+});
+
 for (const backend of ['nft', 'legacy'] as const) {
   t.test(
     `where marks are taken by others a revoked peer's flows are forgotten, and others' not (${backend})`,
