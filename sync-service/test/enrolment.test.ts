@@ -1,5 +1,5 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identityOf } from '@edgeward/certificates';
 import { enrolmentStatement, proofFor } from '@edgeward/host-agent/protocol';
@@ -73,10 +73,17 @@ t.test('an invite does not work after its end, whatever clocks do then', async (
   t.match(await enrol(at, enrolmentOf(early, hostKey())), { status: 200 }, 'until then it does');
   await clock.advance(1);
   t.match(await enrol(at, enrolmentOf(late, hostKey())), REFUSED);
-  const { state } = await takeInvite(at.folder, late, clock.now() - 10 * MINUTE_MS);
+  const { state } = await takeInvite(at.folder, late, {
+    nowMs: clock.now() - 10 * MINUTE_MS,
+    isConfigured: () => true,
+  });
   t.equal(state, 'unknown', 'nor when the clock is set back');
   const future = await at.invite('host-1');
-  t.match(await takeInvite(at.folder, future, clock.now() - DAY_MS), { state: 'ended' }, 'made in the future');
+  t.match(
+    await takeInvite(at.folder, future, { nowMs: clock.now() - DAY_MS, isConfigured: () => true }),
+    { state: 'ended' },
+    'made in the future',
+  );
 });
 
 t.test('a newer invite for a host voids the one before', async (t) => {
@@ -99,13 +106,16 @@ t.test('nothing in a request says which host it is: the invite does', async (t) 
   t.strictSame(identityOf(new X509Certificate(answer.certificate)), { points: ['host-1'], person: null });
 });
 
-t.test('an invite for a host that is not configured any more gives nothing', async (t) => {
+t.test('an invite for a host that is not configured gives nothing, until it is', async (t) => {
   const clock = nowClock();
   const first = await enrolling(t, { clock });
   const secret = await first.invite('host-2');
   await first.close();
   const at = await enrolling(t, { clock, stateDir: first.stateDir, points: ['host-1'] });
   t.match(await enrol(at, enrolmentOf(secret, hostKey())), REFUSED);
+  await at.close();
+  const again = await enrolling(t, { clock, stateDir: first.stateDir });
+  t.match(await enrol(again, enrolmentOf(secret, hostKey())), { status: 200, answer: { point: 'host-2' } });
 });
 
 t.test('a proof that is not that of the key and of the secret gives nothing, and uses up no invite', async (t) => {
@@ -237,3 +247,16 @@ t.test('where an invite can not be used up, nobody is enrolled', async (t) => {
   await rm(inTheWay, { recursive: true });
   t.match(await enrol(at, enrolmentOf(secret, hostKey())), { status: 200 });
 });
+
+t.test(
+  'an invite that root makes is one for the user of the service',
+  { skip: process.geteuid?.() !== 0 && 'root alone can make files for others' },
+  async (t) => {
+    const at = await enrolling(t, { clock: nowClock() });
+    const place = join(at.folder, 'invites');
+    await chown(place, 12_345, 23_456);
+    await at.invite('host-1');
+    const [file = ''] = await readdir(place);
+    t.match(await stat(join(place, file)), { uid: 12_345, gid: 23_456, mode: 0o100600 });
+  },
+);

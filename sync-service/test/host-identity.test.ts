@@ -2,10 +2,11 @@ import { X509Certificate } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { identityOf, issueCertificate, openAuthority } from '@edgeward/certificates';
-import { createLogger } from '@edgeward/runtime';
+import { createLogger, createMetrics } from '@edgeward/runtime';
 import t from 'tap';
 import { createManualClock } from '../../runtime/test/fixtures/manual-clock.ts';
 import { openAuthorityFolder } from '../src/hosts/authority.ts';
+import { openHostAuthority } from '../src/hosts/enrolment.ts';
 import { openEnrolmentRecord } from '../src/hosts/enrolment-record.ts';
 import { sweepInvites, takeInvite } from '../src/hosts/invites.ts';
 import {
@@ -74,6 +75,40 @@ t.test('a renewal asks for a proof of the new key, for this host', async (t) => 
   ];
   for (const [name, body, code] of table) t.match(await renewal(at, shown, body), { status: 400, code }, name);
   t.match(await who(at, shown), { status: 200 }, 'what it had is as good as before');
+});
+
+t.test('a host that renews again and again has to wait', async (t) => {
+  const clock = nowClock();
+  const at = await enrolling(t, { clock });
+  const [shown, other] = [await enrolled(at, 'host-1'), await enrolled(at, 'host-2')];
+  const statuses: number[] = [];
+  for (let turn = 0; turn < 12; turn += 1)
+    statuses.push((await renewal(at, shown, renewalOf('host-1', hostKey()))).status);
+  t.strictSame(statuses, [...Array.from({ length: 10 }, () => 200), 429, 429]);
+  t.match(await renewal(at, other, renewalOf('host-2', hostKey())), { status: 200 }, 'another one need not');
+  await clock.advance(60_000);
+  t.match(await renewal(at, shown, renewalOf('host-1', hostKey())), { status: 200 });
+});
+
+t.test('in its last months the authority gives certificates that end with it', async (t) => {
+  const clock = nowClock();
+  const at = await enrolling(t, { clock });
+  const ends = new X509Certificate((await enrolled(at, 'host-1')).ca).validToDate.getTime();
+  const late = createManualClock(ends - 10 * DAY_MS - 1);
+  await at.close();
+  const authority = await openHostAuthority({
+    stateDir: at.stateDir,
+    names: ['127.0.0.1'],
+    points: ['host-1'],
+    signingKeys: [{ kid: 'A'.repeat(16), x: 'B'.repeat(43) }],
+    service: () => ['https://127.0.0.1:7443'],
+    registry: createMetrics({ processMetrics: false }),
+    logger: createLogger({ level: 'silent' }),
+    clock: late,
+  });
+  t.teardown(() => authority.close());
+  const { certificate } = await authority.renew('host-1', renewalOf('host-1', hostKey()));
+  t.ok(new X509Certificate(certificate).validToDate.getTime() <= ends);
 });
 
 t.test('the old certificate is good until the new one is used, and void from then on', async (t) => {
@@ -244,7 +279,7 @@ t.test('invites that ended are taken away, used ones are remembered for a month'
   const clock = nowClock();
   const at = await enrolling(t, { clock });
   const used = await at.invite('host-1');
-  await takeInvite(at.folder, used, clock.now());
+  await takeInvite(at.folder, used, { nowMs: clock.now(), isConfigured: () => true });
   await at.invite('host-2');
   const kept = async (atMs: number): Promise<string[]> => {
     await sweepInvites(at.folder, atMs);
@@ -253,7 +288,7 @@ t.test('invites that ended are taken away, used ones are remembered for a month'
   };
   t.strictSame(await kept(clock.now()), ['.json', '.used']);
   t.strictSame(await kept(clock.now() + DAY_MS), ['.used']);
-  t.match(await takeInvite(at.folder, used, clock.now()), { state: 'used' });
+  t.match(await takeInvite(at.folder, used, { nowMs: clock.now(), isConfigured: () => true }), { state: 'used' });
   t.strictSame(await kept(clock.now() + 31 * DAY_MS), []);
   await at.close();
   t.equal(clock.pending(), 0, 'nothing goes on after it is closed');

@@ -63,6 +63,12 @@ export async function openAuthorityFolder(options: AuthorityFolderOptions): Prom
   return { authority, files, renewServer };
 }
 
+/** So many, or as many as the authority itself has left: in its last months it goes on giving what it can. */
+export function daysOf(authority: Authority, most: number, nowMs: number): number {
+  const endsMs = new X509Certificate(authority.certificate).validToDate.getTime();
+  return Math.max(1, Math.min(most, Math.floor((endsMs - nowMs) / DAY_MS)));
+}
+
 /** What a person carries to a host, so that it knows whom to believe. Throws EDW_ERR_HOST_INVITING where there is none yet. */
 export async function authorityFingerprint(folder: string): Promise<string> {
   const path = authorityFile(authorityFolder(folder));
@@ -124,8 +130,7 @@ async function issueServer(
   names: readonly string[],
   nowMs: number,
 ): Promise<void> {
-  const ends = new X509Certificate(authority.certificate).validToDate.getTime();
-  const days = Math.max(1, Math.min(SERVER_DAYS, Math.floor((ends - nowMs) / DAY_MS)));
+  const days = daysOf(authority, SERVER_DAYS, nowMs);
   const issued = await issueCertificate(authority, { uris: [], hosts: names, server: true, days, nowMs });
   // The key first: a certificate without its key is of no use. Listeners read both again, and only a pair that fits.
   await writeDurably(files.keyFile, issued.key);

@@ -26,7 +26,7 @@ export function openEnrolListener(options: EnrolListenerOptions): Promise<TlsSer
     admit({ remote }) {
       const ms = authority.waitMs(remote);
       if (ms === 0) return null;
-      return { status: 429, error: tooOften(), headers: { 'retry-after': String(Math.ceil(ms / 1000)) } };
+      return { status: 429, error: tooOften('this address'), headers: { 'retry-after': String(Math.ceil(ms / 1000)) } };
     },
     routes: [
       {

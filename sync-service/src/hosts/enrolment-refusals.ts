@@ -31,9 +31,10 @@ export function supersededCertificate(point: string): EdgewardError {
   });
 }
 
-export function tooOften(): EdgewardError {
-  return new EdgewardError('EDW_ERR_HOST_ENROLMENT_RATE', 'this address asks to be enrolled too often', {
-    mend: 'Wait as long as Retry-After says, then try again with an invite that is good.',
+/** `who`: an address that enrols, a host that renews. */
+export function tooOften(who: string): EdgewardError {
+  return new EdgewardError('EDW_ERR_HOST_ENROLMENT_RATE', `${who} asks for an identity too often`, {
+    mend: 'Wait as long as Retry-After says, or a minute; then try again, to be enrolled with an invite that is good.',
   });
 }
 
@@ -48,5 +49,6 @@ const STATUS: Record<string, number> = {
   EDW_ERR_HOST_ENROLMENT: 403,
   EDW_ERR_HOST_UNKNOWN: 403,
   EDW_ERR_HOST_CERTIFICATE: 403,
+  EDW_ERR_HOST_ENROLMENT_RATE: 429,
   EDW_ERR_STATE_WRITE: 503,
 };

@@ -23,10 +23,10 @@ import {
   type TlsFiles,
 } from '@edgeward/runtime';
 import type * as z from 'zod';
-import { openAuthorityFolder } from './authority.ts';
+import { daysOf, openAuthorityFolder } from './authority.ts';
 import { countEnrolments } from './enrolment-counts.ts';
 import { openEnrolmentRecord } from './enrolment-record.ts';
-import { badRequest, refusedInvite, supersededCertificate, wrongProof } from './enrolment-refusals.ts';
+import { badRequest, refusedInvite, supersededCertificate, tooOften, wrongProof } from './enrolment-refusals.ts';
 import { pointOf } from './host-identity.ts';
 import { makeInvitesFolder, sweepInvites, takeInvite } from './invites.ts';
 import { unknownHost } from './routes.ts';
@@ -45,7 +45,7 @@ export interface HostAuthority {
   enrol(request: unknown, remote: string): Promise<EnrolmentAnswer>;
   /** 0 where somebody at this address may ask to be enrolled; else in how many milliseconds. */
   waitMs(remote: string): number;
-  /** `point` is that of the client certificate. Throws EDW_ERR_HOST_UNKNOWN, and what `enrol` throws. */
+  /** `point` is that of the client certificate. Throws EDW_ERR_HOST_UNKNOWN, EDW_ERR_HOST_ENROLMENT_RATE, and what `enrol` throws. */
   renew(point: string, request: unknown): Promise<EnrolmentAnswer>;
   /** Whose requests come with this certificate. Throws EDW_ERR_HOST_UNKNOWN, EDW_ERR_HOST_CERTIFICATE. */
   pointOf(peer: X509Certificate): string;
@@ -72,6 +72,8 @@ const HOST_DAYS = 90;
 const DAY_MS = 86_400_000;
 /** Of one address, whether refused or not: a rack behind one is enrolled in minutes, a guesser asks for ages. */
 const ATTEMPTS = { perSecond: 1 / 3, burst: 20 };
+/** Of one host: it renews once in months, and an agent that lost the answer asks again. */
+const RENEWALS = { perSecond: 1 / 60, burst: 10 };
 /** Lines in the log: who asks often could fill it. All are counted. */
 const TELLINGS = { perSecond: 1 / 10, burst: 20 };
 
@@ -89,6 +91,7 @@ export async function openHostAuthority(options: HostAuthorityOptions): Promise<
   const { authority, files, renewServer } = await openAuthorityFolder({ folder, names, nowMs: clock.now() });
   const count = countEnrolments(options.registry);
   const attempts = createRateLimit(ATTEMPTS);
+  const renewals = createRateLimit(RENEWALS);
   const tellings = createRateLimit(TELLINGS);
   const stop = repeatedly(clock, DAY_MS, () => upkeep());
 
@@ -106,7 +109,7 @@ export async function openHostAuthority(options: HostAuthorityOptions): Promise<
     const issueNumber = await record.next(point, why, nowMs);
     const certificate = await issueCertificateFor(authority, publicKey, {
       uris: [`urn:edgeward:point:${point}`],
-      days: HOST_DAYS,
+      days: daysOf(authority, HOST_DAYS, nowMs),
       issueNumber,
       nowMs,
     });
@@ -156,10 +159,12 @@ export async function openHostAuthority(options: HostAuthorityOptions): Promise<
       // Before the secret is looked at: a request that could not be answered uses up no invite.
       publicKeyOf(publicKey);
       if (!isProof(proof, enrolmentStatement(secret, publicKey), publicKey)) throw refuse('proof', remote);
-      const taken = await takeInvite(folder, secret, clock.now());
+      const taken = await takeInvite(folder, secret, {
+        nowMs: clock.now(),
+        isConfigured: (point) => points.has(point),
+      });
       if (taken.state !== 'taken') throw refuse(taken.state, remote);
       const { point, madeAt } = taken;
-      if (!points.has(point)) throw refuse('not-configured', remote);
       const given = await answer(point, publicKey, 'enrolled');
       logger.info({ event: 'host_enrolled', point, remote, invitedAt: madeAt }, 'a host was enrolled');
       return given;
@@ -168,6 +173,10 @@ export async function openHostAuthority(options: HostAuthorityOptions): Promise<
       if (!points.has(point)) throw unknownHost('it is not in the configuration');
       const { publicKey, proof } = requestOf(renewalRequestSchema, value);
       publicKeyOf(publicKey);
+      if (renewals.take(point, clock.now()) > 0) {
+        count('limited');
+        throw tooOften(point);
+      }
       if (!isProof(proof, renewalStatement(point, publicKey), publicKey)) throw wrongProof();
       const given = await answer(point, publicKey, 'renewed');
       logger.info({ event: 'host_certificate_renewed', point }, 'a host has a new certificate');

@@ -24,7 +24,9 @@ export interface OpenInvite {
 }
 
 /** What became of a secret that somebody came with. */
-export type Taken = { state: 'taken'; point: string; madeAt: string } | { state: 'unknown' | 'used' | 'ended' };
+export type Taken =
+  | { state: 'taken'; point: string; madeAt: string }
+  | { state: 'unknown' | 'used' | 'ended' | 'not-configured' };
 
 const keptInvite: z.ZodType<KeptInvite> = z.object({
   v: z.literal(1),
@@ -71,8 +73,15 @@ export async function makeInvite(
   return secret;
 }
 
-/** Whoever is told `taken` is the only one. Throws EDW_ERR_STATE_WRITE where it can't be made sure of. */
-export async function takeInvite(folder: string, secret: string, nowMs: number): Promise<Taken> {
+/**
+ * Whoever is told `taken` is the only one. An invite for a point that is not configured stays: it may be good after the restart
+ * that reads the configuration. Throws EDW_ERR_STATE_WRITE where it can't be made sure of.
+ */
+export async function takeInvite(
+  folder: string,
+  secret: string,
+  { nowMs, isConfigured }: { nowMs: number; isConfigured: (point: string) => boolean },
+): Promise<Taken> {
   const place = invitesFolder(folder);
   const name = hashOf(secret);
   const [open, used] = [join(place, `${name}${OPEN}`), join(place, `${name}${USED}`)];
@@ -83,6 +92,7 @@ export async function takeInvite(folder: string, secret: string, nowMs: number):
     await rm(open, { force: true });
     return { state: 'ended' };
   }
+  if (!isConfigured(kept.point)) return { state: 'not-configured' };
   try {
     await rename(open, used);
     await syncFolder(place);
