@@ -32,6 +32,47 @@ t.test('status says first whether anything is enforced, then every point, then w
   t.match(out, 'edge-1  EDW_ERR_POINT_UNREACHABLE  connect refused (5s ago)\n    Start NGINX.\n');
 });
 
+t.test('status tells what hosts said of themselves, and which are silent', async (t) => {
+  const [point] = status.points;
+  if (point === undefined) throw new Error('the status has no point');
+  const at = '2026-11-22T11:59:00.000Z';
+  const report = {
+    ...({ v: 1, agent: '0.1.0\x1b[2J', backend: 'nft', startedAt: at, clock: at, applied: null } as const),
+    ...({ state: 'applied', mode: 'enforce', rules: null, nack: null, drift: [], warnings: [] } as const),
+    repairs: { count: 3, last: { at, words: 'the jump was gone', process: 'firewalld' } },
+    denials: { denied: 40, sampled: 30, notSampled: 10, netlinkDrops: 0, pending: 2, gaps: 1 },
+    certificateEnds: at,
+  };
+  const heard = { heardAtMs: nowMs - 12_000, stale: false, clockSkewMs: -3_400, report };
+  const hosts = [
+    { ...point, point: 'host-1', kind: 'host' as const, host: heard },
+    {
+      ...point,
+      point: 'host-2',
+      kind: 'host' as const,
+      host: { heardAtMs: null, stale: false, clockSkewMs: null, report: null },
+    },
+    { ...point, point: 'host-3', kind: 'host' as const, host: { ...heard, stale: true, clockSkewMs: 500 } },
+  ];
+  const { config } = await openStatusApi(t, {
+    status: () => shown({ ...status, points: [...status.points, ...hosts] }),
+  });
+  const { out } = await run(['status', '--config', config]);
+  t.match(out, /HOST +SAYS +MODE +HEARD +CLOCK +DENIED +WAITING +REPAIRS +RULES +AGENT\n/);
+  t.match(
+    out,
+    /host-1 +applied +enforce +12s ago +-3 s +40 +2 +3, last 1m ago after firewalld +nft +0\.1\.0\\x1b\[2J\n/,
+  );
+  t.match(out, /host-2 +nothing yet +- +never +- +- +- +- +- +-\n/);
+  t.match(out, /host-3 +stale, was applied +enforce +12s ago +same +40 /);
+  const without = await openStatusApi(t, { status: () => shown(status) });
+  t.notMatch(
+    (await run(['status', '--config', without.config])).out,
+    /HOST +SAYS/,
+    'where there are no hosts, nothing',
+  );
+});
+
 t.test('status tells of break-glass that is open at a point, by whom and until when', async (t) => {
   const [point] = status.points;
   const breakGlass = {

@@ -107,7 +107,13 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   await collector.start();
   lifecycle.onClose('counters', followCounts(served, collector, metrics, denials, logger));
   logger.info(
-    { event: 'service_started', api: server.url, points: served.length, revision: source.policy.status().revision },
+    {
+      event: 'service_started',
+      api: server.url,
+      points: served.length,
+      revision: source.policy.status().revision,
+      ...(hosts === null ? {} : { hosts: hosts.url, enrolment: hosts.enrolUrl }),
+    },
     'started',
   );
   return {

@@ -33,6 +33,24 @@ export interface ShownPoint {
     contradicted: boolean;
     breakGlass: BreakGlass | null;
   } | null;
+  /** What a host said of itself last; null for every other kind of point. */
+  host: ShownHost | null;
+}
+
+export interface ShownHost {
+  /** Null: not since the service started. */
+  heardAtMs: number | null;
+  /** Three reports in a row are missing. */
+  stale: boolean;
+  clockSkewMs: number | null;
+  report: {
+    agent: string;
+    backend: string;
+    state: string;
+    mode: string | null;
+    repairs: { count: number; last: { at: string; process: string | null } | null };
+    denials: { denied: number; pending: number };
+  } | null;
 }
 
 /** What one approver alone opened, until then. */
@@ -91,6 +109,25 @@ const breakGlass: z.ZodType<BreakGlass> = z.object({
   reason: z.string(),
 });
 
+const host: z.ZodType<ShownHost> = z.object({
+  heardAtMs: z.number().nullable(),
+  stale: z.boolean(),
+  clockSkewMs: z.number().nullable(),
+  report: z
+    .object({
+      agent: z.string(),
+      backend: z.string(),
+      state: z.string(),
+      mode: z.string().nullable(),
+      repairs: z.object({
+        count: z.number(),
+        last: z.object({ at: z.iso.datetime(), process: z.string().nullable() }).nullable(),
+      }),
+      denials: z.object({ denied: z.number(), pending: z.number() }),
+    })
+    .nullable(),
+});
+
 const point: z.ZodType<ShownPoint> = z.object({
   point: z.string(),
   state: z.string(),
@@ -118,6 +155,7 @@ const point: z.ZodType<ShownPoint> = z.object({
       breakGlass: breakGlass.nullable(),
     })
     .nullable(),
+  host: host.nullable(),
 });
 
 export const statusAnswer: z.ZodType<ShownStatus> = z.object({

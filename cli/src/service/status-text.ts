@@ -3,10 +3,18 @@ import { join } from 'node:path';
 import { formatAge, formatDuration } from '../frame/duration.ts';
 import { tableText } from '../frame/table-text.ts';
 import { counted, type Paint, printable } from '../frame/terminal-text.ts';
+import { hostTable } from './host-table.ts';
 import type { BreakGlass, Held, ShownPoint, ShownStatus } from './service-answers.ts';
 
 export function statusText(status: ShownStatus, paint: Paint): string {
-  const parts = [headlineText(status, paint), policyText(status), pointsText(status), problemsText(status, paint)];
+  const hosts = hostTable(status.points, status.nowMs);
+  const parts = [
+    headlineText(status, paint),
+    policyText(status),
+    pointsText(status),
+    hosts,
+    problemsText(status, paint),
+  ];
   return parts.filter((part) => part !== '').join('\n');
 }
 
