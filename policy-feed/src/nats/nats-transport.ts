@@ -93,7 +93,10 @@ export function createNatsTransport(options: NatsTransportOptions): Transport {
         for (const end of ends) end();
       };
     },
-    report: (report, signal) => sendReport(link, report, attemptMs, signal),
+    async report(report, signal) {
+      await sendReport(link, report, attemptMs, signal);
+      return null;
+    },
     async close() {
       board.close();
       await link.close();
