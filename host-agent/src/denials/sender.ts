@@ -28,24 +28,27 @@ export interface SenderOptions {
 
 const BATCH = { records: 500, bytes: 512 * 1024 };
 const IDLE_MS = 60_000;
+/** The service takes four batches a second of one host. */
+const PACE_MS = 300;
 const compress = promisify(gzip);
 
 export function startSender({ spool, send, clock, logger }: SenderOptions): Sender {
   const pauses = backoff({ baseMs: 1_000, maxMs: 300_000 });
   let [closed, warned, woken] = [false, null as string | null, false];
-  let pause: Pause | null = null;
+  let idling: Pause | null = null;
+  let pausing: Pause | null = null;
   const over = run();
 
   async function run(): Promise<void> {
     while (!closed) {
       woken = false;
       const waitMs = await sendOne().catch((thrown: unknown) => failed(thrown));
-      if (waitMs === 0 || closed) continue;
       // What came while it was busy needs no second call; a service that asked for a pause gets it.
-      if (waitMs === IDLE_MS && woken) continue;
-      pause = pauseFor(clock, waitMs);
-      await pause.over;
-      pause = null;
+      if (closed || (waitMs === IDLE_MS && woken)) continue;
+      pausing = pauseFor(clock, waitMs);
+      idling = waitMs === IDLE_MS ? pausing : null;
+      await pausing.over;
+      idling = null;
     }
   }
 
@@ -62,26 +65,28 @@ export function startSender({ spool, send, clock, logger }: SenderOptions): Send
     if (warned !== null) logger.info({ event: 'denials_sent_again' }, 'denials reach the service again');
     warned = null;
     pauses.reset();
-    return 0;
+    return PACE_MS;
   }
 
   function failed(thrown: unknown): number {
+    // Not now is no trouble.
+    if (codeOf(thrown) === 'EDW_ERR_SERVICE_BUSY') return Math.max(1_000, retryAfterMs(thrown));
     const why = `sending denials: ${messageOf(thrown)}`;
     if (warned === null) logger.warn({ event: 'denials_not_sent', code: codeOf(thrown) }, why);
     warned = why;
-    return Math.max(100, pauses.nextMs(), retryAfterMs(thrown));
+    return Math.max(100, pauses.nextMs());
   }
 
   return {
     wake: () => {
       woken = true;
-      // A service that is away is not asked more often because more is denied.
-      if (warned === null) pause?.end();
+      // A service that is away or busy is not asked more often because more is denied.
+      idling?.end();
     },
     warning: () => warned,
     close: async () => {
       closed = true;
-      pause?.end();
+      pausing?.end();
       await over;
     },
   };
