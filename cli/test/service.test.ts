@@ -36,9 +36,9 @@ t.test('status tells what hosts said of themselves, and which are silent', async
   const [point] = status.points;
   if (point === undefined) throw new Error('the status has no point');
   const at = '2026-11-22T11:59:00.000Z';
-  const report = {
-    ...({ v: 1, agent: '0.1.0\x1b[2J', backend: 'nft', startedAt: at, clock: at, applied: null } as const),
-    ...({ state: 'applied', mode: 'enforce', rules: null, nack: null, drift: [], warnings: [] } as const),
+  const report: NonNullable<NonNullable<ServiceStatus['points'][number]['host']>['report']> = {
+    ...{ v: 1, agent: '0.1.0\x1b[2J', backend: 'nft', startedAt: at, clock: at, applied: null },
+    ...{ state: 'applied', mode: 'enforce', rules: null, nack: null, drift: [], warnings: [] },
     repairs: { count: 3, last: { at, words: 'the jump was gone', process: 'firewalld' } },
     denials: { denied: 40, sampled: 30, notSampled: 10, netlinkDrops: 0, pending: 2, gaps: 1 },
     certificateEnds: at,
