@@ -24,7 +24,7 @@ function codesInSources(): Set<string> {
 function sources(): string[] {
   const packages = readdirSync(root, { withFileTypes: true }).filter((entry) => entry.isDirectory());
   const folders = packages.flatMap(({ name }) =>
-    ['src', 'driver', 'export', 'bin'].map((folder) => join(root, name, folder)),
+    ['src', 'driver', 'export', 'protocol', 'bin'].map((folder) => join(root, name, folder)),
   );
   folders.push(join(root, 'test/kit/bigip-simulator/src'));
   return folders.flatMap((folder) => filesIn(folder)).filter((file) => /\.(ts|js)$/.test(file));

@@ -12,8 +12,8 @@ const pages = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'SECURITY.md',
     .map((name) => join('docs', name)),
 );
 
-/** In the folder of a store, not in this repository. */
-const PUBLISHED = /^(roots|heads)\//;
+/** In the folder of a store or of a service, not in this repository. */
+const PUBLISHED = /^(roots|heads|hosts)\//;
 
 /** As GitHub makes them of headings. */
 function anchorsOf(text: string): string[] {

@@ -32,6 +32,7 @@ function namesIn(folders: readonly string[], prefix = 'edgeward_'): string[] {
 t.test('every metric that the code names is documented once, and no other', async (t) => {
   const names = namesIn([
     'sync-service/src',
+    'sync-service/src/hosts',
     'audit-collector/src',
     'policy-cache/src',
     'enforcement-point/src',
