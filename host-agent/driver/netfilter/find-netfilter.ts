@@ -1,6 +1,7 @@
 /**
  * Which backend a host's rules live in, found once: iptables-nft, or iptables-legacy where the rules live there already. Never
- * both. Throws EDW_ERR_HOST_TOOL with what is missing, so that an agent without tools or kernel says so at its start.
+ * both. Without ip6tables only a host whose kernel has IPv6 switched off goes on, with IPv4 alone. Throws EDW_ERR_HOST_TOOL
+ * with what is missing, so that an agent without tools or kernel says so at its start.
  */
 import { EdgewardError, messageOf } from '@edgeward/runtime';
 import type { Family } from '../layout/host-layout.ts';
@@ -9,36 +10,46 @@ import { type Backend, createNetfilter, type Netfilter, program } from './netfil
 import { parseSavedRules } from './saved-rules.ts';
 import type { RunTool } from './tool-run.ts';
 
-const FAMILIES: readonly Family[] = ['inet', 'inet6'];
-
 export interface FoundNetfilter {
   netfilter: Netfilter;
   /** The other backend has rules too, somebody else's: both are asked for every packet. */
   otherHasRules: boolean;
+  /** `off`: the kernel has IPv6 switched off, and nothing of it is judged. Who switches it on starts the agent anew. */
+  ipv6: 'judged' | 'off';
 }
 
 /** Looks, and writes nothing. */
 export async function findNetfilter(run: RunTool): Promise<FoundNetfilter> {
-  const [nft, legacy] = [await rulesIn(run, 'nft'), await rulesIn(run, 'legacy')];
+  const isOff = await isSixOff(run);
+  const [nft, legacy] = [await rulesIn(run, 'nft', isOff), await rulesIn(run, 'legacy', isOff)];
   const backend = backendOf(nft, legacy);
   await requireSets(run);
-  const other = backend === 'nft' ? legacy : nft;
-  return { netfilter: createNetfilter(backend, run), otherHasRules: other !== null && other.rules > 0 };
+  const [own, other] = backend === 'nft' ? [nft, legacy] : [legacy, nft];
+  const families = own?.families ?? ['inet', 'inet6'];
+  return {
+    netfilter: createNetfilter(backend, run, families),
+    otherHasRules: other !== null && other.rules > 0,
+    ipv6: families.includes('inet6') ? 'judged' : 'off',
+  };
 }
 
 interface FoundRules {
-  /** Rules, and policies other than ACCEPT, in both families. */
+  /** Whose tables can be asked for. */
+  families: Family[];
+  /** Rules, and policies other than ACCEPT. */
   rules: number;
   /** Ours among them. */
   ours: boolean;
 }
 
 /** Null where the programs are missing. */
-async function rulesIn(run: RunTool, backend: Backend): Promise<FoundRules | null> {
-  const found = { rules: 0, ours: false };
-  for (const family of FAMILIES) {
+async function rulesIn(run: RunTool, backend: Backend, isSixOff: boolean): Promise<FoundRules | null> {
+  const found: FoundRules = { families: [], rules: 0, ours: false };
+  for (const family of ['inet', 'inet6'] as const) {
     const answer = await run({ program: program(family, backend, 'save'), args: [] }).catch(() => null);
+    if (family === 'inet6' && isSixOff && answer?.status !== 0) continue;
     if (answer === null) return null;
+    found.families.push(family);
     // A legacy backend without a table prints nothing, and loads none by being asked.
     if (answer.status !== 0) continue;
     const chains = parseSavedRules(answer.stdout);
@@ -49,9 +60,24 @@ async function rulesIn(run: RunTool, backend: Backend): Promise<FoundRules | nul
   return found;
 }
 
+/** No interface has an address of IPv6, and none gets one: switched off, or not in this kernel at all. */
+async function isSixOff(run: RunTool): Promise<boolean> {
+  const read = async (path: string): Promise<string> => {
+    const answer = await run({ program: 'cat', args: [path] }).catch(() => null);
+    return answer?.status === 0 ? answer.stdout.trim() : '';
+  };
+  const addresses = await read('/proc/net/if_inet6');
+  const switches = await Promise.all(
+    ['all', 'default'].map((conf) => read(`/proc/sys/net/ipv6/conf/${conf}/disable_ipv6`)),
+  );
+  // Whoever can't read this knows nothing of IPv6 either.
+  const isThere = (await read('/proc/version')) !== '';
+  return isThere && addresses === '' && switches.every((value) => value !== '0');
+}
+
 function backendOf(nft: FoundRules | null, legacy: FoundRules | null): Backend {
   if (nft === null && legacy === null)
-    throw toolError('finding iptables: neither iptables-nft-save nor iptables-legacy-save runs');
+    throw toolError('finding iptables: neither iptables-nft-save nor iptables-legacy-save runs, or ip6tables does not');
   if (nft === null || legacy === null) return nft === null ? 'legacy' : 'nft';
   // Where our rules are they stay: whoever adds a rule to the other backend moves nothing.
   if (nft.ours !== legacy.ours) return nft.ours ? 'nft' : 'legacy';

@@ -1,8 +1,15 @@
 /** The programs of the packet filter as the driver asks them, on a real host. */
 import { EdgewardError } from '@edgeward/runtime';
-import { requireHosts, startHost, type TestHost } from '@edgeward/test/kit';
+import { HOST_ADDRESSES, requireHosts, startHost, type TestHost } from '@edgeward/test/kit';
 import t from 'tap';
-import { createHostPoint, createNetfilter, createToolRun, findNetfilter, type RunTool } from '../../driver/index.ts';
+import {
+  createHostPoint,
+  createNetfilter,
+  createToolRun,
+  findNetfilter,
+  type RunTool,
+  removeHost,
+} from '../../driver/index.ts';
 import { hostPolicy } from '../fixtures/host-fixture.ts';
 import { HOST_OPTIONS } from '../fixtures/host-options.ts';
 
@@ -72,6 +79,31 @@ t.test('what is missing is named at the start', async (t) => {
     call.program === 'ipset' ? { status: 1, stdout: '', stderr: 'Cannot open session to kernel.' } : runOn(host)(call);
   t.equal(await codeOf(findNetfilter(blind)), 'EDW_ERR_HOST_TOOL', 'a kernel without ipset');
 });
+
+t.test(
+  'without ip6tables a host goes on with IPv4 where its kernel has IPv6 switched off, and nowhere else',
+  async (t) => {
+    const host = await startHost(t);
+    const [there, away] = [runOn(host), createToolRun({ where: ['/nowhere/at-all'] })];
+    const fourOnly: RunTool = (call) => (call.program.startsWith('ip6tables') ? away(call) : there(call));
+    t.equal(await codeOf(findNetfilter(fourOnly)), 'EDW_ERR_HOST_TOOL', 'IPv6 would not be judged');
+    const off = ['net.ipv6.conf.all.disable_ipv6=1', 'net.ipv6.conf.default.disable_ipv6=1'];
+    await host.run('sysctl', '-qw', ...off);
+    t.equal((await findNetfilter(there)).ipv6, 'judged', 'who has the programs uses them');
+    const { netfilter, ipv6 } = await findNetfilter(fourOnly);
+    t.strictSame([netfilter.backend, netfilter.families, ipv6], ['nft', ['inet'], 'off'], 'it says so');
+    const point = createHostPoint({ name: 'h', options: HOST_OPTIONS, netfilter });
+    const policy = hostPolicy({ revision: 1, allow: ['10.1.0.0/16', '2001:db8:1::/48'] });
+    await point.apply(policy);
+    const found = { state: 'loaded', revision: 1, hash: policy.hash, drift: [], unfinished: [] };
+    t.strictSame(await point.inspect(), found, 'a policy is in force');
+    const flows = ['10.1.0.5', '203.0.113.9'].map((from) => ({ from, to: HOST_ADDRESSES.inet, port: 'tcp/5432' }));
+    t.strictSame(await host.call(flows), ['refused', 'silent'], 'and judges');
+    await point.apply(hostPolicy({ revision: 2, allow: ['10.2.0.0/16'] }));
+    await point.settled();
+    t.strictSame((await removeHost(netfilter)).left, [], 'and goes');
+  },
+);
 
 t.test('a write is whole or not there', async (t) => {
   const host = await startHost(t);
