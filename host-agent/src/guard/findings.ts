@@ -1,14 +1,14 @@
 /**
- * What a point's rules and sets differ in from what was applied. Three looks, each dearer than the one before: rules alone, then
- * headers of sets, then everything that `inspect` reads. What a look did not look at stays as it was known.
+ * What a point's rules and sets differ in from what was applied, as far as it was looked at: each look is of rules alone, of
+ * headers of sets, or of everything that `inspect` reads. What was not looked at stays as it was known.
  */
 import type { HostPoint } from '../../driver/index.ts';
 
-export type Depth = 'rules' | 'sets' | 'whole';
+export type Part = 'rules' | 'sets' | 'whole';
 
 export interface Findings {
-  /** In words; empty where nothing differs. With `mend` rules are put back at once. */
-  look(depth: Depth, mend: boolean): Promise<Found>;
+  /** Empty where nothing is known to differ. With `mend` rules are put back at once. */
+  look(parts: ReadonlySet<Part>, mend: boolean): Promise<Found>;
   /** Another policy is in force, or the same one anew. */
   forget(): void;
 }
@@ -20,7 +20,8 @@ export interface Found {
 }
 
 export function createFindings(point: HostPoint): Findings {
-  /** Only what `inspect` has seen differ, and nobody mended. */
+  let rules: string[] = [];
+  /** Whatever `inspect` saw. */
   let inspected: string[] = [];
 
   async function inspect(): Promise<string[]> {
@@ -28,17 +29,21 @@ export function createFindings(point: HostPoint): Findings {
     return actual.state === 'empty' ? ['our rules are gone'] : actual.drift;
   }
 
+  async function lookAtSets(whole: boolean): Promise<void> {
+    if (whole || inspected.length > 0 || (await point.checkSets()).length > 0) inspected = await inspect();
+  }
+
   return {
-    look: async (depth, mend) => {
-      const rules = await point.checkRules(mend);
+    look: async (parts, mend) => {
+      const whole = parts.has('whole');
+      if (whole || parts.has('rules')) rules = await point.checkRules(mend);
       // Whoever repairs applies everything now: to read sets first would only take time.
-      const enough = depth === 'rules' || (mend && rules.length > 0);
-      if (!enough && (depth === 'whole' || inspected.length > 0 || (await point.checkSets()).length > 0))
-        inspected = await inspect();
+      const enough = mend && rules.length > 0;
+      if (!enough && (whole || parts.has('sets'))) await lookAtSets(whole);
       return { words: [...new Set([...rules, ...inspected])], rules: rules.length > 0 };
     },
     forget: () => {
-      inspected = [];
+      [rules, inspected] = [[], []];
     },
   };
 }

@@ -10,7 +10,7 @@ import type { CompiledPolicy } from '@edgeward/policy';
 import { backoff, type Clock, EdgewardError, type Logger, messageOf, repeatedly } from '@edgeward/runtime';
 import type { HostPoint, Netfilter } from '../../driver/index.ts';
 import type { Guard, GuardStatus } from '../parts.ts';
-import { createFindings, type Depth, type Found } from './findings.ts';
+import { createFindings, type Found, type Part } from './findings.ts';
 import { createRepairPace } from './repair-pace.ts';
 import { startRuleMonitor } from './rule-monitor.ts';
 import { createWriters } from './writers.ts';
@@ -59,7 +59,7 @@ export function createGuard(options: GuardOptions): Guard {
   const { point, netfilter, reaction, clock, logger } = options;
   const timing = { ...TIMING, ...options.timing };
   const [findings, pace, writers] = [createFindings(point), createRepairPace(), createWriters(clock)];
-  const wanted = new Set<Depth>();
+  let wanted = new Set<Part>();
   let policy: CompiledPolicy | null = null;
   let [paused, closed] = [true, false];
   let work: Promise<void> | null = null;
@@ -75,40 +75,34 @@ export function createGuard(options: GuardOptions): Guard {
   const idle = (): boolean => closed || paused || policy === null;
 
   /** One look at a time; what is wanted meanwhile is looked at afterwards. */
-  function want(depth: Depth): void {
-    wanted.add(depth);
-    if (idle()) return;
+  function want(...parts: Part[]): void {
+    for (const part of parts) wanted.add(part);
+    if (idle() || wanted.size === 0) return;
     work ??= lookAll().finally(() => {
       work = null;
+      want();
     });
   }
 
   async function lookAll(): Promise<void> {
-    for (let depth = next(); depth !== null && !idle(); depth = next()) {
-      const deep = depth;
-      await look(deep).catch((thrown: unknown) => failed('guard_look_failed', thrown));
+    while (wanted.size > 0 && !idle()) {
+      const parts = wanted;
+      wanted = new Set();
+      await look(parts).catch((thrown: unknown) => failed('guard_look_failed', thrown));
     }
   }
 
-  /** The deepest look answers for all. */
-  function next(): Depth | null {
-    const depth = (['whole', 'sets', 'rules'] as const).find((one) => wanted.has(one)) ?? null;
-    wanted.clear();
-    return depth;
-  }
-
-  async function look(depth: Depth): Promise<void> {
-    const meant = policy;
+  async function look(parts: ReadonlySet<Part>): Promise<void> {
+    const [meant, beganMs] = [policy, clock.now()];
     const mend = reaction === 'repair' && pace.dueInMs(clock.now()) === 0;
     const endOurs = mend ? writers.ours() : () => {};
     let wrote = false;
     try {
-      const found = await findings.look(depth, mend);
-      wrote = found.rules;
+      const found = await findings.look(parts, mend);
+      wrote = found.words.length > 0;
       if (idle() || policy !== meant || meant === null) return;
-      if (found.words.length === 0) return whole();
+      if (found.words.length === 0) return whole(parts, beganMs);
       quietLooks = { count: 0, lastMs: 0 };
-      wrote = true;
       if (mend) return await repair(meant, found);
       tellDrift(found.words);
       if (reaction === 'repair') again(pace.dueInMs(clock.now()));
@@ -117,13 +111,16 @@ export function createGuard(options: GuardOptions): Guard {
     }
   }
 
-  function whole(): void {
+  function whole(parts: ReadonlySet<Part>, beganMs: number): void {
+    tellDrift([]);
     const nowMs = clock.now();
+    changePace(() => pace.foundWhole(nowMs));
+    if (!parts.has('rules') && !parts.has('whole')) return;
     const close = nowMs - quietLooks.lastMs < AGAIN_MS;
     quietLooks = { count: close ? quietLooks.count + 1 : 1, lastMs: nowMs };
-    writers.forget();
-    succeeded();
-    changePace(() => pace.foundWhole(nowMs));
+    writers.forget(beganMs);
+    trouble = null;
+    pause.reset();
   }
 
   async function repair(meant: CompiledPolicy, { words, rules }: Found): Promise<void> {
@@ -136,7 +133,9 @@ export function createGuard(options: GuardOptions): Guard {
       changePace(() => pace.repaired(clock.now()));
     }
     findings.forget();
-    succeeded();
+    tellDrift([]);
+    trouble = null;
+    pause.reset();
     // Only now: a look that finds a change may be faster than who tells of it.
     const process = rules ? writers.last() : null;
     const last = { at: new Date(clock.now()).toISOString(), words: wordsOf(words), process };
@@ -168,12 +167,6 @@ export function createGuard(options: GuardOptions): Guard {
     trouble = messageOf(thrown);
     logger.error({ event, point: point.name, code, err: thrown }, trouble);
     again(AGAIN_MS + pause.nextMs());
-  }
-
-  function succeeded(): void {
-    trouble = null;
-    pause.reset();
-    tellDrift([]);
   }
 
   function again(afterMs: number): void {
@@ -215,7 +208,7 @@ export function createGuard(options: GuardOptions): Guard {
       endApply = null;
       findings.forget();
       if (next === null) tellDrift([]);
-      want('sets');
+      want('rules', 'sets');
     },
     status: () => ({ state: pace.contended() ? 'contended' : 'watching', drift, repairs, warnings: warnings() }),
     close: async () => {

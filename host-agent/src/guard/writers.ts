@@ -9,8 +9,8 @@ export interface Writers {
   saw(process: WritingProcess): void;
   /** `iptables-nft (12313)`; null where nobody was seen since `forget`. */
   last(): string | null;
-  /** Everything was found as it should be: who wrote before changed nothing of it. */
-  forget(): void;
+  /** What stood then was as it should be: who wrote before changed nothing of it. */
+  forget(beforeMs: number): void;
   /** We may write from now on. The answer ends it, and is told whether we did. */
   ours(): (wrote: boolean) => void;
 }
@@ -20,16 +20,16 @@ const OUR_PROGRAMS = ['iptables-nft-re', 'ip6tables-nft-r', 'iptables-restor', '
 const LATE_MS = 200;
 
 export function createWriters(clock: Clock): Writers {
-  let last: WritingProcess | null = null;
+  let last: (WritingProcess & { atMs: number }) | null = null;
   let oursUntilMs = 0;
   return {
     saw: (process) => {
       if (clock.now() < oursUntilMs && OUR_PROGRAMS.includes(process.name)) return;
-      last = process;
+      last = { ...process, atMs: clock.now() };
     },
     last: () => (last === null ? null : `${last.name} (${last.pid})`),
-    forget: () => {
-      last = null;
+    forget: (beforeMs) => {
+      if (last !== null && last.atMs < beforeMs) last = null;
     },
     ours: () => {
       const beforeMs = oursUntilMs;
