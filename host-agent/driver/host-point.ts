@@ -18,6 +18,8 @@ export interface HostPointOptions {
   name: string;
   options: HostOptions;
   netfilter: Netfilter;
+  /** The last that is known of what a generation denied that is over: told before its counters go. */
+  onRetired?(counters: DenyCounter[]): void;
 }
 
 export interface HostPoint extends EnforcementPoint {
@@ -30,14 +32,9 @@ export interface HostPoint extends EnforcementPoint {
   checkSets(): Promise<string[]>;
   /** What an apply left to be taken away later is gone, or can't go. */
   settled(): Promise<void>;
-  /**
-   * What generations that are over have denied, to the packet, once. `denyCounters` no longer tells of them: whoever counts
-   * asks that first and this after it, so that none is missed in between.
-   */
-  takeRetired(): DenyCounter[];
 }
 
-export function createHostPoint({ name, options, netfilter }: HostPointOptions): HostPoint {
+export function createHostPoint({ name, options, netfilter, onRetired }: HostPointOptions): HostPoint {
   const contents = createSetContents(netfilter, Date.now);
   const standing = { rules: createStandingRules(netfilter), sets: createStandingSets(netfilter) };
   let last: Last | null = null;
@@ -73,15 +70,10 @@ export function createHostPoint({ name, options, netfilter }: HostPointOptions):
     }
   }
 
-  const retired = new Map<string, DenyCounter>();
   const collection = createCollection({
     netfilter,
     exclusively: (collect) => exclusively(() => moving(collect)),
-    onRetired: (counters) => {
-      for (const counter of counters) retired.set(keyOf(counter), counter);
-      // Where nobody asks, the oldest go.
-      for (const key of [...retired.keys()].slice(0, -MAX_RETIRED)) retired.delete(key);
-    },
+    onRetired: onRetired ?? (() => {}),
   });
 
   async function apply(desired: CompiledPolicy): Promise<Applied> {
@@ -101,11 +93,6 @@ export function createHostPoint({ name, options, netfilter }: HostPointOptions):
     checkRules: (mend) => exclusively(() => standing.rules.look(mend)),
     checkSets: () => exclusively(standing.sets.look),
     settled: collection.settled,
-    takeRetired: () => {
-      const taken = [...retired.values()];
-      retired.clear();
-      return taken;
-    },
     close: async () => {
       await collection.close();
       await queue;
@@ -115,9 +102,6 @@ export function createHostPoint({ name, options, netfilter }: HostPointOptions):
 
 /** After which an apply waits for the look. */
 const LOOKS = 3;
-
-const MAX_RETIRED = 4096;
-const keyOf = ({ family, hook, generation }: DenyCounter): string => `${family} ${hook} ${generation}`;
 
 interface Last {
   revision: number;

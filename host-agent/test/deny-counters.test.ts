@@ -49,7 +49,13 @@ for (const backend of ['nft', 'legacy'] as const) {
   t.test(`nothing that is denied while policies change is lost from the counts (${backend})`, async (t) => {
     const host = await startHost(t);
     const netfilter = createNetfilter(backend, createToolRun({ where: host.where }));
-    const point = createHostPoint({ name: 'host-db', options: HOST_OPTIONS, netfilter });
+    const retired: DenyCounter[] = [];
+    const point = createHostPoint({
+      name: 'host-db',
+      options: HOST_OPTIONS,
+      netfilter,
+      onRetired: (counters) => retired.push(...counters),
+    });
     const policyOf = (revision: number): ReturnType<typeof hostPolicy> =>
       hostPolicy({ revision, allow: [`10.${revision}.0.0/16`], mode: revision % 3 === 0 ? 'observe' : 'enforce' });
     await point.apply(policyOf(11));
@@ -64,7 +70,6 @@ for (const backend of ['nft', 'legacy'] as const) {
     clearInterval(pace);
     await Promise.all(sent);
     await point.settled();
-    const retired = point.takeRetired();
     const counters = [...retired, ...(await denyCounters(netfilter))];
     const packets = counters.reduce((sum, { packets }) => sum + packets, 0);
     t.equal(packets, 1 + sent.length * denied.length, 'every datagram is in one of them');
