@@ -236,3 +236,30 @@ t.test('addresses of BIG-IPs are bare, and no two points share one', async (t) =
   );
   t.match(shared, { code: 'EDW_ERR_CONFIG', message: /bigips\.dc2\.urls\[0\].*dc1 has the same address/ });
 });
+
+t.test('hosts: an address and names to be reached under, and the hosts that are let in', async (t) => {
+  const text = 'stateDir: state\nhosts: { names: [edgeward.example, "2001:db8::7"], points: { host-1: {} } }\n';
+  const { dir, config } = await load(t, text);
+  t.strictSame(config.hosts, {
+    listen: { host: '0.0.0.0', port: 7443 },
+    names: ['edgeward.example', '2001:db8::7'],
+    enrolListen: null,
+    folder: join(dir, 'state/hosts'),
+    points: [{ name: 'host-1', onDrift: 'report' }],
+  });
+  const listening = await load(t, 'hosts: { names: [a], listen: "[::1]:0", enrolListen: "127.0.0.1:7444" }\n');
+  t.match(listening.config.hosts, { listen: { host: '::1', port: 0 }, enrolListen: { host: '127.0.0.1', port: 7444 } });
+  for (const [name, yaml, path] of [
+    ['no name', 'hosts: { names: [] }', 'hosts.names'],
+    ['names left out', 'hosts: {}', 'hosts.names'],
+    ['a name with a port', 'hosts: { names: ["a:1"] }', 'hosts.names'],
+    ['an address without a port', 'hosts: { names: [a], listen: 0.0.0.0 }', 'hosts.listen'],
+    [
+      'another reaction',
+      'hosts: { names: [a], points: { host-1: { onDrift: repair } } }',
+      'hosts.points.host-1.onDrift',
+    ],
+    ['a host that is an NGINX', 'points: { x: {} }\nhosts: { names: [a], points: { x: {} } }', 'hosts.points.x'],
+  ] as const)
+    t.match((await refusal(t, `${yaml}\n`)).message, path, name);
+});

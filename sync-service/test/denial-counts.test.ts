@@ -39,3 +39,18 @@ t.test('a point that sends its denials counts as well; one that nobody knows has
   t.strictSame(counts.of('bigip-1'), { total: 0, sinceMs: 1_000 });
   t.strictSame(counts.of('edge-9'), { total: 0, sinceMs: 1_000 });
 });
+
+t.test('what a host counted is what it said, from the first time on that it said something', async (t) => {
+  let said: number | null = null;
+  const counts = countDenials(
+    ledger({ 'host-1': 7 }),
+    () => 1_000,
+    (point) => (point === 'host-1' ? said : null),
+  );
+  said = 500;
+  counts.begin('host-1');
+  said = 530;
+  t.strictSame(counts.of('host-1'), { total: 30, sinceMs: 1_000 });
+  said = 2;
+  t.strictSame(counts.of('host-1'), { total: 30, sinceMs: 1_000 }, 'an agent that was made anew');
+});

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import * as z from 'zod';
 
 /** `hosts` in edgeward.yaml: where hosts behind no balancer call, and which ones there are. */
@@ -10,8 +11,7 @@ export interface HostsInput {
 
 const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 const LISTEN = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\]|localhost):\d{1,5}$/;
-/** A name of DNS, or an address without brackets. */
-const REACHED = /^([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-f:]{2,39})$/;
+const DNS_NAME = /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/;
 
 const listenField = z
   .string()
@@ -21,7 +21,7 @@ const listenField = z
 export const hostsSchema: z.ZodType<HostsInput> = z.strictObject({
   listen: listenField.default('0.0.0.0:7443').describe('Address that hosts call; mutual TLS.'),
   names: z
-    .array(z.string().regex(REACHED, 'no name and no address'))
+    .array(z.string().refine(isReached, 'no name of DNS and no address'))
     .min(1)
     .max(16)
     .describe('Names and addresses that hosts reach this service under; its certificate has them.'),
@@ -43,3 +43,8 @@ export const hostsSchema: z.ZodType<HostsInput> = z.strictObject({
     .default({})
     .describe('Hosts, by the name that Workload documents give as `point`. No other is let in.'),
 });
+
+/** An address of IPv6 stands here without brackets, as in a certificate. */
+function isReached(text: string): boolean {
+  return DNS_NAME.test(text) || isIP(text) !== 0;
+}
