@@ -36,7 +36,9 @@ export function createRemotePoint(options: RemotePointOptions): EnforcementPoint
     },
     async inspect() {
       const { report } = heardLately();
-      if (report.state === 'observed' && report.nack !== null) throw refusedBy(name, report.nack);
+      // Only of what it is to hold: of another policy it is told that there is this one.
+      if (report.state === 'observed' && report.nack !== null && report.nack.revision === shelf.revisionOf(name))
+        throw refusedBy(name, report.nack);
       return actualOf(report);
     },
     async apply(desired) {

@@ -47,12 +47,12 @@ export function hostIn({ peer }: Pick<TlsRequest, 'peer'>): string {
 
 async function policy({ shelf }: HostRoutesOptions, request: TlsRequest): Promise<HttpAnswer> {
   const point = hostIn(request);
-  let found = await shelf.newest(point);
-  const waitMs = waitMsOf(request);
-  if (waitMs > 0 && (found === null || isHeld(request, found.etag))) {
-    await shelf.wait(point, found?.etag ?? null, waitMs, request.signal);
-    found = await shelf.newest(point);
-  }
+  const asked = shelf.etagOf(point);
+  if (asked === null || isHeld(request, asked)) await shelf.wait(point, asked, waitMsOf(request), request.signal);
+  const etag = shelf.etagOf(point);
+  // Before it is written and signed, which is work for nothing here.
+  if (etag !== null && isHeld(request, etag)) return { status: 304, empty: true, headers: { etag: `"${etag}"` } };
+  const found = await shelf.newest(point);
   if (found === null) throw noPolicy(point);
   return { bytes: found.bytes, contentType: 'application/vnd.edgeward.host-policy', etag: found.etag };
 }

@@ -1,0 +1,43 @@
+/** What lies there for hosts, and what it takes to keep it. */
+import { openHostPolicy } from '@edgeward/host-agent/protocol';
+import { generateSigningKey } from '@edgeward/policy-format';
+import t from 'tap';
+import { createManualClock } from '../../../runtime/test/fixtures/manual-clock.ts';
+import { createPolicyShelf } from '../../src/hosts/policy-shelf.ts';
+import { policyFor } from '../fixtures/calling.ts';
+
+t.test('whatever is kept of it, a host gets the same bytes until there is another policy', async (t) => {
+  const key = await generateSigningKey();
+  for (const maxKeptBytes of [0, 1_500, 64 * 1024 * 1024]) {
+    const clock = createManualClock(Date.parse('2026-11-23T10:00:00Z'));
+    const shelf = createPolicyShelf({ key, clock, maxKeptBytes });
+    const points = ['host-1', 'host-2', 'host-3'];
+    for (const point of points) shelf.put(policyFor(point, 1));
+    const all = async (): Promise<string[]> => {
+      const found = await Promise.all(points.map((point) => shelf.newest(point)));
+      return found.map((it) => Buffer.from(it?.bytes ?? []).toString());
+    };
+    const first = await all();
+    await clock.advance(60_000);
+    t.strictSame(await all(), first, `${maxKeptBytes} bytes are kept`);
+    shelf.put(policyFor('host-2', 2));
+    const [one, two, three] = await all();
+    t.strictSame([one, three], [first[0], first[2]], 'of another host nothing changes');
+    const expected = { aud: 'host-2', keys: [key.publicKey], floor: null };
+    t.match(await openHostPolicy(Buffer.from(two ?? ''), expected), { head: { revision: 2 } });
+  }
+});
+
+t.test('a clock that is set back makes nothing look older', async (t) => {
+  const key = await generateSigningKey();
+  let nowMs = Date.parse('2026-11-23T10:00:00Z');
+  const shelf = createPolicyShelf({ key, clock: { now: () => nowMs, after: () => () => {} } });
+  const issued = async (source: string): Promise<string> => {
+    shelf.put(policyFor('host-1', 1, source));
+    const bytes = (await shelf.newest('host-1'))?.bytes ?? new Uint8Array();
+    return (await openHostPolicy(bytes, { aud: 'host-1', keys: [key.publicKey], floor: null })).head.issuedAt;
+  };
+  const first = await issued('10.30.1.4/32');
+  nowMs -= 3_600_000;
+  t.ok((await issued('10.30.1.5/32')) > first);
+});
