@@ -11,6 +11,7 @@ import {
 } from '../src/denials/accounts.ts';
 import { countedSince } from '../src/denials/counter-baseline.ts';
 
+const LAG_MS = 10;
 const RUNS = 300 * Number(process.env.EDGEWARD_RUNS ?? 1);
 const SEED = Number(process.env.EDGEWARD_SEED ?? 5);
 
@@ -22,7 +23,7 @@ function closeAll(windows: Partial<ClosingWindow>[]): { accounts: Accounts; gaps
   let accounts = newAccounts(0);
   const gaps: Gap[] = [];
   for (const [index, window] of windows.entries()) {
-    const closed = closeWindow(accounts, windowOf({ atMs: (index + 1) * 10, ...window }));
+    const closed = closeWindow(accounts, windowOf({ atMs: (index + 1) * LAG_MS, ...window }), LAG_MS);
     accounts = closed.accounts;
     gaps.push(...closed.gaps);
   }
@@ -64,6 +65,37 @@ t.test('what no sample tells of is a gap a window later, with its cause', (t) =>
       name,
     );
   }
+  t.end();
+});
+
+t.test('a sample has its time to come, however often windows are closed, and whatever the clock does', (t) => {
+  const cases: [string, Partial<ClosingWindow>[]][] = [
+    [
+      'closed at once',
+      [{ atMs: 100, denied: 5 }, { atMs: 100 }, { atMs: 101 }, { atMs: 105, sampled: 5 }, { atMs: 120 }],
+    ],
+    [
+      'closed without end',
+      [
+        { atMs: 100, denied: 5 },
+        ...Array.from({ length: 90 }, (_, n) => ({ atMs: 100 + n / 10 })),
+        { atMs: 109.5, sampled: 5 },
+        { atMs: 200 },
+      ],
+    ],
+    ['a clock that is set back', [{ atMs: 5_000, denied: 5 }, { atMs: 100 }, { atMs: 109, sampled: 5 }, { atMs: 200 }]],
+  ];
+  for (const [name, windows] of cases) t.strictSame(closeAll(windows).gaps, [], name);
+  const late = closeAll([{ atMs: 5_000, denied: 5 }, { atMs: 100 }, { atMs: 109, sampled: 1 }, { atMs: 110 }]);
+  t.match(late.gaps, [{ cause: 'not-sampled', count: 4 }], 'and no more than that');
+  const many = closeAll([
+    { atMs: 100, denied: 5 },
+    ...Array.from({ length: 5_000 }, (_, n) => ({ atMs: 100 + n / 100, denied: 1 })),
+  ]);
+  t.ok(
+    many.accounts.notSampled > 1_000 && many.accounts.readings.length < 50,
+    'somebody who never stops is told of too',
+  );
   t.end();
 });
 
@@ -110,6 +142,30 @@ t.test(`totals add up whatever comes when (EDGEWARD_SEED=${SEED})`, (t) => {
       t.fail(`run ${run}: ${JSON.stringify({ accounts, inGaps, denied })}`);
   }
   t.pass(`${RUNS} runs`);
+  t.end();
+});
+
+t.test('the last of a counter that goes is counted once, whether it is still there or not', (t) => {
+  const counter = (packets: number): DenyCounter => ({
+    family: 'inet',
+    hook: 'input',
+    verdict: 'deny',
+    generation: 1,
+    packets,
+  });
+  const looks: [string, DenyCounter[], number | null, number, boolean][] = [
+    ['as it stood', [counter(5)], null, 5, false],
+    ['told, and still there', [counter(7)], 9, 4, false],
+    ['told, and still there', [counter(9)], 9, 0, false],
+    ['told, and gone', [], 9, 0, false],
+    ['nothing more', [], null, 0, false],
+  ];
+  let baseline = {};
+  for (const [name, counters, last, added, lost] of looks) {
+    const counted = countedSince(baseline, counters, last === null ? [] : [['inet input 1', last]]);
+    t.strictSame([counted.added, counted.lost], [added, lost], name);
+    baseline = counted.next;
+  }
   t.end();
 });
 

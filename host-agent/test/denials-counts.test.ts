@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { CompiledPolicy } from '@edgeward/policy';
 import { HOST_ADDRESSES, type ProbeFlow, requireHosts } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
 import { denyCounters } from '../driver/index.ts';
@@ -49,7 +50,7 @@ for (const backend of ['nft', 'legacy'] as const) {
     await stage.host.call(callsFrom(sources));
     const before = await kernelCount(stage);
     const startedMs = Date.now();
-    const sent = flood(stage, { to: inet, from: sources, seconds: 4 });
+    const sent = await flood(t, stage, { to: inet, from: sources, seconds: 4 });
     const perSecond = Math.round(sent / ((Date.now() - startedMs) / 1000));
     const counted = (await kernelCount(stage)) - before;
     t.equal(counted, sent, 'the kernel counts what was sent');
@@ -75,7 +76,7 @@ t.test('a flood over IPv6 is counted to the packet', async (t) => {
   const source = '2001:db8:bad::9';
   await stage.host.call([{ from: source, to: inet6, port: 'udp/5999' }]);
   const before = await kernelCount(stage);
-  const sent = flood(stage, { to: inet6, from: [source], seconds: 1 });
+  const sent = await flood(t, stage, { to: inet6, from: [source], seconds: 1 });
   await settled(stage, denials);
   t.equal(denials.counters().denied, before + sent);
   t.ok(stage.service.denials().every((record) => record.source === source));
@@ -172,7 +173,7 @@ t.test('an agent that is killed again and again tells of each denial once', asyn
   for (let round = 0; round < rounds; round += 1) {
     const child = await startChild(t, stage);
     await reading(stage);
-    sent += flood(stage, { to: inet, from: strangers(1), seconds: 0.2 });
+    sent += await flood(t, stage, { to: inet, from: strangers(1), seconds: 0.2 });
     await stage.host.call(callsFrom(strangers(3)));
     sent += 3;
     await sleep(((round * 7919) % 10) * (WINDOW_MS / 5));
@@ -185,6 +186,29 @@ t.test('an agent that is killed again and again tells of each denial once', asyn
   t.equal(denials.counters().denied, sent, `${rounds} kills`);
   t.equal(stage.service.total(), sent);
   t.ok(stage.service.denials().length > 0, 'samples of those that were killed are named');
+});
+
+t.test('counts go on over policies in the middle of a flood', async (t) => {
+  t.setTimeout(60_000);
+  const stage = await denialsStage(t);
+  const denials = await stage.open();
+  const policyAt = (revision: number): CompiledPolicy => hostPolicy({ revision, allow: [`10.${revision}.0.0/16`] });
+  await stage.point.apply(policyAt(1));
+  denials.policyApplied(policyAt(1), 1, policyAt(1).hash.slice(0, 8));
+  await reading(stage);
+  await stage.host.call(callsFrom(strangers(4)));
+  const before = await kernelCount(stage);
+  const flooding = flood(t, stage, { to: inet, from: strangers(4), seconds: 4 });
+  for (const revision of [2, 3, 4, 5, 6]) {
+    await sleep(500);
+    await denials.policyComing(policyAt(revision));
+    await stage.point.apply(policyAt(revision));
+    denials.policyApplied(policyAt(revision), 1, policyAt(revision).hash.slice(0, 8));
+  }
+  const sent = before + (await flooding);
+  await settled(stage, denials);
+  t.equal(denials.counters().denied, sent, 'every packet');
+  t.equal(stage.service.total(), sent);
 });
 
 async function startChild(t: Test, { host, stateDir, runtimeDir }: DenialsStage): Promise<ReturnType<typeof spawn>> {

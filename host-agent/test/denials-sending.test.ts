@@ -10,16 +10,17 @@ import t, { type Test } from 'tap';
 import { parseDenialBatch } from '../protocol/index.ts';
 import { denialRecord, gapRecord, spoolGapRecord } from '../src/denials/denial-record.ts';
 import { openKeptPolicies } from '../src/denials/kept-policies.ts';
+import type { Sample } from '../src/denials/sample.ts';
 import { createSampleFold } from '../src/denials/sample-fold.ts';
 import { startSender } from '../src/denials/sender.ts';
 import type { SendDenials } from '../src/parts.ts';
 import { storingService, until } from './fixtures/denials-stage.ts';
 import { hostPolicy } from './fixtures/host-fixture.ts';
 
-const SAMPLE = {
+const SAMPLE: Sample = {
   ...{ hook: 'input', generation: 1, policy: 'abcdef01', source: '10.2.0.5', sourcePort: 7 },
   ...{ destination: '10.40.0.7', port: 'tcp/5432', atMs: null },
-} as const;
+};
 
 function clockAt(startMs: number): { now(): number; after: typeof systemClock.after; set(ms: number): void } {
   let nowMs = startMs;

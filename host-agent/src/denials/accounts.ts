@@ -1,7 +1,7 @@
 /**
  * What was denied, and what became of each: a sample that was named, or a part of a gap. `denied = sampled + in gaps` as soon
- * as nothing is under way. A sample is on its way for a while, so a packet that was counted has a whole window to turn up as
- * a sample before it is told of as a gap. Pure.
+ * as nothing is under way. A sample is on its way for a while, so a packet that was counted has that long to turn up as one
+ * before it is told of as a gap, however often windows are closed meanwhile. Pure.
  */
 import type { GapCause } from '../../protocol/index.ts';
 
@@ -17,11 +17,13 @@ export interface Accounts {
   gaps: number;
   /** Seen and not yet part of a gap. */
   waiting: Readonly<Record<WaitingCause, number>>;
-  /** `denied` when the window before was closed: what of it is not sampled now never will be. */
-  due: number;
-  dueAtMs: number;
-  /** Up to when gaps were told. */
-  toldToMs: number;
+  /** `denied` as it was found to be, oldest first: the first is due, what of it is not sampled never will be. */
+  readings: readonly [Reading, ...Reading[]];
+}
+
+interface Reading {
+  atMs: number;
+  denied: number;
 }
 
 type WaitingCause = Exclude<GapCause, 'not-sampled' | 'spool-full'>;
@@ -53,13 +55,16 @@ export function newAccounts(atMs: number): Accounts {
     netlinkDrops: 0,
     gaps: 0,
     waiting: { unreadable: 0, 'not-judged': 0, netlink: 0 },
-    due: 0,
-    dueAtMs: atMs,
-    toldToMs: atMs,
+    readings: [{ atMs, denied: 0 }],
   };
 }
 
-export function closeWindow(before: Accounts, window: ClosingWindow): { accounts: Accounts; gaps: Gap[] } {
+/** A sample is here within `lagMs`. */
+export function closeWindow(
+  before: Accounts,
+  window: ClosingWindow,
+  lagMs: number,
+): { accounts: Accounts; gaps: Gap[] } {
   const sampled = before.sampled + window.sampled;
   const counted = before.denied + window.denied;
   // What a counter would have said that went is known by its samples only. Else a sample came too late, was told of as a gap
@@ -70,9 +75,12 @@ export function closeWindow(before: Accounts, window: ClosingWindow): { accounts
     'not-judged': before.waiting['not-judged'] + window.notJudged,
     netlink: before.waiting.netlink + window.netlink,
   };
-  const missing = Math.max(0, before.due - sampled - before.notSampled);
+  const [told] = before.readings;
+  const readings = dueFirst([...before.readings, { atMs: window.atMs, denied }], window.atMs, lagMs);
+  const [due] = readings;
+  const missing = Math.max(0, due.denied - sampled - before.notSampled);
   const parts = partsOf(missing, waiting);
-  const [fromMs, toMs] = [Math.min(before.toldToMs, before.dueAtMs), before.dueAtMs];
+  const [fromMs, toMs] = [Math.min(told.atMs, due.atMs), due.atMs];
   const gaps = parts.filter(({ count }) => count > 0).map((part) => ({ ...part, fromMs, toMs }));
   const accounts = {
     denied,
@@ -81,16 +89,30 @@ export function closeWindow(before: Accounts, window: ClosingWindow): { accounts
     netlinkDrops: before.netlinkDrops + window.netlink,
     gaps: before.gaps + gaps.length,
     waiting: without(waiting, parts),
-    due: denied,
-    dueAtMs: window.atMs,
-    toldToMs: toMs,
+    readings,
   };
   return { accounts, gaps };
 }
 
+const MAX_READINGS = 32;
+
+/** Without those that are over: the last one that is old enough is the first. */
+function dueFirst(readings: Accounts['readings'], nowMs: number, lagMs: number): Accounts['readings'] {
+  // A clock that was set back begins the waiting anew.
+  const believed = readings.map(({ atMs, denied }) => ({ atMs: Math.min(atMs, nowMs), denied }));
+  const due = Math.max(
+    0,
+    believed.findLastIndex(({ atMs }) => atMs <= nowMs - lagMs),
+  );
+  const [first = { atMs: nowMs, denied: 0 }, ...others] = believed.slice(due);
+  // Where there are many every other one will do: it makes some packets wait longer.
+  const fewer = others.length > MAX_READINGS ? others.filter((_, index) => index % 2 === 0) : others;
+  return [first, ...fewer];
+}
+
 /** Nothing is under way. */
-export function isSettled({ denied, sampled, notSampled, due }: Accounts): boolean {
-  return denied <= sampled + notSampled && due === denied;
+export function isSettled({ denied, sampled, notSampled }: Accounts): boolean {
+  return denied <= sampled + notSampled;
 }
 
 /** Whatever has a cause that is known has that one; a message that was dropped had at least one sample. */

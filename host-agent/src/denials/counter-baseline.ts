@@ -14,15 +14,31 @@ export interface Counted {
   lost: boolean;
 }
 
-export function countedSince(baseline: Baseline, counters: readonly DenyCounter[]): Counted {
+export function countedSince(
+  baseline: Baseline,
+  counters: readonly DenyCounter[],
+  final: FinalCounters = none,
+): Counted {
+  const found = new Map(counters.map((counter) => [keyOf(counter), counter.packets]));
+  const read = new Map([
+    ...found,
+    ...final.map(([key, packets]) => [key, Math.max(packets, found.get(key) ?? 0)] as const),
+  ]);
   let added = 0;
-  const next: Record<string, number> = {};
-  for (const { family, hook, generation, packets } of counters) {
-    const key = `${family} ${hook} ${generation}`;
+  for (const [key, packets] of read) {
     const before = baseline[key] ?? 0;
     added += packets >= before ? packets - before : packets;
-    next[key] = packets;
   }
-  const lost = Object.entries(baseline).some(([key, packets]) => (next[key] ?? -1) < packets);
+  const lost = Object.entries(baseline).some(([key, packets]) => (read.get(key) ?? -1) < packets);
+  const next = Object.fromEntries([...read].filter(([key]) => found.has(key)));
   return { added, next, lost };
+}
+
+/** Counters that went, with the last that was read of each. */
+export type FinalCounters = readonly (readonly [key: string, packets: number])[];
+
+const none: FinalCounters = [];
+
+export function keyOf({ family, hook, generation }: DenyCounter): string {
+  return `${family} ${hook} ${generation}`;
 }

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type DenySpool, openDenySpool } from '@edgeward/deny-spool';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { type Clock, createWorkQueue, EdgewardError, type Logger, messageOf, repeatedly } from '@edgeward/runtime';
-import { createToolRun, type Netfilter, type RunTool } from '../../driver/index.ts';
+import { createToolRun, type DenyCounter, type Netfilter, type RunTool } from '../../driver/index.ts';
 import type { DenialCounters, Denials, SendDenials } from '../parts.ts';
 import { isSettled, newAccounts } from './accounts.ts';
 import { spoolGapRecord } from './denial-record.ts';
@@ -47,6 +47,8 @@ export interface HostDenials extends Denials {
    * away are read. Never rejects.
    */
   policyComing(policy: CompiledPolicy): Promise<void>;
+  /** The last that is known of counters that are about to go: what the driver tells by `onRetired`. */
+  countersRetired(counters: readonly DenyCounter[]): void;
 }
 
 /** Nothing sampled and nothing under way: counters are read so many windows apart. */
@@ -72,6 +74,7 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
   const queue = createWorkQueue();
   const complaints = new Map<string, string>();
   let note: SpoolNote = { v: 1, boot, baseline: {}, places: null, accounts: newAccounts(clock.now()) };
+  const retiredBefore: DenyCounter[] = [];
   let opened: Opened | null = null;
   let closed = false;
   let quiet = 0;
@@ -94,9 +97,10 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
       note = noteOf(spool.note(), boot, clock.now());
       const file = await openSampleFile({ path: samplesPath, places: note.places, reopen: ulogd.reopen });
       const refused = (thrown: unknown): void => complain('reading counters of denials', thrown);
-      const windows = createWindows({ netfilter, file, policies, published, refused });
+      const windows = createWindows({ netfilter, file, policies, published, lagMs: windowMs, refused });
       const sender = startSender({ spool, send: options.send, clock, logger });
       opened = { spool, file, windows, sender };
+      windows.retired(retiredBefore.splice(0));
       complaints.delete(OPENING);
       return opened;
     } catch (thrown) {
@@ -163,6 +167,13 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
     policyComing: async (policy) => {
       await keep(policy, policy.hash.slice(0, 8));
       await run();
+    },
+    countersRetired: (counters) => {
+      if (opened === null) retiredBefore.push(...counters);
+      else opened.windows.retired(counters);
+      quiet = 0;
+      // They are known to nobody else by now.
+      void run();
     },
     counters: () => countersOf(note, opened?.spool.status().pending ?? 0),
     warnings: () =>

@@ -4,7 +4,7 @@
  */
 import { type DenyCounter, denyCounters, type Netfilter } from '../../driver/index.ts';
 import { type Accounts, closeWindow } from './accounts.ts';
-import { countedSince } from './counter-baseline.ts';
+import { type Baseline, type Counted, countedSince, keyOf } from './counter-baseline.ts';
 import { denialRecord, gapRecord } from './denial-record.ts';
 import type { KeptPolicies } from './kept-policies.ts';
 import type { PublishedPorts } from './published-ports.ts';
@@ -14,6 +14,8 @@ import { createSampleFold, type Folded, timeOf } from './sample-fold.ts';
 import type { SpoolNote } from './spool-note.ts';
 
 export interface Windows {
+  /** The last of counters that went, or are about to. */
+  retired(counters: readonly DenyCounter[]): void;
   /** Null where the counters can't be read: what was found stays for the next one. */
   close(note: SpoolNote, drops: number, nowMs: number): Promise<ClosedWindow | null>;
 }
@@ -33,15 +35,25 @@ export interface WindowsOptions {
   file: SampleFile;
   policies: KeptPolicies;
   published: PublishedPorts;
+  /** A sample is here by then. */
+  lagMs: number;
   /** What the kernel would not tell. */
   refused(thrown: unknown): void;
 }
 
-export function createWindows({ netfilter, file, policies, published, refused }: WindowsOptions): Windows {
+export function createWindows({ netfilter, file, policies, published, lagMs, refused }: WindowsOptions): Windows {
   const fold = createSampleFold();
   /** Of a policy that was not known a window ago: it was being applied. */
   let held: Folded[] = [];
   let [unreadable, netlink] = [0, 0];
+  const final = new Map<string, number>();
+
+  /** Until they are gone: whoever reads them once more must not take them for begun again. */
+  function count(baseline: Baseline, counters: readonly DenyCounter[]): Counted {
+    const counted = countedSince(baseline, counters, [...final]);
+    for (const key of [...final.keys()]) if (!(key in counted.next)) final.delete(key);
+    return counted;
+  }
 
   function take(line: string, nowMs: number): void {
     const read = readSampleLine(line);
@@ -81,6 +93,9 @@ export function createWindows({ netfilter, file, policies, published, refused }:
   }
 
   return {
+    retired: (counters) => {
+      for (const counter of counters) final.set(keyOf(counter), counter.packets);
+    },
     close: async (note, drops, nowMs) => {
       netlink += drops;
       await file.read((line) => take(line, nowMs));
@@ -89,10 +104,10 @@ export function createWindows({ netfilter, file, policies, published, refused }:
         return null;
       });
       if (counters === null) return null;
-      const { added, next, lost } = countedSince(note.baseline, counters);
+      const { added, next, lost } = count(note.baseline, counters);
       const { records, sampled, notJudged, fromMs } = await name();
       const window = { atMs: nowMs, denied: added, sampled, unreadable, notJudged, netlink, counterLost: lost };
-      const { accounts, gaps } = closeWindow(note.accounts, window);
+      const { accounts, gaps } = closeWindow(note.accounts, window, lagMs);
       [unreadable, netlink] = [0, 0];
       const places = file.places();
       return {
