@@ -4,7 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { type LogLevel, loadConfig } from '@edgeward/runtime';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { HostOptions } from '../driver/index.ts';
 
 const serviceUrl = z.string().regex(/^https:\/\/[^/?#@\s]+$/, 'an address such as https://edgeward.example:7443');
