@@ -1,0 +1,209 @@
+/**
+ * A host with an agent, and a sync service that it can reach, each in a network namespace and each a real process that can
+ * be killed: `edgeward serve` beside whoever calls the host, `edgeward agent run` on the host. Whatever a person does here
+ * is done by the commands that a person has.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { DenyEvent } from '@edgeward/audit-collector';
+import { type AgentStatus, readAgentStatus } from '@edgeward/host-agent/agent';
+import type { PointReport, ServiceStatus } from '@edgeward/sync-service';
+import { HOST_ADDRESSES, startHost, type TestHost } from '@edgeward/test/kit';
+import type { Test } from 'tap';
+import { eventually } from './waiting.ts';
+
+export const POINT = 'host-1';
+/** Where the service is reached. No policy names it. */
+const SERVICE_ADDRESS = '172.31.255.2';
+const MAIN = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
+const CALL_MS = 60_000;
+/** Asks the service where it listens: on the loopback of its namespace. */
+const ASK = `fetch('http://127.0.0.1:9400' + process.argv[1], { headers: { authorization: 'Bearer ' + process.argv[2] } })
+  .then(async (answer) => process.stdout.write(answer.ok ? await answer.text() : process.exit(1)))`;
+
+export interface Said {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+/** A process that is to go on until it is ended. */
+export interface Daemon {
+  start(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** SIGTERM. Its exit code. */
+  stop(): Promise<number | null>;
+}
+
+export interface HostSite {
+  host: TestHost;
+  service: Daemon;
+  agent: Daemon;
+  /** Each document on a line; whole or not at all. */
+  policy(documents: readonly object[]): Promise<void>;
+  atService(args: readonly string[], stdin?: string): Promise<Said>;
+  onHost(args: readonly string[], stdin?: string): Promise<Said>;
+  /** What the service says of the host. */
+  status(): Promise<PointReport>;
+  /** All events of the host that it has. */
+  denials(): Promise<DenyEvent[]>;
+  agentStatus(): Promise<AgentStatus>;
+}
+
+export async function startHostSite(t: Test): Promise<HostSite> {
+  const folder = await mkdtemp(join(tmpdir(), 'edgeward-host-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const host = await startHost(t);
+  const beside = host.where.map((word) => word.replace(/-host$/, '-peer'));
+  await run([...beside, 'ip', 'addr', 'add', `${SERVICE_ADDRESS}/32`, 'dev', 'wire0']);
+  const [serviceFile, agentFile] = await writeConfigurations(folder);
+  // Whatever becomes of the test, nothing of it goes on.
+  const edgeward = [
+    'setpriv',
+    '--pdeathsig',
+    'KILL',
+    process.execPath,
+    '--conditions=edgeward-source',
+    '--no-warnings',
+    MAIN,
+  ];
+  const atService: HostSite['atService'] = (args, stdin) =>
+    run([...beside, ...edgeward, ...args, '--config', serviceFile], stdin);
+  const onHost: HostSite['onHost'] = (args, stdin) =>
+    run([...host.where, ...edgeward, ...args, '--config', agentFile], stdin);
+  const answer = async (call: Promise<Said>): Promise<string> => {
+    const { code, out, err } = await call;
+    if (code !== 0) throw new Error(`ended with ${code}: ${err}`);
+    return out;
+  };
+  const ask = async (path: string): Promise<unknown> => {
+    const token = (await readFile(join(folder, 'state', 'api-token'), 'utf8')).trim();
+    return JSON.parse(await answer(run([...beside, process.execPath, '-e', ASK, path, token])));
+  };
+  const site: HostSite = {
+    host,
+    service: daemon(t, [...beside, ...edgeward, 'serve', '--config', serviceFile], async () => {
+      await ask('/v1/status');
+    }),
+    agent: daemon(t, [...host.where, ...edgeward, 'agent', 'run', '--config', agentFile], async () => {
+      await site.agentStatus();
+    }),
+    async policy(documents) {
+      const [file, next] = [join(folder, 'policies', 'all.ndjson'), join(folder, 'next')];
+      await writeFile(next, documents.map((document) => `${JSON.stringify(document)}\n`).join(''));
+      await rename(next, file);
+    },
+    atService,
+    onHost,
+    async status() {
+      const status = (await ask('/v1/status')) as ServiceStatus;
+      const found = status.points.find(({ point }) => point === POINT);
+      if (found === undefined) throw new Error(`the service has no point ${POINT}`);
+      return found;
+    },
+    async denials() {
+      const page = (await ask(`/v1/denials?sinceMs=0&limit=10000&point=${POINT}`)) as { denials: DenyEvent[] };
+      return page.denials;
+    },
+    async agentStatus() {
+      const status = await readAgentStatus(join(folder, 'run'));
+      if (status === null) throw new Error('the agent is not running');
+      return status;
+    },
+  };
+  t.teardown(() => endAll([host.where, beside]));
+  return site;
+}
+
+async function writeConfigurations(folder: string): Promise<[service: string, agent: string]> {
+  const [service, agent] = [join(folder, 'edgeward.yaml'), join(folder, 'agent.yaml')];
+  const hosts = {
+    listen: `${SERVICE_ADDRESS}:7443`,
+    enrolListen: `${SERVICE_ADDRESS}:7444`,
+    names: [SERVICE_ADDRESS],
+    points: { [POINT]: {} },
+  };
+  await mkdir(join(folder, 'policies'));
+  await mkdir(join(folder, 'run'));
+  await writeFile(service, JSON.stringify({ stateDir: 'state', hosts }));
+  await writeFile(
+    agent,
+    JSON.stringify({ stateDir: join(folder, 'agent'), runtimeDir: join(folder, 'run'), backend: 'nft' }),
+  );
+  return [service, agent];
+}
+
+function daemon(t: Test, command: readonly string[], answers: () => Promise<void>): Daemon {
+  let child: ChildProcess | null = null;
+  let said = '';
+  const isOver = (): boolean => child === null || child.exitCode !== null || child.signalCode !== null;
+  async function end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    const ending = child;
+    if (ending === null || isOver()) return ending?.exitCode ?? null;
+    const over = once(ending, 'exit', { signal: AbortSignal.timeout(CALL_MS) });
+    ending.kill(signal);
+    await over;
+    return ending.exitCode;
+  }
+  t.teardown(async () => {
+    await end('SIGTERM').catch(() => {});
+    await end('SIGKILL');
+    if (!t.passing()) t.comment(said);
+  });
+  return {
+    async start() {
+      const [program = '', ...args] = command;
+      child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env: environment() });
+      child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+        said = (said + text).slice(-8000);
+      });
+      await eventually(`${args.at(-3)} answers`, async () => {
+        if (isOver()) throw new Error(`it ended by itself: ${said}`);
+        await answers();
+        return true;
+      });
+    },
+    kill: async () => void (await end('SIGKILL')),
+    stop: () => end('SIGTERM'),
+  };
+}
+
+async function run(command: readonly string[], stdin = ''): Promise<Said> {
+  const [program = '', ...args] = command;
+  const child = spawn(program, args, { env: environment(), timeout: CALL_MS, killSignal: 'SIGKILL' });
+  let [out, err] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    out += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    err += text;
+  });
+  child.stdin.on('error', () => {}).end(stdin);
+  await once(child, 'close');
+  return { code: child.exitCode, out, err };
+}
+
+const environment = (): NodeJS.ProcessEnv => ({ PATH: '/usr/sbin:/usr/bin:/sbin:/bin' });
+
+/** Also what a killed process left: whatever runs in the namespaces of this test is of this test. */
+async function endAll(namespaces: readonly (readonly string[])[]): Promise<void> {
+  for (const where of namespaces) {
+    const { out } = await run(['ip', 'netns', 'pids', where.at(-1) ?? '']);
+    for (const pid of out.split('\n').map(Number)) if (pid > 0) killQuietly(pid);
+  }
+}
+
+function killQuietly(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+export const hostAddress: string = HOST_ADDRESSES.inet;
