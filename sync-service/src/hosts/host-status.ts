@@ -23,7 +23,7 @@ export interface HostHazard {
   mend: string;
 }
 
-export type HostHazardCode =
+type HostHazardCode =
   | 'no-management'
   | 'only-observed'
   | 'contended'

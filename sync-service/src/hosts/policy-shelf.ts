@@ -23,7 +23,7 @@ export interface PolicyShelf {
   waiting(): number;
 }
 
-export interface ShelvedPolicy {
+interface ShelvedPolicy {
   bytes: Uint8Array;
   etag: string;
 }
