@@ -29,7 +29,7 @@ export function denialLine({ denial, count, since }: ShownDenial, nowMs: number,
 }
 
 /** What `edgeward why` takes: the reference that the client was shown, or the place in the ledger where there is none. */
-export function refOf({ ref, id }: Denial): string | null {
+function refOf({ ref, id }: Denial): string | null {
   return ref ?? (id === undefined ? null : `@${id}`);
 }
 
