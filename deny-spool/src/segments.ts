@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { syncFolder } from '@edgeward/runtime';
 import { decodeFrames, encodeFrame, epochIn, type Frame, HEADER_BYTES, headerOf } from './frame.ts';
 
-export interface Segment {
+interface Segment {
   readonly path: string;
   readonly first: number;
   /** Number that would follow its last record. */

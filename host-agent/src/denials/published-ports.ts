@@ -46,7 +46,7 @@ const TRANSLATION =
   /^-A \S+ .*-p (tcp|udp)\b.* --dport (\d{1,5}) .*-j DNAT --to-destination (?:\[([0-9a-f:]+)\]|([0-9.]+|[0-9a-f:]+?))(?::(\d{1,5}))?(?: |$)/;
 
 /** By `10.88.0.2 tcp/80`, the ports that lead there. */
-export function addTranslations(saved: string, found: Map<string, Set<string>>): void {
+function addTranslations(saved: string, found: Map<string, Set<string>>): void {
   for (const line of saved.split('\n')) {
     const [, protocol, port, bracketed, plain, to] = TRANSLATION.exec(line) ?? [];
     if (protocol === undefined || port === undefined) continue;

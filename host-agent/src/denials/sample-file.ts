@@ -7,7 +7,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open, rename, rm, stat, truncate } from 'node:fs/promises';
 import { MAX_LINE_BYTES } from './sample.ts';
 
-export interface Place {
+interface Place {
   inode: number;
   /** Of the first byte that was not read. */
   offset: number;

@@ -20,7 +20,7 @@ export interface Windows {
   close(note: SpoolNote, drops: number, nowMs: number): Promise<ClosedWindow | null>;
 }
 
-export interface ClosedWindow {
+interface ClosedWindow {
   note: SpoolNote;
   records: string[];
   /** Denials that the records stand for. */
