@@ -98,8 +98,8 @@ function takeBackslash(reading: Reading, at: number, end: number, content: Conte
     return Math.min(end, at + 2 + matched(BLANKS, text, at + 2).length);
   }
   if (next === 'x') return takeHex(reading, at, end, content);
-  // \U is no escape in Tcl 8.4: it is the letter.
-  if (next === 'U') reading.edits.push({ start: at, end: at + 1, text: '' });
+  // \U is no escape in Tcl 8.4: it is the letter. Bare, it could become the name of a variable.
+  if (next === 'U') reading.edits.push({ start: at, end: at + 2, text: '\\x55' });
   const octal = matched(OCTAL, text, at + 1);
   if (octal !== '') {
     append(content, String.fromCharCode(Number.parseInt(octal, 8) & 0xff));

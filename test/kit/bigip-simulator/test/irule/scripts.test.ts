@@ -88,6 +88,7 @@ t.test('scripts give what a BIG-IP gave', { skip }, async (t) => {
     { source: 'eval {if {1}{set r e}}', result: 'e' },
     { source: 'uplevel 0 {if {1}{set r u}}', result: 'u' },
     { source: 'set r "\\x0041\\U0041"', result: 'AU0041' },
+    { source: 'set r "$\\U0041("', result: '$U0041(' },
   ];
   const outcomes = evaluate(rows.map(({ source }) => source));
   for (const [index, { source, result }] of rows.entries()) t.strictSame(outcomes[index], { code: 0, result }, source);
