@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import type { PublicKey } from '@edgeward/policy-format';
 import { EdgewardError, messageOf, readSecret, systemCodeOf, writeDurably } from '@edgeward/runtime';
 import { type EnrolmentAnswer, proofFor } from '../protocol/index.ts';
+import { giveToFolderOwner } from './ownership.ts';
 
 export interface Identity {
   v: 1;
@@ -57,7 +58,9 @@ export async function readIdentity(stateDir: string): Promise<Identity | null> {
 
 /** What was there before stays whole until the new one is. Throws EDW_ERR_STATE_WRITE. */
 export async function writeIdentity(stateDir: string, identity: Identity): Promise<void> {
-  await writeDurably(join(stateDir, FILE), `${JSON.stringify(identityOf(identity))}\n`);
+  const path = join(stateDir, FILE);
+  await writeDurably(path, `${JSON.stringify(identityOf(identity))}\n`);
+  await giveToFolderOwner(path);
 }
 
 function identityOf(value: unknown): Identity {

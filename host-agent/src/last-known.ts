@@ -10,6 +10,7 @@ import type { PublicKey } from '@edgeward/policy-format';
 import { EdgewardError, makeFolder, messageOf, systemCodeOf, unfinishedSuffix, writeDurably } from '@edgeward/runtime';
 import { openHostPolicy, type PolicyFloor } from '../protocol/index.ts';
 import { type AgentState, agentStateOf, NO_STATE, type PolicyRef, samePolicy } from './agent-state.ts';
+import { giveToFolderOwner } from './ownership.ts';
 
 export interface LastKnown {
   /** What was written last; what a restart would find. */
@@ -53,6 +54,7 @@ export async function openLastKnown({ stateDir, aud, keys, onDamage }: LastKnown
   async function write(next: AgentState): Promise<void> {
     await makeFolder(stateDir);
     await writeDurably(path, `${JSON.stringify(next)}\n`);
+    await giveToFolderOwner(path);
     unsaved = false;
     // Whatever stays by a failure here is swept after the next switch.
     await sweep(stateDir, folder, next).catch(() => {});

@@ -1,6 +1,6 @@
 /** How a host gets its identity and the next one, over real TLS; and to whom its secret does not go. */
 import { X509Certificate } from 'node:crypto';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chown, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { createAuthority, issueCertificate, issueCertificateFor } from '@edgeward/certificates';
 import { generateSigningKey } from '@edgeward/policy-format';
 import {
@@ -24,6 +24,7 @@ import {
 import { enrolHost, renewIdentity } from '../../src/enrol.ts';
 import { fingerprintOf, readIdentity, renewAtMs } from '../../src/identity.ts';
 import { createServiceClient } from '../../src/service-client.ts';
+import { createServiceLink } from '../../src/service-link.ts';
 
 const key = await generateSigningKey();
 const SECRET = 'x'.repeat(43);
@@ -93,6 +94,19 @@ t.test('an invite becomes an identity whose key was made here', async (t) => {
   t.ok(renewAtMs(identity.certificate) < new X509Certificate(identity.certificate).validToDate.getTime());
 });
 
+t.test("what root writes into the folder of the agent is the agent's", async (t) => {
+  if (process.getuid?.() !== 0) return void t.pass('not run: only root gives files away');
+  const dir = t.testdir({ state: {} });
+  const { url, authority } = await enrolling(t, `${dir}/service`);
+  await chown(`${dir}/state`, 12_345, 12_346);
+  await enrolHost(
+    formatInvite({ url, secret: SECRET, authority: fingerprintOf(authority.certificate) }),
+    `${dir}/state`,
+  );
+  const { uid, gid, mode } = await stat(`${dir}/state/identity.json`);
+  t.strictSame([uid, gid, mode & 0o777], [12_345, 12_346, 0o600]);
+});
+
 t.test('the secret goes to nobody but the service in the invite', async (t) => {
   const dir = t.testdir({});
   const { url, asked } = await enrolling(t, `${dir}/service`);
@@ -128,10 +142,10 @@ t.test('what the service refuses, it says itself', async (t) => {
   await t.rejects(enrolHost(invite, `${dir}/state`), { code: 'EDW_ERR_HOST_ENROLMENT', mend: 'another' });
 });
 
-t.test('a certificate is renewed for a key of its own, whole or not at all', async (t) => {
-  const dir = t.testdir({});
+/** A service that renews, and an identity whose certificate is good for a day. */
+async function renewing(t: Test, dir: string) {
   const { files, authority } = await serverOf(`${dir}/service`);
-  const state = { point: 'host-db' };
+  const state = { point: 'host-db', issued: 0, refuses: false };
   const server: TlsServer = await openTlsServer({
     ...{ host: '127.0.0.1', port: 0, files, logger, closeGraceMs: 1 },
     routes: [
@@ -140,16 +154,13 @@ t.test('a certificate is renewed for a key of its own, whole or not at all', asy
         path: '/v1/host/certificate',
         async handle(request) {
           const { publicKey, proof } = request.json() as RenewalRequest;
-          if (!isProof(proof, renewalStatement('host-db', publicKey), publicKey)) return { status: 403, json: {} };
+          const isGood = isProof(proof, renewalStatement('host-db', publicKey), publicKey);
+          if (state.refuses || !isGood) return { status: 403, json: { error: { code: 'EDW_ERR_HOST_UNKNOWN' } } };
+          state.issued += 1;
           const uris = [`urn:edgeward:point:${state.point}`];
           const certificate = await issueCertificateFor(authority, publicKey, { uris, days: 30 });
-          const answer = {
-            certificate,
-            authority: authority.certificate,
-            signingKeys: [key.publicKey],
-            service: [server.url],
-          };
-          return { json: { v: 1, point: state.point, ...answer } };
+          const answer = { certificate, authority: authority.certificate, service: [server.url] };
+          return { json: { v: 1, point: state.point, signingKeys: [key.publicKey], ...answer } };
         },
       },
     ],
@@ -161,6 +172,12 @@ t.test('a certificate is renewed for a key of its own, whole or not at all', asy
     ...{ signingKeys: [key.publicKey], service: [server.url] },
   };
   await writeFile(`${dir}/identity.json`, JSON.stringify(held), { mode: 0o600 });
+  return { state, held };
+}
+
+t.test('a certificate is renewed for a key of its own, whole or not at all', async (t) => {
+  const dir = t.testdir({});
+  const { state, held } = await renewing(t, dir);
   const client = createServiceClient({ identity: held, service: [], ending: new AbortController().signal });
   t.teardown(client.close);
   const renewed = await renewIdentity(client, held, dir);
@@ -178,6 +195,45 @@ t.test('a certificate is renewed for a key of its own, whole or not at all', asy
     'one for another host is not taken',
   );
   t.strictSame(await readIdentity(dir), renewed, 'what is in use stays');
+});
+
+t.test('the agent renews when two thirds of the time are over, and no clock makes it do so all the time', async (t) => {
+  const dir = t.testdir({});
+  const { state, held } = await renewing(t, dir);
+  const HOUR_MS = 3_600_000;
+  let nowMs = Date.now();
+  const due: { delayMs: number; run: () => void }[] = [];
+  const clock = {
+    now: () => nowMs,
+    after: (delayMs: number, run: () => void) => {
+      due.push({ delayMs, run });
+      return () => {};
+    },
+  };
+  const ending = new AbortController().signal;
+  const link = createServiceLink({ identity: held, service: [], stateDir: dir, ending, clock, logger });
+  t.teardown(link.close);
+  t.teardown(async () => due.splice(0).forEach(({ run }) => void run()));
+  await link.tend();
+  nowMs += 17 * HOUR_MS;
+  await link.tend();
+  t.equal(state.issued, 0, 'not while the service was never met');
+  link.met({ state: 'reached' });
+  state.refuses = true;
+  await link.tend();
+  t.match(link.warnings(), [/could not be renewed/]);
+  t.strictSame(await readIdentity(dir), held, 'what is in use stays');
+  state.refuses = false;
+  await link.tend();
+  t.strictSame([state.issued, link.warnings()], [1, []]);
+  t.strictSame(await readIdentity(dir), link.identity());
+
+  nowMs += 50 * 365 * 24 * HOUR_MS;
+  for (let turn = 0; turn < 3; turn += 1) await link.tend();
+  t.equal(state.issued, 1, 'a clock of another century asks once an hour');
+  for (const { delayMs, run } of due.splice(0)) if (delayMs <= HOUR_MS) run();
+  await link.tend();
+  t.equal(state.issued, 2);
 });
 
 t.test('an identity that can not be used says so, and is not taken for none', async (t) => {
