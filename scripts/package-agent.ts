@@ -7,6 +7,8 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { packageAgent } from '../host-agent/package/agent-package.ts';
 
+// What is installed is for everybody to read, whoever builds it.
+process.umask(0o022);
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { version } = JSON.parse(await readFile(`${root}/cli/package.json`, 'utf8')) as { version: string };
 const outDir = resolve(process.argv[2] ?? `${root}/dist/package`);

@@ -4,7 +4,7 @@
  */
 import { chmod, copyFile, realpath, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { run } from './program-run.ts';
 
 const require = createRequire(import.meta.url);
@@ -27,7 +27,8 @@ export interface ExecutableRequest {
 export async function makeExecutable({ node, script, workDir, outFile }: ExecutableRequest): Promise<void> {
   const [config, blob] = [join(workDir, 'executable.json'), join(workDir, 'executable.blob')];
   const settings = {
-    main: script,
+    // Relative: stack traces name it, and where it was built is nobody's concern.
+    main: relative(workDir, script),
     output: blob,
     disableExperimentalSEAWarning: true,
     useCodeCache: true,
@@ -37,7 +38,7 @@ export async function makeExecutable({ node, script, workDir, outFile }: Executa
     execArgvExtension: 'none',
   };
   await writeFile(config, JSON.stringify(settings));
-  await run(node, ['--experimental-sea-config', config]);
+  await run(node, ['--experimental-sea-config', config], workDir);
   await copyFile(node, outFile);
   await chmod(outFile, 0o755);
   await strip(outFile);

@@ -5,6 +5,6 @@ import { promisify } from 'node:util';
 const execute = promisify(execFile);
 const TIMEOUT_MS = 300_000;
 
-export async function run(program: string, args: readonly string[]): Promise<void> {
-  await execute(program, [...args], { timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: 1 << 24 });
+export async function run(program: string, args: readonly string[], cwd?: string): Promise<void> {
+  await execute(program, [...args], { cwd, timeout: TIMEOUT_MS, killSignal: 'SIGKILL', maxBuffer: 1 << 24 });
 }

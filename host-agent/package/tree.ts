@@ -34,8 +34,7 @@ export async function layTree(request: { executable: string; licences: string; f
 }
 
 async function place(from: string, to: string, mode: number): Promise<void> {
-  // Whatever umask the build runs under.
-  await mkdir(dirname(to), { recursive: true, mode: 0o755 });
+  await mkdir(dirname(to), { recursive: true });
   await copyFile(from, to);
   await chmod(to, mode);
 }

@@ -18,14 +18,13 @@ export async function configure(container: Container, folder: string): Promise<v
   await container.run(`chown -R edgeward-agent:edgeward-agent ${STATE}`);
 }
 
-/** As the unit says: what root does before, its user, its capabilities, its command. */
+/** As the unit says: its user, its capabilities, its command. */
 export async function startAgent(container: Container): Promise<void> {
   const unit = await container.run('cat /usr/lib/systemd/system/edgeward-agent.service');
   const settingOf = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(unit)?.[1] ?? '';
   const capabilities = settingOf('AmbientCapabilities').toLowerCase().replaceAll('cap_', '+').split(' ').join();
   const [user, group] = [settingOf('User'), settingOf('Group')];
   const only = ['bounding-set', 'inh-caps', 'ambient-caps'].map((set) => `--${set}=-all,${capabilities}`);
-  await container.run(settingOf('ExecStartPre').replace('+', '').replace('( ', "'(' ").replace(' )', " ')'"));
   const rights = [`--reuid=${user}`, `--regid=${group}`, '--clear-groups', ...only, '--no-new-privs'];
   await container.run(`install -d -o ${user} -g ${group} -m 0755 /run/edgeward-agent`);
   await container.start(`umask 0077; exec setpriv ${rights.join(' ')} ${settingOf('ExecStart')} >>/tmp/agent.log 2>&1`);

@@ -62,8 +62,6 @@ export async function packageClaims(t: Test, suite: Suite): Promise<void> {
 async function upgradeWithoutGap(t: Test, image: string, packages: TestPackages): Promise<void> {
   const container = await withPackage(t, image, packages);
   await configure(container, t.testdir());
-  // As `agent enrol` leaves it, run by root.
-  await container.run('chown root:root /var/lib/edgeward-agent/identity.json');
   await container.run('echo "reaction: report" >>/etc/edgeward/agent.yaml');
   await startAgent(container);
   const [rules, pid] = [await rulesIn(container), await agentPid(container)];
