@@ -31,7 +31,7 @@ export interface AgentState {
   numberAtLeast: number;
 }
 
-export interface Probation {
+interface Probation {
   /** Null: there was none. */
   previous: PolicyRef | null;
   previousForm: 'served' | 'observe';

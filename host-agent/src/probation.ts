@@ -14,7 +14,7 @@ export interface ProbationOptions {
   onFailed: (why: string) => Promise<void>;
 }
 
-export const PROBATION_MS = 60_000;
+const PROBATION_MS = 60_000;
 const TRY_AGAIN_MS = 3_000;
 
 /** The answer ends it without either. */

@@ -18,7 +18,7 @@ import { type Answer, badAnswer, type Exchange, exchange } from './https-exchang
 import type { Identity } from './identity.ts';
 import type { SendDenials } from './parts.ts';
 
-export type PolicyAnswer =
+type PolicyAnswer =
   | { state: 'policy'; etag: string | null; signed: Buffer }
   | { state: 'unchanged' }
   /** The service knows this host and has nothing for it. */
@@ -129,7 +129,7 @@ export function read<T>(path: string, answer: Answer, schema: Schema<T>): T {
 }
 
 /** What the service says itself, with its code; what comes from in between has none. */
-export function refusalOf(path: string, { status, headers, body }: Answer): EdgewardError {
+function refusalOf(path: string, { status, headers, body }: Answer): EdgewardError {
   const value = jsonOf(body);
   const error = typeof value === 'object' && value !== null && 'error' in value ? value.error : value;
   const said = (typeof error === 'object' && error !== null ? error : {}) as Record<string, unknown>;
@@ -143,7 +143,7 @@ export function refusalOf(path: string, { status, headers, body }: Answer): Edge
 }
 
 /** As long as it asked for, in its cause: whoever sends again knows where to look. */
-export interface RetryAfter {
+interface RetryAfter {
   retryAfterSeconds: number;
 }
 

@@ -4,7 +4,7 @@ import type { AgentConfig } from '@edgeward/host-agent/agent';
 import { EdgewardError, messageOf, systemCodeOf } from '@edgeward/runtime';
 import type { Context, Option } from '../frame/command.ts';
 
-export const AGENT_FILE = '/etc/edgeward/agent.yaml';
+const AGENT_FILE = '/etc/edgeward/agent.yaml';
 
 export const agentOptions: Record<string, Option> = {
   config: { type: 'string', value: 'FILE', says: `Default: ${AGENT_FILE}, where there is one.` },

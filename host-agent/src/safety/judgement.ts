@@ -21,7 +21,7 @@ export type Judgement =
   /** `observe`: in force, and nothing is dropped. `none`: what is in force stays. */
   | { form: 'observe' | 'none'; code: RefusalCode; message: string; mend: string };
 
-export type RefusalCode = 'EDW_ERR_HOST_KUBERNETES' | 'EDW_ERR_HOST_NO_MANAGEMENT' | 'EDW_ERR_HOST_WOULD_CUT';
+type RefusalCode = 'EDW_ERR_HOST_KUBERNETES' | 'EDW_ERR_HOST_NO_MANAGEMENT' | 'EDW_ERR_HOST_WOULD_CUT';
 
 export function judge(policy: CompiledPolicy, host: Surroundings): Judgement {
   const object = policy.objects[0];
