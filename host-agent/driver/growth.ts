@@ -11,6 +11,7 @@ import { renamed } from './layout/renaming.ts';
 import type { SavedRules } from './netfilter/index.ts';
 import { ruleChanges } from './rule-writes.ts';
 import type { SetContents } from './set-contents.ts';
+import { spoken } from './set-writes.ts';
 
 export interface Growth {
   /** The policy by the names of the sets that stand. */
@@ -112,8 +113,8 @@ function additionLines({ name, family, members }: SetLayout, held: readonly stri
   const wanted = new Set(extra.length === 0 ? [] : members);
   if (extra.length > MAX_COVERED || !extra.every((member) => isCovered(member, family, wanted))) return null;
   return [
-    ...missing.map((member) => `add ${name} ${member} -exist`),
-    ...extra.map((member) => `del ${name} ${member} -exist`),
+    ...missing.map((member) => `add ${name} ${spoken(member)} -exist`),
+    ...extra.map((member) => `del ${name} ${spoken(member)} -exist`),
   ];
 }
 

