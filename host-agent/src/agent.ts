@@ -180,17 +180,25 @@ function startLife(options: Running, host: OpenHost, link: ServiceLink, core: Co
     },
     async report() {
       await writeStatus();
-      await link
-        .client()
-        .report(compose())
-        .then(reached, (thrown: unknown) => logger.debug({ event: 'not_reported', err: thrown }));
+      await link.client().report(compose()).then(reached, notReported);
       await writeStatus();
     },
   });
   core.changed.tell = heartbeat.soon;
 
+  let refused: string | null = null;
+
   function reached(): void {
+    refused = null;
     link.met({ state: 'reached' });
+  }
+
+  /** That nobody answers is told by whoever follows; a service that does not take reports is told here, once. */
+  function notReported(thrown: unknown): void {
+    const code = thrown instanceof EdgewardError ? thrown.code : 'EDW_ERR_INTERNAL';
+    if (code !== refused && code !== 'EDW_ERR_SERVICE_UNREACHABLE')
+      logger.warn({ event: 'not_reported', code, err: thrown }, messageOf(thrown));
+    refused = code;
   }
 
   function onContact(contact: Contact): void {

@@ -23,6 +23,7 @@ const BASE_MS = 1_000;
 const MAX_MS = 60_000;
 /** A service that answers at once, against what it was asked, is not asked more often than this. */
 const LEAST_MS = 500;
+const WAITED_MS = 10_000;
 
 /** Ends with the signal. Never rejects. */
 export async function follow(options: FollowOptions): Promise<void> {
@@ -32,11 +33,13 @@ export async function follow(options: FollowOptions): Promise<void> {
   const wait = (ms: number): Promise<void> => whilePausing(pauseFor(clock, ms), signal);
 
   async function askOnce(): Promise<number> {
+    const askedAtMs = performance.now();
     const answer = await options.client().policy(etag);
     options.onContact({ state: 'reached' });
     if (answer.state === 'none') {
       etag = null;
-      return LEAST_MS + pauses.nextMs();
+      // One that waited before it said so may be asked again at once: the first policy should not wait for us.
+      return performance.now() - askedAtMs > WAITED_MS ? LEAST_MS : LEAST_MS + pauses.nextMs();
     }
     if (answer.state === 'unchanged') {
       pauses.reset();

@@ -98,9 +98,11 @@ export function createServiceClient({ identity, service, ending }: ServiceClient
       const bounds = { maxBytes: MAX_HOST_POLICY_BYTES, timeoutMs: POLL_TIMEOUT_MS };
       const answer = await call({ path, method: 'GET', headers, ...bounds });
       if (answer.status === 304) return { state: 'unchanged' };
-      if (answer.status === 404) return { state: 'none' };
-      if (answer.status !== 200) throw refusalOf(path, answer);
-      return { state: 'policy', etag: answer.headers.etag ?? null, signed: answer.body };
+      if (answer.status === 200) return { state: 'policy', etag: answer.headers.etag ?? null, signed: answer.body };
+      const refusal = refusalOf(path, answer);
+      // Of any other server that knows no such path nothing follows.
+      if (refusal.code === 'EDW_ERR_HOST_NO_POLICY') return { state: 'none' };
+      throw refusal;
     },
     report: async (report, { fresh } = { fresh: false }) =>
       read('/v1/host/report', await post('/v1/host/report', report, { fresh }), hostReportAnswerSchema),

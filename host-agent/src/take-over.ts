@@ -253,8 +253,8 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
     settle: () => inTurn(settle),
     view() {
       const { current, form, rolledBack } = known.state();
-      const policy = standing.policy();
-      const stands = policy === null || policy.objects.length === 0 ? null : policy;
+      // What was put back where there was none is no policy.
+      const stands = current === null ? null : standing.policy();
       return {
         applied: stands === null ? null : { revision: stands.revision, hash: stands.hash },
         state: stateOf({ known: current !== null, form, rolledBack: rolledBack !== null, refusal }),
