@@ -2,7 +2,8 @@ import { type Actual, type Applied, type EnforcementPoint, revisionOlder } from 
 import type { HostNack, HostReport } from '@edgeward/host-agent/protocol';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
-import type { HeardHost, HostReports } from './host-reports.ts';
+import { createClaimedRevision } from './claimed-revision.ts';
+import type { HostReports } from './host-reports.ts';
 import type { PolicyShelf } from './policy-shelf.ts';
 
 /**
@@ -21,34 +22,39 @@ export interface RemotePointOptions {
 export function createRemotePoint(options: RemotePointOptions): EnforcementPoint {
   const { name, shelf, reports, applyWaitMs = 5_000 } = options;
 
-  function heardLately(): HeardHost {
+  const claim = createClaimedRevision();
+
+  function lastWord(): HostReport {
     const heard = reports.of(name);
     if (heard === null) throw neverHeard(name);
     if (reports.isStale(name)) throw silent(name, heard.heardAtMs);
-    return heard;
+    const { applied } = heard.report;
+    const given = shelf.revisionOf(name);
+    if (applied !== null && !claim.isBelieved(applied.revision, given)) throw neverGiven(name, applied.revision, given);
+    return heard.report;
   }
 
   return {
     name,
     async probe() {
-      const { applied, state, startedAt, nack, drift } = heardLately().report;
+      const { applied, state, startedAt, nack, drift } = lastWord();
       return JSON.stringify([applied, state, startedAt, nack, drift]);
     },
     async inspect() {
-      const { report } = heardLately();
+      const report = lastWord();
       // Only of what it is to hold: of another policy it is told that there is this one.
       if (report.state === 'observed' && report.nack !== null && report.nack.revision === shelf.revisionOf(name))
         throw refusedBy(name, report.nack);
       return actualOf(report);
     },
     async apply(desired) {
-      const { report } = heardLately();
+      const report = lastWord();
       const held = report.applied;
       if (held !== null && held.revision > desired.revision) throw revisionOlder(name, desired.revision, held.revision);
       const isNew = !holds(report, desired);
       shelf.put(desired);
       await reports.within(name, applyWaitMs, (it) => answers(it, desired));
-      return applied(heardLately().report, desired, isNew);
+      return applied(lastWord(), desired, isNew);
     },
     // The host keeps what it has.
     close: async () => {},
@@ -103,6 +109,14 @@ function silent(name: string, heardAtMs: number): EdgewardError {
   const since = new Date(heardAtMs).toISOString();
   return new EdgewardError('EDW_ERR_POINT_UNREACHABLE', `looking at ${name}: it has not reported since ${since}`, {
     mend: 'Look whether the host runs, its agent with it (`systemctl status edgeward-agent`), and whether it reaches this service. It keeps what it has.',
+  });
+}
+
+function neverGiven(name: string, claimed: number, given: number | null): EdgewardError {
+  const newest = given === null ? 'nothing yet' : `revision ${given} at most`;
+  const message = `looking at ${name}: it says that it holds revision ${claimed}, and was given ${newest}`;
+  return new EdgewardError('EDW_ERR_HOST_REVISION', message, {
+    mend: 'Before the first policy of this service, wait for it. If the service was set back to an old backup, remove the agent with its state from the host and enrol it again. If not, somebody else speaks for this host: invite it again.',
   });
 }
 
