@@ -1,7 +1,7 @@
 /** What was denied adds up to what the kernel counted, whatever becomes of samples, of ulogd and of the agent. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CompiledPolicy } from '@edgeward/policy';
@@ -177,8 +177,10 @@ t.test('an agent that is killed again and again tells of each denial once', asyn
     await stage.host.call(callsFrom(strangers(3)));
     sent += 3;
     await sleep(((round * 7919) % 10) * (WINDOW_MS / 5));
+    const pid = ulogdPid(stage);
     child.kill('SIGKILL');
     await once(child, 'close');
+    await until('ulogd ends with it', () => !existsSync(`/proc/${pid}`));
   }
   t.equal(await kernelCount(stage), sent);
   const denials = await stage.open();

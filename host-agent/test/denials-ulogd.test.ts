@@ -74,7 +74,7 @@ t.test('one that an agent left behind is ended, and the group is read again', as
   mkdirSync(stage.runtimeDir, { recursive: true });
   const configuration = join(stage.runtimeDir, 'ulogd.conf');
   writeFileSync(configuration, ulogdConfiguration(found.plugins, join(stage.runtimeDir, 'samples.json')));
-  const [program = '', ...words] = [...stage.host.where, found.program, '-c', configuration];
+  const [program = '', ...words] = [...stage.host.where, ...found.words, '-c', configuration];
   const left = spawn(program, words, { stdio: 'ignore' });
   t.teardown(() => left.kill('SIGKILL'));
   const ended = once(left, 'close');

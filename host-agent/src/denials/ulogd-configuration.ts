@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { NFLOG_GROUP } from '../../driver/index.ts';
 
 export interface FoundUlogd {
-  program: string;
+  /** The program, behind the words by which it ends with whoever started it, where util-linux has them. */
+  words: readonly [string, ...string[]];
   plugins: readonly string[];
 }
 
@@ -28,7 +29,13 @@ export async function findUlogd(folders: readonly string[] = FOLDERS): Promise<F
   const found = await Promise.all(PLUGINS.map((name) => firstThere(places.map((place) => join(place, name)))));
   const absent = PLUGINS.filter((_, index) => found[index] === null);
   if (absent.length > 0) return { missing: `ulogd has no ${absent.join(', ')}` };
-  return { program, plugins: found.flatMap((path) => path ?? []) };
+  return { words: await endingWithItsParent(program), plugins: found.flatMap((path) => path ?? []) };
+}
+
+/** An agent that is killed can end nobody. */
+async function endingWithItsParent(program: string): Promise<FoundUlogd['words']> {
+  const setpriv = await firstThere(FOLDERS.map((folder) => join(folder, 'setpriv')));
+  return setpriv === null ? [program] : [setpriv, '--pdeathsig', 'TERM', program];
 }
 
 /** `/usr/lib/x86_64-linux-gnu/ulogd`, or without the name of the machine. */

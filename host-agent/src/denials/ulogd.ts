@@ -1,6 +1,6 @@
 /**
- * Ulogd as a child of the agent: started, started again with pauses when it ends, and ended with the agent. One that an agent
- * left behind that was killed is ended first, as two can't read one group. Without ulogd counts go on and only samples are
+ * Ulogd as a child of the agent: started, started again with pauses when it ends, and ended with the agent, by the kernel where
+ * that is killed. One that was left behind even so is ended first, as two can't read one group. Without ulogd counts go on and only samples are
  * missing; that is said once, and looked for again.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -56,7 +56,7 @@ export function superviseUlogd(options: UlogdOptions): Ulogd {
       const configuration = join(runtimeDir, 'ulogd.conf');
       await writeFile(configuration, ulogdConfiguration(found.plugins, options.samplesPath), { mode: 0o600 });
       // Closed meanwhile: nothing is started that nobody would end.
-      if (!closed) await run(found.program, configuration);
+      if (!closed) await run([...options.where, ...found.words, '-c', configuration]);
     } catch (thrown) {
       later(`ulogd can't be started: ${messageOf(thrown)}`, pauses.nextMs());
     }
@@ -78,10 +78,9 @@ export function superviseUlogd(options: UlogdOptions): Ulogd {
     logger.warn({ event: 'samples_missing', code: error.code, mend: error.mend }, error.message);
   }
 
-  async function run(program: string, configuration: string): Promise<void> {
-    const [command = program, ...args] = [...options.where, program, '-c', configuration];
+  async function run([program = '', ...args]: readonly string[]): Promise<void> {
     const env = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' };
-    const started = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const started = spawn(program, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     child = started;
     let lastWords = '';
     for (const stream of [started.stdout, started.stderr])
