@@ -63,7 +63,7 @@ export function readMeta(rules: SavedRules): FamilyMeta | null {
 }
 
 /** Of what is to stand in one family: names of chains, and in each the hashes of its rules; then what is hooked where. */
-export function layoutDigest(layout: FamilyLayout): string {
+function layoutDigest(layout: FamilyLayout): string {
   const chains = layout.chains.map(({ name, rules }) =>
     chainText(
       name,

@@ -13,6 +13,7 @@ import { bigipMemory } from './bigip-memory.ts';
 import { compile } from './compile.ts';
 import { explainFlows } from './explain-flows.ts';
 import { fleet } from './fleet.ts';
+import { hostBenchmarks } from './host.ts';
 import { labelEdit } from './label-edit.ts';
 import { circumstances, watchPressure } from './machine.ts';
 import { resultText, writeResult } from './report.ts';
@@ -31,6 +32,7 @@ const benchmarks: Benchmark[] = [
   bigipFlows,
   bigipLookups,
   bigipCost,
+  ...hostBenchmarks,
 ];
 
 const progress = (line: string): void => void process.stderr.write(`${line}\n`);

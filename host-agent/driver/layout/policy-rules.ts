@@ -10,7 +10,7 @@ import { setOf } from './sets.ts';
  * What a policy allows as rules and sets. One set of source and port takes all narrow ports together, because one lookup
  * costs the same for one rule and for thousands; wide ranges, and what would make that set too large, get a set of sources each.
  */
-export interface PolicyRules {
+interface PolicyRules {
   /** Each goes to the chain of what is allowed when it matches. */
   rulesTo(allowed: string): string[][];
   sets: SetLayout[];
