@@ -95,6 +95,14 @@ const gap: z.ZodType<HostGap> = z.object({ ...common, kind: z.literal('gap'), ca
 
 const record: z.ZodType<HostRecord> = z.union([denial, gap]);
 
+/** What is left of a record that another version wrote: its number, and as much as can be read of when and how often. */
+const numberedLine = z.object({
+  seq: seqField,
+  windowStart: instantField.nullable().catch(null),
+  windowEnd: instantField.nullable().catch(null),
+  count: common.count.catch(1),
+});
+
 interface BatchHead {
   v: 1;
   epoch: string;
@@ -111,16 +119,17 @@ export function formatDenialBatch({ epoch, records }: DenialBatch): string {
 }
 
 /**
- * Whole or not at all. A window that ends before it begins is no fault: a clock was set back. Throws EDW_ERR_HOST_BATCH, with the
- * line that is not understood.
+ * A window that ends before it begins is no fault: a clock was set back. A record that has a number and is not understood
+ * becomes a gap with that number and its count: refused, it would come again for ever, and everything after it would wait.
+ * Throws EDW_ERR_HOST_BATCH for what no spool wrote. `takenAtMs` is the time of what does not say its own.
  */
-export function parseDenialBatch(text: string): DenialBatch {
+export function parseDenialBatch(text: string, takenAtMs: number = Date.now()): DenialBatch {
   if (Buffer.byteLength(text) > MAX_BATCH_BYTES) throw refused(`it has more than ${MAX_BATCH_BYTES} bytes`);
   const lines = text.split('\n');
   if (lines.at(-1) === '') lines.pop();
   if (lines.length > MAX_BATCH_RECORDS + 1) throw refused(`it has more than ${MAX_BATCH_RECORDS} records`);
   const head = lineAs(batchHead, lines[0] ?? '', 1);
-  const records = lines.slice(1).map((line, at) => lineAs(record, line, at + 2));
+  const records = lines.slice(1).map((line, at) => recordIn(line, at + 2, takenAtMs));
   checkOrder(head, records);
   return { epoch: head.epoch, records };
 }
@@ -129,6 +138,15 @@ function checkOrder(head: BatchHead, records: readonly HostRecord[]): void {
   if (records[0] !== undefined && records[0].seq !== head.first) throw refused('it does not begin where it says');
   const ascends = records.every((it, at) => at === 0 || (records[at - 1]?.seq ?? 0) < it.seq);
   if (!ascends) throw refused('its records are not in ascending order');
+}
+
+function recordIn(line: string, at: number, takenAtMs: number): HostRecord {
+  const read = record.safeParse(valueIn(line));
+  if (read.success) return read.data;
+  const { seq, windowStart, windowEnd, count } = lineAs(numberedLine, line, at);
+  const takenAt = new Date(takenAtMs).toISOString();
+  const window = { windowStart: windowStart ?? windowEnd ?? takenAt, windowEnd: windowEnd ?? windowStart ?? takenAt };
+  return { seq, kind: 'gap', ...window, cause: 'unreadable', count };
 }
 
 const MEND = 'Run the same version of Edgeward at the service and on the host. The host keeps its records meanwhile.';

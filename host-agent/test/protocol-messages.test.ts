@@ -48,7 +48,7 @@ const denial: HostDenial = {
 };
 const gap: HostGap = { seq: 4, kind: 'gap', windowStart: at, windowEnd: at, cause: 'not-sampled', count: 40 };
 
-t.test('a batch is read as it was written, whole or not at all', async (t) => {
+t.test('a batch is read as it was written, and what no spool wrote is refused whole', async (t) => {
   t.strictSame(parseDenialBatch(formatDenialBatch({ epoch, records: [denial, gap] })), {
     epoch,
     records: [denial, gap],
@@ -65,12 +65,9 @@ t.test('a batch is read as it was written, whole or not at all', async (t) => {
     ['a first that is not the first', lines(gap)],
     ['out of order', lines(denial, { ...gap, seq: 2 })],
     ['twice the same', lines(denial, { ...gap, seq: 3 })],
-    ['a count of nothing', lines({ ...denial, count: 0 })],
-    ['a source that is none', lines({ ...denial, source: '10.9.9' })],
-    ['a port that is none', lines({ ...denial, port: 'tcp/0x16' })],
-    ['a name with a line end', lines({ ...denial, object: 'db\n1' })],
-    ['an allowed reason', lines({ ...denial, reason: 'allowed-by-rule' })],
-    ['a cause that is none', lines(denial, { ...gap, cause: 'lost' })],
+    ['a record without a number', lines({ ...denial, seq: undefined })],
+    ['a number that is none', lines({ ...denial, seq: 2 ** 53 })],
+    ['nothing but a value', lines(null)],
     ['too many', lines(...Array.from({ length: MAX_BATCH_RECORDS + 1 }, (_, i) => ({ ...gap, seq: 3 + i })))],
     ['too long', lines({ ...denial, missed: 'x'.repeat(2 ** 20) })],
   ];
@@ -84,6 +81,31 @@ t.test('a batch is read as it was written, whole or not at all', async (t) => {
   t.equal(parseDenialBatch(back).records.length, 1, 'a clock that was set back is no reason to keep a spool waiting');
   const shown = parseDenialBatch(lines({ ...denial, missed: 'a\u001b[2Jb' })).records[0];
   t.match(shown, { missed: 'a\u{fffd}[2Jb' }, 'no control character comes through');
+});
+
+t.test('a record that is not understood is counted and keeps nothing waiting', async (t) => {
+  const taken = '2026-11-23T11:00:00.000Z';
+  const cases: [string, object, object][] = [
+    ['a source that is none', { source: '10.9.9' }, { count: 2 }],
+    ['a port that is none', { port: 'tcp/0x16' }, { count: 2 }],
+    ['a name with a line end', { object: 'db\n1' }, { count: 2 }],
+    ['an allowed reason', { reason: 'allowed-by-rule' }, { count: 2 }],
+    ['a reason of a later version', { reason: 'quarantined' }, { count: 2 }],
+    ['a kind of a later version', { kind: 'flow' }, { count: 2 }],
+    ['a cause of a later version', { kind: 'gap', cause: 'lost' }, { count: 2 }],
+    ['words that are too many', { missed: 'x'.repeat(501) }, { count: 2 }],
+    ['a count of nothing', { count: 0 }, { count: 1 }],
+    ['a count that is none', { count: 1e300 }, { count: 1 }],
+    ['half a window', { windowStart: 'noon' }, { windowStart: at }],
+    ['no window', { windowStart: 7, windowEnd: null }, { windowStart: taken, windowEnd: taken }],
+  ];
+  for (const [name, wrong, expected] of cases) {
+    const records = [{ ...denial, ...wrong } as HostDenial, gap];
+    const [first, second] = parseDenialBatch(formatDenialBatch({ epoch, records }), Date.parse(taken)).records;
+    const { seq, windowStart, windowEnd } = denial;
+    const counted = { seq, kind: 'gap', windowStart, windowEnd, cause: 'unreadable', count: 2 };
+    t.strictSame([first, second], [{ ...counted, ...expected }, gap], name);
+  }
 });
 
 const report: HostReport = {

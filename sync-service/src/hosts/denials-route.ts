@@ -53,7 +53,7 @@ export function denialsRoute({ collector, ready, clock }: DenialsRouteOptions): 
     if (refusal !== null) throw refusal;
     underWay.add(point);
     try {
-      const { epoch, records } = await batchOf(request);
+      const { epoch, records } = await batchOf(request, clock.now());
       return await queue.run(async () => {
         // Between two batches everybody else has a turn.
         await setImmediate();
@@ -73,14 +73,14 @@ export function denialsRoute({ collector, ready, clock }: DenialsRouteOptions): 
 }
 
 /** Throws EDW_ERR_HOST_BATCH. */
-async function batchOf(request: TlsRequest): Promise<DenialBatch> {
+async function batchOf(request: TlsRequest, nowMs: number): Promise<DenialBatch> {
   const coding = request.headers['content-encoding'] ?? 'identity';
-  if (coding === 'identity') return parseDenialBatch(request.text);
+  if (coding === 'identity') return parseDenialBatch(request.text, nowMs);
   if (coding !== 'gzip') throw unreadable(`content-encoding ${JSON.stringify(coding)} is not gzip`);
   const whole = await unpack(request.bytes, { maxOutputLength: MAX_BATCH_BYTES }).catch((cause: unknown) => {
     throw unreadable(messageOf(cause));
   });
-  return parseDenialBatch(whole.toString('utf8'));
+  return parseDenialBatch(whole.toString('utf8'), nowMs);
 }
 
 /** A ledger that can't be written is no fault of the host: it keeps its records and comes back. */

@@ -136,6 +136,15 @@ t.test('what can not be read is refused whole, and says so', async (t) => {
   t.strictSame(collector.spools(), [], 'nothing of it is stored');
 });
 
+t.test('what is not understood is counted as that, once, and what follows it is stored', async (t) => {
+  const { collector, as } = await startHere(t);
+  const later = { ...record(2), reason: 'a-reason-of-the-next-version' } as unknown as HostRecord;
+  const body = formatDenialBatch({ epoch, records: [record(1), later, record(3)] });
+  for (const _ of ['once', 'and sent again'])
+    t.match(await as('host-1', gzipSync(body), gzip), { status: 200, json: { acknowledged: 3 } });
+  t.match(collector.spools(), [{ point: 'host-1', stored: 4, gaps: { unreadable: 2 }, observed: 6, missing: 0 }]);
+});
+
 t.test('a host that has to wait is told for how long, and nothing of it is taken', async (t) => {
   const { collector, policy, as } = await startHere(t);
   policy.isInForce = false;
