@@ -7,7 +7,7 @@
 import { type Applied, revisionOlder } from '@edgeward/enforcement-point';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
-import { cutFlows } from './cut-flows.ts';
+import { cutFlows, requireFlows } from './cut-flows.ts';
 import { freshLayout } from './generations.ts';
 import { type Growth, growthOf } from './growth.ts';
 import {
@@ -56,12 +56,14 @@ export async function applyPolicy(to: Application, desired: CompiledPolicy): Pro
   if (held > desired.revision) throw revisionOlder(to.point, desired.revision, held);
   const layouts = prepareLayout(desired, options);
   const growth = growthOf(layouts, desired.hash, before, contents);
+  const cuts = growth === null && options.mark === null;
+  if (cuts) await requireFlows(netfilter);
   const tally: Tally = { writes: 0, bytes: 0 };
   const layout = growth === null ? await replace(to, layouts, desired, before, tally) : growth.layout;
   if (growth !== null) await grow(to, growth, before, tally);
   const after = tally.writes === 0 ? before : await readBack(to, layout);
   // Whatever was let in under other rules; marks have it judged without being asked.
-  if (growth === null && options.mark === null) await cutFlows(netfilter, desired, options.publishedPorts);
+  if (cuts) await cutFlows(netfilter, desired, options.publishedPorts);
   return {
     applied: { revision: desired.revision, ...tally },
     generation: layout.generation,

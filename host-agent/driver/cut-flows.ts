@@ -4,9 +4,22 @@
  * is judged. A flow on which the host itself speaks first then passes as one of its own: only marks keep that out.
  */
 import { type CompiledPolicy, decide, viewOf } from '@edgeward/policy';
+import { EdgewardError, messageOf } from '@edgeward/runtime';
 import type { Family } from './layout/host-layout.ts';
 import { enforces } from './layout/index.ts';
 import type { Flow, Netfilter } from './netfilter/index.ts';
+
+/** Asked before anything is written. Throws EDW_ERR_HOST_TOOL where flows can't be looked at: nobody could be cut. */
+export async function requireFlows(netfilter: Netfilter): Promise<void> {
+  for (const family of netfilter.families) {
+    await netfilter.flows(family, '0xffffffff').catch((cause: unknown) => {
+      throw new EdgewardError('EDW_ERR_HOST_TOOL', `looking at connections that are open: ${messageOf(cause)}`, {
+        mend: 'Install conntrack, or let Edgeward have bits of the connection mark.',
+        cause,
+      });
+    });
+  }
+}
 
 /** How many sources and ports were cut off. */
 export async function cutFlows(netfilter: Netfilter, policy: CompiledPolicy, publishedPorts: boolean): Promise<number> {

@@ -120,6 +120,19 @@ for (const backend of ['nft', 'legacy'] as const) {
   );
 }
 
+t.test('where nobody could be cut, nothing is written', async (t) => {
+  const host = await startHost(t);
+  const [there, away] = [createToolRun({ where: host.where }), createToolRun({ where: ['/nowhere/at-all'] })];
+  const netfilter = createNetfilter('nft', (call) => (call.program === 'conntrack' ? away(call) : there(call)));
+  const options = { ...HOST_OPTIONS, mark: null };
+  const policy = hostPolicy({ revision: 1, allow: BOTH });
+  const point = createHostPoint({ name: 'host-db', options, netfilter });
+  await t.rejects(point.apply(policy), { code: 'EDW_ERR_HOST_TOOL' }, 'marks are taken, and there is no conntrack');
+  t.strictSame(await point.inspect(), { state: 'empty' }, 'as it was');
+  const marking = createHostPoint({ name: 'host-db', options: HOST_OPTIONS, netfilter });
+  t.ok((await marking.apply(policy)).writes > 0, 'who has marks needs none');
+});
+
 t.test('answers to connections of the host itself pass, and what observes denies nothing', async (t) => {
   const { host, point } = await scene(t, 'nft');
   const flows = FAMILIES.map(({ stranger, to }) => ({ from: stranger, to, port: PORT }));
