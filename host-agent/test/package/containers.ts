@@ -45,29 +45,38 @@ async function missing(): Promise<string | null> {
     ['dpkg-deb', '--version'],
     ['ip', '-V'],
     ['nsenter', '--version'],
+    ['unshare', '--user', 'true'],
+    // A host that boots has its cgroups in one of its own.
+    ['grep', '-q', ' cgroup2 ', '/proc/mounts'],
   ] as const) {
     const answered = await exec(program, args, 20_000).then(
       () => true,
       () => false,
     );
-    if (!answered) return `${program} does not answer; scripts/with-docker.sh brings a Docker`;
+    if (!answered) return `\`${[program, ...args].join(' ')}\` does not answer; scripts/with-docker.sh brings a Docker`;
   }
   return null;
 }
 
-/** The name of the image, which is there afterwards. */
-export async function imageOf(suite: Suite): Promise<string> {
+export interface Image {
+  /** As Docker knows it. */
+  name: string;
+  /** All of its files. */
+  archive: string;
+}
+
+/** Both are there afterwards. */
+export async function imageOf(suite: Suite): Promise<Image> {
   const recipe = createHash('sha256')
     .update([...PACKAGES, ...REMOVED].join())
     .digest('hex')
     .slice(0, 12);
-  const image = `edgeward-host-${suite}:${recipe}`;
-  const there = await exec('docker', ['image', 'inspect', '--format', '{{.Id}}', image]).catch(() => null);
-  if (there !== null) return image;
-  const kept = join(defaultCacheDir(), `host-${suite}-${process.arch}-${recipe}.tar`);
-  if ((await stat(kept).catch(() => null)) === null) await makeImage(suite, kept);
-  await exec('docker', ['import', kept, image]);
-  return image;
+  const name = `edgeward-host-${suite}:${recipe}`;
+  const archive = join(defaultCacheDir(), `host-${suite}-${process.arch}-${recipe}.tar`);
+  if ((await stat(archive).catch(() => null)) === null) await makeImage(suite, archive);
+  const there = await exec('docker', ['image', 'inspect', '--format', '{{.Id}}', name]).catch(() => null);
+  if (there === null) await exec('docker', ['import', archive, name]);
+  return { name, archive };
 }
 
 async function makeImage(suite: Suite, file: string): Promise<void> {
@@ -113,7 +122,7 @@ export const ADDRESSES = { inet: '172.31.254.1', inet6: 'fd00:ed6e:fffe::1' };
 
 let started = 0;
 
-export async function startContainer(t: Teardown, image: string, packages: string): Promise<Container> {
+export async function startContainer(t: Teardown, image: Image, packages: string): Promise<Container> {
   started += 1;
   // The test kit sweeps namespaces that begin so, once the process that the number names is gone.
   const name = `edgeward-test-${process.pid}-container-${started}`;
@@ -125,7 +134,7 @@ export async function startContainer(t: Teardown, image: string, packages: strin
   const rights = ['--cap-add', 'NET_ADMIN', '--cap-add', 'NET_RAW', '--network', 'none'];
   const v6 = ['--sysctl', 'net.ipv6.conf.all.disable_ipv6=0', '--sysctl', 'net.ipv6.conf.default.accept_dad=0'];
   const shown = ['--volume', `${packages}:/packages:ro`];
-  const words = ['run', '--detach', '--rm', '--init', '--name', name, ...rights, ...v6, ...shown, image];
+  const words = ['run', '--detach', '--rm', '--init', '--name', name, ...rights, ...v6, ...shown, image.name];
   await exec('docker', [...words, 'sleep', String(LIFETIME_S)]);
   const pid = (await exec('docker', ['inspect', '--format', '{{.State.Pid}}', name])).trim();
   await wire(netns, pid);

@@ -27,8 +27,8 @@ export async function startAgent(container: Container): Promise<void> {
   const only = ['bounding-set', 'inh-caps', 'ambient-caps'].map((set) => `--${set}=-all,${capabilities}`);
   const rights = [`--reuid=${user}`, `--regid=${group}`, '--clear-groups', ...only, '--no-new-privs'];
   await container.run(`install -d -o ${user} -g ${group} -m 0755 /run/edgeward-agent`);
-  await container.start(`umask 0077; exec setpriv ${rights.join(' ')} ${settingOf('ExecStart')} >>/tmp/agent.log 2>&1`);
-  await container.run(polling('edgeward agent status --json >/dev/null', 'cat /tmp/agent.log'));
+  await container.start(`umask 0077; exec setpriv ${rights.join(' ')} ${settingOf('ExecStart')} >/tmp/agent.log 2>&1`);
+  await container.run(polling('grep -q restored /tmp/agent.log', 'cat /tmp/agent.log'));
 }
 
 /** As a service manager would: its rules are left to it. */
@@ -38,9 +38,10 @@ export async function stopAgent(container: Container): Promise<void> {
   await container.run(polling(`! kill -0 ${pid} 2>/dev/null`, 'cat /tmp/agent.log'));
 }
 
+/** Whatever became of the file that it was started from. */
 export async function agentPid(container: Container): Promise<string> {
-  const status = await container.run('edgeward agent status --json');
-  return String((JSON.parse(status) as { pid: number }).pid);
+  const found = await container.run("grep -lsz '^/usr/bin/edgeward$' /proc/[0-9]*/cmdline || true");
+  return /\/proc\/(\d+)\//.exec(found)?.[1] ?? '';
 }
 
 /** Of everybody, without counters and comments. */

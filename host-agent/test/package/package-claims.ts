@@ -1,8 +1,9 @@
 /** What is claimed of the package, for one suite of Debian. Each suite is a test file of its own, so that they run side by side. */
 import type { Test } from 'tap';
 import { startHostProbe } from '../../../test/kit/hosts-calling.ts';
+import { bootedClaims } from './booted-claims.ts';
 import { ALLOWED, DENIED } from './configured-host.ts';
-import { ADDRESSES, type Container, imageOf, type Suite, startContainer } from './containers.ts';
+import { ADDRESSES, type Container, type Image, imageOf, type Suite, startContainer } from './containers.ts';
 import { agentPid, configure, rulesIn, startAgent, stopAgent } from './installed-agent.ts';
 import { buildPackages, type TestPackages } from './packages.ts';
 
@@ -32,6 +33,7 @@ export async function packageClaims(t: Test, suite: Suite): Promise<void> {
       t.ok(exposure <= MOST_EXPOSED, said.trim());
     }
   });
+  await t.test('a host that boots runs it as its units say', (t) => bootedClaims(t, image, packages));
   await t.test('an upgrade of a configured host leaves no gap', (t) => upgradeWithoutGap(t, image, packages));
   await t.test('`agent remove` takes the rules away, and removing the package does not', async (t) => {
     const container = await startContainer(t, image, packages.folder);
@@ -59,7 +61,7 @@ export async function packageClaims(t: Test, suite: Suite): Promise<void> {
   });
 }
 
-async function upgradeWithoutGap(t: Test, image: string, packages: TestPackages): Promise<void> {
+async function upgradeWithoutGap(t: Test, image: Image, packages: TestPackages): Promise<void> {
   const container = await withPackage(t, image, packages);
   await configure(container, t.testdir());
   await container.run('echo "reaction: report" >>/etc/edgeward/agent.yaml');
@@ -120,7 +122,7 @@ function watching<Outcome>(call: () => Promise<Outcome>): { end(): Promise<Outco
   };
 }
 
-async function withPackage(t: Test, image: string, { folder }: TestPackages): Promise<Container> {
+async function withPackage(t: Test, image: Image, { folder }: TestPackages): Promise<Container> {
   const container = await startContainer(t, image, folder);
   await install(container, 'older');
   return container;
