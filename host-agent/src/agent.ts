@@ -50,8 +50,9 @@ export async function startAgent(options: AgentOptions): Promise<void> {
   const link = createServiceLink({ identity, service, stateDir, ending: lifecycle.ending, clock, logger });
   lifecycle.onClose('service link', link.close);
   const core = await startCore({ ...options, clock }, host, link);
-  lifecycle.onClose('policy', core.takeOver.close);
   await lockState(stateDir, lifecycle, logger);
+  // Closed before the lock is given back: what is under way writes its state.
+  lifecycle.onClose('policy', core.takeOver.close);
   const parts = await startParts({ ...options, clock, where }, host, link, core);
   core.standing.tell(parts);
   startLife({ ...options, clock }, host, link, core, parts);

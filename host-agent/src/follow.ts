@@ -1,6 +1,6 @@
 /**
  * Asks the service for this host's policy again and again, one question under way, and hands on what comes. Its absence is no
- * event for anybody: it is asked again, with pauses that grow to a minute and differ from host to host.
+ * event for anybody: it is asked again, with pauses that grow to half a minute and differ from host to host.
  */
 import { backoff, type Clock, EdgewardError, type Logger, messageOf, pauseFor, whilePausing } from '@edgeward/runtime';
 import type { ServiceClient } from './service-client.ts';
@@ -20,7 +20,7 @@ export interface FollowOptions {
 export type Contact = { state: 'reached' } | { state: 'away'; code: string; message: string };
 
 const BASE_MS = 1_000;
-const MAX_MS = 60_000;
+const MAX_MS = 30_000;
 /** A service that answers at once, against what it was asked, is not asked more often than this. */
 const LEAST_MS = 500;
 const WAITED_MS = 10_000;
