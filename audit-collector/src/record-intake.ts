@@ -7,7 +7,7 @@ import type { Logger } from '@edgeward/runtime';
 import type { CollectorMetrics } from './collector-metrics.ts';
 import { byCause, lastEventOf, type SpoolStatus } from './collector-status.ts';
 import type { Labels } from './deny-event.ts';
-import { type HostRecord, hostDenyEvent } from './host-record.ts';
+import { type HostDenial, type HostRecord, hostDenyEvent } from './host-record.ts';
 import type { Ledger, SpoolRecord, SpoolResult } from './ledger.ts';
 import type { StoredDenial } from './ledger-rows.ts';
 import type { SpoolMetrics } from './spool-metrics.ts';
@@ -35,10 +35,14 @@ export interface RecordIntakeOptions {
 
 export function createRecordIntake(options: RecordIntakeOptions): RecordIntake {
   const { ledger, labels, now, logger, seldom, metrics, spoolMetrics } = options;
-  const spooled = (record: HostRecord, point: string): SpoolRecord =>
-    record.kind === 'gap'
-      ? { seq: record.seq, gap: record }
-      : { seq: record.seq, event: hostDenyEvent(record, point, labels) };
+  const isNamed = boundedNames(labels);
+  const spooled = (record: HostRecord, point: string): SpoolRecord => {
+    const { seq } = record;
+    if (record.kind === 'gap') return { seq, gap: record };
+    if (isNamed(point, record)) return { seq, event: hostDenyEvent(record, point, labels) };
+    const { windowStart, windowEnd, count } = record;
+    return { seq, gap: { seq, kind: 'gap', windowStart, windowEnd, cause: 'unreadable', count } };
+  };
 
   function tellOf(point: string, { missing, uncovered }: SpoolResult): void {
     const warn = (event: string, fields: object, text: string): void =>
@@ -71,6 +75,21 @@ export function createRecordIntake(options: RecordIntakeOptions): RecordIntake {
         return { point, stored, gaps, observed, missing, lastEventAt: lastEventOf(totals, point) };
       });
     },
+  };
+}
+
+/** Objects that a point had before this service began, or under a policy that is long forgotten. */
+const MOST_UNKNOWN = 32;
+
+/** Totals are kept for ever, by object: a stolen host could fill the ledger with names that it makes up. */
+function boundedNames(labels: Labels): (point: string, denial: HostDenial) => boolean {
+  const unknown = new Map<string, Set<string>>();
+  return (point, { object, revision }) => {
+    if (labels.object(point, object, revision) !== null) return true;
+    const names = unknown.get(point) ?? new Set();
+    unknown.set(point, names);
+    if (names.size < MOST_UNKNOWN) names.add(object);
+    return names.has(object);
   };
 }
 

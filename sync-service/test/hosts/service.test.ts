@@ -1,25 +1,10 @@
 /** The whole service with hosts in its configuration: enrolment, policy, reports, denials, restarts; all over real TLS. */
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { request } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import {
-  type EnrolmentAnswer,
-  formatDenialBatch,
-  type HostReport,
-  openHostPolicy,
-} from '@edgeward/host-agent/protocol';
-import type { CompiledPolicy } from '@edgeward/policy';
-import { createLifecycle, createLogger } from '@edgeward/runtime';
-import { freePort } from '@edgeward/test/kit';
-import t, { type Test } from 'tap';
-import { makeInvite } from '../../src/hosts/invites.ts';
-import { loadServiceConfig, type Service, startService } from '../../src/index.ts';
-import type { PointReport } from '../../src/status-api.ts';
+import { type EnrolmentAnswer, formatDenialBatch } from '@edgeward/host-agent/protocol';
+import t from 'tap';
 import { reportAt } from '../fixtures/calling.ts';
-import { ask, enrolmentOf, type HostKey, hostKey, renewalOf } from '../fixtures/enrolling.ts';
+import { hostKey, renewalOf } from '../fixtures/enrolling.ts';
+import { enrol, hostWith, inForce, placeFor, until } from '../fixtures/host-service.ts';
 
 const workload = (name: string, more: object): string =>
   `${JSON.stringify({ kind: 'Workload', name, labels: { app: 'db' }, mode: 'enforce', ...more })}\n`;
@@ -35,140 +20,9 @@ function policiesFor(sources: readonly string[]): string {
   ].join('');
 }
 
-interface Running {
-  service: Service;
-  stop(): Promise<void>;
-  point(name: string): PointReport;
-}
-
-interface Place {
-  folder: string;
-  start(): Promise<Running>;
-  write(...sources: string[]): Promise<void>;
-}
-
-async function placeFor(t: Test): Promise<Place> {
-  const folder = await mkdtemp(join(tmpdir(), 'edgeward-hosts-'));
-  t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const [api, calls] = [await freePort(), await freePort()];
-  const config = {
-    stateDir: 'state',
-    api: { listen: `127.0.0.1:${api}` },
-    hosts: {
-      listen: `127.0.0.1:${calls}`,
-      enrolListen: '127.0.0.1:0',
-      names: ['127.0.0.1'],
-      points: { 'host-1': {}, 'host-2': {} },
-    },
-  };
-  const file = join(folder, 'edgeward.yaml');
-  await writeFile(file, JSON.stringify(config));
-  await mkdir(join(folder, 'policies'));
-  return {
-    folder,
-    // By rename: the folder is watched, and half a file is a policy too.
-    async write(...sources) {
-      await writeFile(join(folder, 'next'), policiesFor(sources));
-      await rename(join(folder, 'next'), join(folder, 'policies', 'all.ndjson'));
-    },
-    start: () => startIn(t, file),
-  };
-}
-
-async function startIn(t: Test, file: string): Promise<Running> {
-  const config = await loadServiceConfig({ file });
-  const logger = createLogger({ level: 'silent' });
-  const lifecycle = createLifecycle(logger);
-  const stop = async (): Promise<void> => {
-    const { unclosed } = await lifecycle.shutdown('the test ends');
-    lifecycle.release();
-    if (unclosed.length > 0) throw new Error(`left open: ${unclosed.join(', ')}`);
-  };
-  t.teardown(stop);
-  const service = await startService({ config, version: '0.1.0', logger, lifecycle });
-  const point = (name: string): PointReport => {
-    const found = service.status().points.find((it) => it.point === name);
-    if (found === undefined) throw new Error(`there is no point ${name}`);
-    return found;
-  };
-  return { service, stop, point };
-}
-
-interface Host {
-  answer: EnrolmentAnswer;
-  key: HostKey;
-  call(
-    method: string,
-    path: string,
-    more?: { headers?: Record<string, string>; body?: string | Buffer },
-  ): Promise<Called>;
-  /** As the service says it: opened, or nothing new. */
-  policy(held?: CompiledPolicy): Promise<CompiledPolicy | null>;
-  report(more: Partial<HostReport>): Promise<Called>;
-}
-
-interface Called {
-  status: number;
-  body: Buffer;
-}
-
-/** By an invite, as a person and a host do it together. */
-async function enrol({ folder }: Place, { service }: Running, point: string): Promise<Host> {
-  const nowMs = Date.now();
-  const secret = await makeInvite(join(folder, 'state', 'hosts'), { point, nowMs, endsAtMs: nowMs + 60_000 });
-  const key = hostKey();
-  const ca = await readFile(join(folder, 'state', 'hosts', 'authority', 'authority.pem'), 'utf8');
-  const said = await ask(`${service.hosts?.enrolUrl}/v1/enrol`, { ca, body: enrolmentOf(secret, key) });
-  if (said.status !== 200) throw new Error(`not enrolled: ${said.code} ${said.message}`);
-  return hostWith(said.answer, key, point);
-}
-
-function hostWith(answer: EnrolmentAnswer, key: HostKey, point: string): Host {
-  const shown = { cert: answer.certificate, key: key.privatePem, ca: answer.authority };
-  const call: Host['call'] = (method, path, { headers = {}, body } = {}) =>
-    new Promise((resolve, reject) => {
-      const signal = AbortSignal.timeout(30_000);
-      const url = `${answer.service[0]}${path}`;
-      const sent = request(url, { ...shown, method, headers, agent: false, signal }, async (response) => {
-        try {
-          const pieces: Buffer[] = [];
-          for await (const piece of response) pieces.push(Buffer.from(piece));
-          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(pieces) });
-        } catch (thrown) {
-          reject(thrown);
-        }
-      });
-      sent.on('error', reject);
-      sent.end(body);
-    });
-  return {
-    ...{ answer, key, call },
-    async policy(held) {
-      const headers: Record<string, string> = { prefer: 'wait=20' };
-      if (held !== undefined) headers['if-none-match'] = `"${held.revision}-${held.hash.slice(0, 16)}"`;
-      const { status, body } = await call('GET', '/v1/host/policy', { headers });
-      if (status !== 200) return null;
-      return (await openHostPolicy(body, { aud: point, keys: answer.signingKeys, floor: held ?? null })).policy;
-    },
-    report: (more) => call('POST', '/v1/host/report', { body: JSON.stringify({ ...reportAt(Date.now()), ...more }) }),
-  };
-}
-
-function inForce({ revision, hash }: CompiledPolicy): Partial<HostReport> {
-  return { applied: { revision, hash }, state: 'applied', mode: 'enforce' };
-}
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 1_000; attempt += 1) {
-    if (await holds()) return;
-    await pause(20);
-  }
-  throw new Error(`it never came to pass: ${what}`);
-}
-
 t.test('one host enrols and enforces; one that never called is unreachable, and holds nobody up', async (t) => {
   const place = await placeFor(t);
-  await place.write('10.30.0.0/16');
+  await place.write(policiesFor(['10.30.0.0/16']));
   const running = await place.start();
   const { service, point } = running;
   const host = await enrol(place, running, 'host-1');
@@ -196,7 +50,7 @@ t.test('one host enrols and enforces; one that never called is unreachable, and 
 
   t.test('an edit of policy answers the long poll', async (t) => {
     const next = host.policy(first);
-    await place.write('10.30.0.0/16', '10.31.0.0/16');
+    await place.write(policiesFor(['10.30.0.0/16', '10.31.0.0/16']));
     const second = await next;
     if (second === null) throw new Error('nothing came');
     t.equal(second.revision, first.revision + 1);
@@ -258,18 +112,18 @@ t.test('one host enrols and enforces; one that never called is unreachable, and 
 
 t.test('a service that starts again is believed by its hosts, and gives nothing older', async (t) => {
   const place = await placeFor(t);
-  await place.write('10.30.0.0/16');
+  await place.write(policiesFor(['10.30.0.0/16']));
   const before = await place.start();
   const host = await enrol(place, before, 'host-1');
   await host.policy();
-  await place.write('10.30.0.0/16', '10.31.0.0/16');
+  await place.write(policiesFor(['10.30.0.0/16', '10.31.0.0/16']));
   await until('the edit is published', () => before.service.status().policy.revision === 2);
   const held = await host.policy();
   if (held === null) throw new Error('the host has no policy');
   t.equal(held.revision, 2);
   await before.stop();
   const after = await place.start();
-  await place.write('10.30.0.0/16', '10.31.0.0/16', '10.32.0.0/16');
+  await place.write(policiesFor(['10.30.0.0/16', '10.31.0.0/16', '10.32.0.0/16']));
   const next = await host.policy(held);
   t.equal(next?.revision, 3, 'signed by the same key, and above what the host has');
   t.equal(after.point('host-1').state, 'unreachable', 'it has not said a word to this service');
