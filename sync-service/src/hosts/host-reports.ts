@@ -9,7 +9,7 @@ export interface HostReports {
   hear(point: string, report: HostReport, remote: string): void;
   /** Null: not since this service started. */
   of(point: string): HeardHost | null;
-  /** Heard once, and then three reports in a row were missed. */
+  /** Heard once, and then three reports in a row were missed. Of time that passes, not of the time of day: that may be set. */
   isStale(point: string): boolean;
   /** Whether a report, the last one or one within `ms`, is as `holds` wants it. */
   within(point: string, ms: number, holds: (report: HostReport) => boolean): Promise<boolean>;
@@ -28,6 +28,8 @@ export interface HeardHost {
 
 export function createHostReports(clock: Clock): HostReports {
   const heard = new Map<string, HeardHost>();
+  const stale = new Set<string>();
+  const silences = new Map<string, () => void>();
   let closed = false;
   const listeners = new Map<string, Set<(report: HostReport | null) => void>>();
   return {
@@ -35,13 +37,17 @@ export function createHostReports(clock: Clock): HostReports {
       const heardAtMs = clock.now();
       const clockSkewMs = Date.parse(report.clock) - heardAtMs;
       heard.set(point, { report, heardAtMs, clockSkewMs, remote });
+      stale.delete(point);
+      silences.get(point)?.();
+      if (!closed)
+        silences.set(
+          point,
+          clock.after(STALE_AFTER_MS, () => stale.add(point)),
+        );
       for (const listen of [...(listeners.get(point) ?? [])]) listen(report);
     },
     of: (point) => heard.get(point) ?? null,
-    isStale(point) {
-      const last = heard.get(point);
-      return last !== undefined && clock.now() - last.heardAtMs >= STALE_AFTER_MS;
-    },
+    isStale: (point) => stale.has(point),
     within(point, ms, holds) {
       const last = heard.get(point);
       if (last !== undefined && holds(last.report)) return Promise.resolve(true);
@@ -65,6 +71,7 @@ export function createHostReports(clock: Clock): HostReports {
     },
     close() {
       closed = true;
+      for (const cancel of silences.values()) cancel();
       for (const own of [...listeners.values()]) for (const listen of [...own]) listen(null);
     },
   };
