@@ -1,6 +1,6 @@
 /** Puts an answer or a coded failure on the wire. Nothing is sniffed, and cached only what says so itself. */
 import { once } from 'node:events';
-import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip, gzipSync } from 'node:zlib';
 import type { HttpAnswer, HttpFailure, ServerEvent } from './http-route.ts';
@@ -75,7 +75,7 @@ async function sendNegotiated(
   // Whoever made it coded has said how.
   if (plain['content-encoding'] !== undefined) return sendBytes(request, response, status, headers, content);
   if (isKnown(request, content.etag)) return sendBytes(request, response, status, headers, content);
-  if (content.bytes.length < leastCompressedBytes || !acceptsGzip(request))
+  if (content.bytes.length < leastCompressedBytes || !acceptsGzip(request.headers))
     return sendBytes(request, response, status, headers, content);
   const bytes = await packed(content.bytes);
   if (bytes.length > content.bytes.length * 0.9) return sendBytes(request, response, status, headers, content);
@@ -116,8 +116,8 @@ function isKnown(request: IncomingMessage, etag: string | undefined): boolean {
 }
 
 /** `q=0` refuses; anything else that names gzip will do. */
-function acceptsGzip(request: IncomingMessage): boolean {
-  const given = String(request.headers['accept-encoding'] ?? '');
+export function acceptsGzip(headers: IncomingHttpHeaders): boolean {
+  const given = String(headers['accept-encoding'] ?? '');
   return given.split(',').some((coding) => /^\s*(gzip|\*)\s*(;\s*q=(?!0(\.0*)?\s*$).*)?$/i.test(coding));
 }
 

@@ -6,6 +6,7 @@ export * from './digest.ts';
 export { stateWriteError, syncFolder, systemCodeOf, unfinishedSuffix, writeDurably } from './durable-file.ts';
 export * from './durable-folder.ts';
 export * from './errors.ts';
+export { acceptsGzip } from './http-answer.ts';
 export {
   failure,
   type HttpAnswer,

@@ -1,4 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { signHostPolicy } from '@edgeward/host-agent/protocol';
 import type { CompiledPolicy } from '@edgeward/policy';
 import type { SigningKey } from '@edgeward/policy-format';
@@ -16,7 +18,8 @@ export interface PolicyShelf {
   revisionOf(point: string): number | null;
   /** Without quotes: `7-0123456789abcdef`. Null before the first. */
   etagOf(point: string): string | null;
-  newest(point: string): Promise<ShelvedPolicy | null>;
+  /** `packed`: by gzip, once for however many ask. */
+  newest(point: string, packed?: boolean): Promise<ShelvedPolicy | null>;
   /** Until something else than `etag` (null: anything) is here; resolves at the latest after `ms`, or when `signal` is aborted. */
   wait(point: string, etag: string | null, ms: number, signal: AbortSignal): Promise<void>;
   /** Requests that wait now. */
@@ -41,6 +44,8 @@ export interface PolicyShelfOptions {
   maxKeptBytes?: number;
 }
 
+const pack = promisify(gzip);
+
 export function createPolicyShelf({ key, clock, maxKeptBytes = 64 * 1024 * 1024 }: PolicyShelfOptions): PolicyShelf {
   const shelf = new Map<string, Shelved>();
   const waiters = new Map<string, Set<() => void>>();
@@ -63,17 +68,20 @@ export function createPolicyShelf({ key, clock, maxKeptBytes = 64 * 1024 * 1024 
     },
     revisionOf: (point) => shelf.get(point)?.policy.revision ?? null,
     etagOf: (point) => shelf.get(point)?.etag ?? null,
-    newest: (point) =>
+    newest: (point, packed = false) =>
       queue.run(async () => {
         const found = shelf.get(point);
         if (found === undefined) return null;
-        const known = written.get(point, found.issuedAt);
-        if (known !== null) return { bytes: known, etag: found.etag };
+        const { policy, issuedAt, etag } = found;
+        const place = `${point} ${packed ? 'gzip' : 'identity'}`;
+        const known = written.get(place, issuedAt);
+        if (known !== null) return { bytes: known, etag };
         // All hosts ask at once after a change: between two of them everybody else has a turn.
         await setImmediate();
-        const bytes = await signHostPolicy(found.policy, found.issuedAt, key);
-        written.keep(point, found.issuedAt, bytes);
-        return { bytes, etag: found.etag };
+        const signed = await signHostPolicy(policy, issuedAt, key);
+        const bytes = packed ? await pack(signed, { level: 5 }) : signed;
+        written.keep(place, issuedAt, bytes);
+        return { bytes, etag };
       }),
     wait(point, etag, ms, signal) {
       if ((shelf.get(point)?.etag ?? null) !== etag || ms <= 0 || signal.aborted) return Promise.resolve();

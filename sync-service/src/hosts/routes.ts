@@ -1,5 +1,6 @@
 import { hostReportOf, MAX_REPORT_BYTES } from '@edgeward/host-agent/protocol';
 import {
+  acceptsGzip,
   type Clock,
   EdgewardError,
   type HttpAnswer,
@@ -52,9 +53,13 @@ async function policy({ shelf }: HostRoutesOptions, request: TlsRequest): Promis
   const etag = shelf.etagOf(point);
   // Before it is written and signed, which is work for nothing here.
   if (etag !== null && isHeld(request, etag)) return { status: 304, empty: true, headers: { etag: `"${etag}"` } };
-  const found = await shelf.newest(point);
+  // Packed here, it is packed once: a host that asks again and again costs no more than what goes over the wire.
+  const packed = acceptsGzip(request.headers);
+  const found = await shelf.newest(point, packed);
   if (found === null) throw noPolicy(point);
-  return { bytes: found.bytes, contentType: 'application/vnd.edgeward.host-policy', etag: found.etag };
+  const answer = { bytes: found.bytes, contentType: 'application/vnd.edgeward.host-policy' };
+  if (!packed) return { ...answer, etag: found.etag };
+  return { ...answer, etag: `${found.etag}-gzip`, headers: { 'content-encoding': 'gzip' } };
 }
 
 function report({ shelf, reports, clock }: HostRoutesOptions, request: TlsRequest): HttpAnswer {

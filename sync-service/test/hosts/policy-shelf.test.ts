@@ -1,4 +1,5 @@
 /** What lies there for hosts, and what it takes to keep it. */
+import { gunzipSync } from 'node:zlib';
 import { openHostPolicy } from '@edgeward/host-agent/protocol';
 import { generateSigningKey } from '@edgeward/policy-format';
 import t from 'tap';
@@ -26,6 +27,18 @@ t.test('whatever is kept of it, a host gets the same bytes until there is anothe
     const expected = { aud: 'host-2', keys: [key.publicKey], floor: null };
     t.match(await openHostPolicy(Buffer.from(two ?? ''), expected), { head: { revision: 2 } });
   }
+});
+
+t.test('a policy is packed once, however many ask for it', async (t) => {
+  const key = await generateSigningKey();
+  const shelf = createPolicyShelf({ key, clock: createManualClock() });
+  shelf.put(policyFor('host-1', 1));
+  const [plain, ...packed] = await Promise.all([
+    shelf.newest('host-1'),
+    ...Array.from({ length: 20 }, () => shelf.newest('host-1', true)),
+  ]);
+  t.strictSame(gunzipSync(packed[0]?.bytes ?? new Uint8Array()), Buffer.from(plain?.bytes ?? []));
+  t.equal(new Set(packed.map((it) => it?.bytes)).size, 1, 'the same bytes for all of them');
 });
 
 t.test('a clock that is set back makes nothing look older', async (t) => {
