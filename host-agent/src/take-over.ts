@@ -10,6 +10,7 @@ import { type AgentState, type PolicyRef, samePolicy } from './agent-state.ts';
 import type { InForce } from './in-force.ts';
 import { type KnownGood, knownGood } from './known-good.ts';
 import { floorOf, type LastKnown, type LastKnownOptions } from './last-known.ts';
+import { createOverdue } from './overdue.ts';
 import { startProbation } from './probation.ts';
 import { type Judgement, judge, type Surroundings } from './safety/judgement.ts';
 import { noPolicy, observedPolicy } from './safety/observed-policy.ts';
@@ -50,8 +51,12 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
   let served: CompiledPolicy | null = null;
   let refusal: HostNack | null = nackOfState(known.state());
   let endProbation = (): void => {};
-  /** What should stand and does not. */
-  let owed: (() => Promise<unknown>) | null = null;
+  const overdue = createOverdue({
+    clock,
+    logger,
+    whenDue: () => void inTurn(settle),
+    onFirst: () => options.onChanged(),
+  });
   let queue: Promise<unknown> = Promise.resolve();
 
   function inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -62,30 +67,21 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
 
   async function put(policy: CompiledPolicy, atLeast: number): Promise<boolean> {
     const changed = await standing.put(policy, atLeast);
-    owed = null;
+    overdue.paid();
     return changed;
-  }
-
-  /** Until it stands it is tried again, and nothing that is asked of the service waits for that. */
-  function owe(doing: string, thrown: unknown, work: () => Promise<unknown>): void {
-    if (owed === null) options.onChanged();
-    owed = work;
-    const code = thrown instanceof EdgewardError ? thrown.code : 'EDW_ERR_INTERNAL';
-    logger.error({ event: 'not_in_force', code, err: thrown }, `${doing}: ${messageOf(thrown)}`);
-    clock.after(OWED_MS, () => void inTurn(settle));
   }
 
   async function restore(): Promise<void> {
     try {
       await restoreKnown();
     } catch (thrown) {
-      owe('applying last-known-good', thrown, restore);
+      overdue.owe('applying last-known-good', thrown, restore);
     }
   }
 
   async function restoreKnown(): Promise<void> {
     const found = await knownGood(known, await options.inForce());
-    owed = null;
+    if (found === null) overdue.paid();
     if (found === null) return logger.info({ event: 'nothing_known' }, 'no policy is known on this host yet');
     served = found.served;
     await put(found.policy, known.state().numberAtLeast);
@@ -155,7 +151,7 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
     });
     const policy = kept === null ? noPolicy(options.aud, ref.revision) : inForm(kept, previousForm);
     const putBack = (): Promise<unknown> =>
-      put(policy, numberAtLeast).catch((thrown: unknown) => owe('going back', thrown, putBack));
+      put(policy, numberAtLeast).catch((thrown: unknown) => overdue.owe('going back', thrown, putBack));
     await putBack();
     logger.warn({ event: 'rolled_back', revision: ref.revision, to: previous?.revision ?? null, code }, message);
     options.onChanged();
@@ -231,7 +227,7 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
 
   async function settle(): Promise<void> {
     await known.save();
-    if (owed !== null) return void (await owed());
+    if (await overdue.settle()) return;
     if (known.state().form === 'observe') await judgeAgain().catch(logNotJudged);
   }
 
@@ -265,13 +261,13 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
     },
     async close() {
       endProbation();
+      overdue.close();
       await queue;
     },
   };
 }
 
 const MAX_MESSAGE = 1_500;
-const OWED_MS = 2_000;
 
 /** Offering it again changes nothing. */
 const FINAL: ReadonlySet<string> = new Set([

@@ -58,6 +58,9 @@ interface Scene {
   around: Omit<Surroundings, 'enforcing'>;
   offer(revision: number, allow: string[]): Promise<string>;
   verdicts(): Promise<string[]>;
+  /** As after a boot: no rule is there. */
+  clear(): Promise<void>;
+  tools: { missing: boolean };
   /** The same host, by an agent that was started anew. */
   again(): Promise<Scene>;
 }
@@ -65,7 +68,13 @@ interface Scene {
 async function scene(t: Test): Promise<Scene> {
   const host = await startHost(t);
   await host.probe().listen(PORT);
-  const netfilter = createNetfilter('nft', createToolRun({ where: host.where }));
+  const tools = { missing: false };
+  const [there, away] = [createToolRun({ where: host.where }), createToolRun({ where: ['/nowhere/to-be-found'] })];
+  const netfilter = createNetfilter('nft', (call) => (tools.missing ? away(call) : there(call)));
+  const clear = async (): Promise<void> => {
+    for (const program of ['iptables-nft', 'ip6tables-nft'])
+      for (const words of ['-F', '-X']) await host.run(program, words);
+  };
   const stateDir = t.testdir({});
   const service = { there: true, reached: true };
   const around = { kubernetes: null, sessions: [], servicePort: null };
@@ -94,7 +103,7 @@ async function scene(t: Test): Promise<Scene> {
     };
     const verdicts = (): Promise<string[]> =>
       host.call([FRIEND, OTHER].map((from) => ({ from, to: '172.31.255.1', port: PORT })));
-    return { takeOver, clock, service, around, offer, verdicts, again: begin };
+    return { takeOver, clock, service, around, offer, verdicts, clear, tools, again: begin };
   }
   return begin();
 }
@@ -238,6 +247,22 @@ t.test('a node of Kubernetes is observed', async (t) => {
   await here.offer(1, [FRIEND]);
   t.match(here.takeOver.view(), { state: 'observed', mode: 'observe', nack: { code: 'EDW_ERR_HOST_KUBERNETES' } });
   t.strictSame(await here.verdicts(), ['open', 'open']);
+});
+
+t.test('last-known-good that could not be applied at the start is applied when that is possible', async (t) => {
+  const here = await scene(t);
+  await here.offer(1, [FRIEND]);
+  await here.clear();
+  here.tools.missing = true;
+  const later = await here.again();
+  t.match(later.takeOver.view(), { applied: null });
+  await later.clock.move(600_000);
+  await settled(later);
+  t.strictSame(await later.verdicts(), ['open', 'open'], 'nothing can be done yet');
+  here.tools.missing = false;
+  await later.takeOver.settle();
+  t.match(later.takeOver.view(), { state: 'applied', applied: { revision: 1 } });
+  t.strictSame(await later.verdicts(), ['open', 'silent']);
 });
 
 t.test('a policy that was taken over before is taken over again without a write', async (t) => {
