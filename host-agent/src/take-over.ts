@@ -4,7 +4,7 @@
  * state and goes on; whatever fails leaves what is in force.
  */
 import type { CompiledPolicy } from '@edgeward/policy';
-import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
+import { type Clock, type Logger, messageOf } from '@edgeward/runtime';
 import { type HostNack, type HostReport, openHostPolicy } from '../protocol/index.ts';
 import { type AgentState, type PolicyRef, samePolicy } from './agent-state.ts';
 import type { InForce } from './in-force.ts';
@@ -12,6 +12,7 @@ import { type KnownGood, knownGood } from './known-good.ts';
 import { floorOf, type LastKnown, type LastKnownOptions } from './last-known.ts';
 import { createOverdue } from './overdue.ts';
 import { startProbation } from './probation.ts';
+import { isFinal, nackOf, nackOfState, reportedState } from './refusal.ts';
 import { type Judgement, judge, type Surroundings } from './safety/judgement.ts';
 import { noPolicy, observedPolicy } from './safety/observed-policy.ts';
 import { isEnforcing, type Standing } from './standing.ts';
@@ -135,6 +136,8 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
     if (!samePolicy(state.current, ref) || state.probation === null) return;
     const { previous, previousForm } = state.probation;
     const kept = previous === null ? null : await known.policy(previous);
+    // Without what was there before, going back would open the host.
+    if (previous !== null && kept === null) return known.remember({ ...state, probation: null });
     const code = 'EDW_ERR_HOST_ROLLED_BACK';
     const message = `revision ${ref.revision} changed rules, and then the sync service could not be reached for a minute: ${why}`;
     // The driver takes no lower number than the kernel has.
@@ -161,11 +164,10 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
     try {
       return await takeOver(signed);
     } catch (thrown) {
-      const code = thrown instanceof EdgewardError ? thrown.code : 'EDW_ERR_INTERNAL';
-      refusal = { revision, code, message: messageOf(thrown).slice(0, MAX_MESSAGE) };
-      logger.error({ event: 'refused', revision, code, err: thrown }, messageOf(thrown));
+      refusal = nackOf(thrown, revision);
+      logger.error({ event: 'refused', revision, code: refusal.code, err: thrown }, messageOf(thrown));
       options.onChanged();
-      return FINAL.has(code) ? 'settled' : 'again';
+      return isFinal(thrown) ? 'settled' : 'again';
     }
   }
 
@@ -248,12 +250,12 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
     offer: (signed, revision) => inTurn(() => offer(signed, revision)),
     settle: () => inTurn(settle),
     view() {
-      const { current, form, rolledBack } = known.state();
+      const { current } = known.state();
       // What was put back where there was none is no policy.
       const stands = current === null ? null : standing.policy();
       return {
         applied: stands === null ? null : { revision: stands.revision, hash: stands.hash },
-        state: stateOf({ known: current !== null, form, rolledBack: rolledBack !== null, refusal }),
+        state: reportedState(known.state(), refusal),
         mode: stands?.objects[0]?.mode ?? null,
         rules: standing.rules(),
         nack: refusal,
@@ -267,43 +269,6 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
   };
 }
 
-const MAX_MESSAGE = 1_500;
-
-/** Offering it again changes nothing. */
-const FINAL: ReadonlySet<string> = new Set([
-  'EDW_ERR_HOST_POLICY_UNREADABLE',
-  'EDW_ERR_HOST_POLICY_SIGNATURE',
-  'EDW_ERR_HOST_POLICY_AUDIENCE',
-  'EDW_ERR_HOST_POLICY_OLDER',
-  'EDW_ERR_HOST_OBJECTS',
-  'EDW_ERR_HOST_MARK',
-  'EDW_ERR_HOST_CAPACITY',
-]);
-
-function isFinal(thrown: unknown): boolean {
-  return thrown instanceof EdgewardError && FINAL.has(thrown.code);
-}
-
 function inForm(policy: CompiledPolicy, form: AgentState['form']): CompiledPolicy {
   return form === 'observe' ? observedPolicy(policy) : policy;
-}
-
-function nackOfState({ rolledBack }: AgentState): HostNack | null {
-  if (rolledBack === null) return null;
-  const { revision, code, message } = rolledBack;
-  return { revision, code, message };
-}
-
-interface Known {
-  known: boolean;
-  form: AgentState['form'];
-  rolledBack: boolean;
-  refusal: HostNack | null;
-}
-
-function stateOf({ known, form, rolledBack, refusal }: Known): HostReport['state'] {
-  if (rolledBack) return 'rolled-back';
-  if (form === 'observe' && known) return 'observed';
-  if (refusal !== null) return 'refused';
-  return known ? 'applied' : 'no-policy';
 }
