@@ -8,6 +8,8 @@ import type { Netfilter, SavedChain, SavedRules, SetHeader } from './netfilter/i
 import type { SetContents } from './set-contents.ts';
 
 export const FAMILY_NAMES: Readonly<Record<Family, string>> = { inet: 'IPv4', inet6: 'IPv6' };
+/** Members of all sets. */
+const READ_AT_ONCE = 10_000;
 const HOOKED = ['INPUT', 'FORWARD'] as const;
 const OWN_CHAIN = /^EW-/;
 const OWN_SET = /^ew[46][np]-[0-9a-f]{16}$/;
@@ -37,15 +39,22 @@ export interface SetState extends SetHeader {
 }
 
 export async function readHostState(netfilter: Netfilter, contents: SetContents): Promise<HostState> {
-  const families = new Map<Family, FamilyState>();
-  for (const family of netfilter.families) families.set(family, familyState(family, await netfilter.rules(family)));
+  const [rules, all] = await Promise.all([
+    Promise.all(netfilter.families.map(async (family) => ({ family, rules: await netfilter.rules(family) }))),
+    netfilter.setHeaders(),
+  ]);
+  const families = new Map(rules.map(({ family, rules }) => [family, familyState(family, rules)]));
   const grown = new Map([...families.values()].flatMap(({ meta }) => [...(meta?.grown ?? [])]));
   const sets = new Map<string, SetState>();
-  const headers = (await netfilter.setHeaders()).filter(({ name }) => isOwnSet(name));
+  const headers = all.filter(({ name }) => isOwnSet(name));
   contents.keepOnly(headers.map(({ name }) => name));
+  // One program costs more than a few thousand members.
+  const isLittle = headers.length > 1 && all.reduce((sum, { entries }) => sum + entries, 0) <= READ_AT_ONCE;
+  const members = isLittle ? await netfilter.allMembers().catch(() => null) : null;
   for (const header of headers) {
     const digest = grown.get(header.name) ?? namedDigest(header.name);
-    sets.set(header.name, { ...header, digest, whole: await contents.isWhole(header, digest) });
+    const given = members === null ? undefined : (members.get(header.name) ?? []);
+    sets.set(header.name, { ...header, digest, whole: await contents.isWhole(header, digest, given) });
   }
   return { families, sets };
 }

@@ -12,8 +12,8 @@ const ALWAYS_READ = 4096;
 const READ_AGAIN_MS = { least: 120_000, most: 240_000 };
 
 export interface SetContents {
-  /** Reads the set if it must. */
-  isWhole(header: SetHeader, digest: string): Promise<boolean>;
+  /** Reads the set if it must, unless its members are given. */
+  isWhole(header: SetHeader, digest: string, members?: readonly string[]): Promise<boolean>;
   /** What a set of this digest holds, sorted; null where that is not known. */
   membersOf(name: string, digest: string): string[] | null;
   /** Every command that fills or changes a set was taken: its count alone is looked at next. */
@@ -36,12 +36,12 @@ export function createSetContents(netfilter: Netfilter, nowMs: () => number): Se
     known.set(name, { entries: members.length, atMs: nowMs(), digest, text: members.join('\n') });
   };
   return {
-    isWhole: async (header, digest) => {
+    isWhole: async (header, digest, members) => {
       const { name, entries } = header;
       const last = known.get(name);
       const fresh = last !== undefined && last.entries === entries && nowMs() - last.atMs < readAgainMs(name);
       if (fresh && entries > ALWAYS_READ) return last.digest === digest;
-      const found = contentOf(header, await netfilter.members(name));
+      const found = contentOf(header, members ?? (await netfilter.members(name)));
       if (found === null) known.delete(name);
       else keep(name, found.digest, found.members);
       return found?.digest === digest;
@@ -68,7 +68,7 @@ function readAgainMs(set: string): number {
 /** Null for what no set of ours ever was. */
 function contentOf(
   { name, type }: SetHeader,
-  members: string[],
+  members: readonly string[],
 ): { digest: string; members: readonly string[] } | null {
   if (type !== 'hash:net' && type !== 'hash:net,port') return null;
   try {

@@ -8,7 +8,7 @@ import { EdgewardError } from '@edgeward/runtime';
 import type { Family } from '../layout/host-layout.ts';
 import { type Flow, parseAddresses, parseFlows } from './flows.ts';
 import { parseSavedRules, type SavedRules } from './saved-rules.ts';
-import { parseSavedMembers, parseSetHeaders, type SetHeader } from './saved-sets.ts';
+import { parseAllMembers, parseSavedMembers, parseSetHeaders, type SetHeader } from './saved-sets.ts';
 import type { RunTool, ToolAnswer, ToolCall } from './tool-run.ts';
 
 export type Backend = 'nft' | 'legacy';
@@ -25,6 +25,8 @@ export interface Netfilter {
   setHeaders(): Promise<SetHeader[]>;
   /** Empty where there is no such set. */
   members(set: string): Promise<string[]>;
+  /** Of all sets, foreign ones among them, by name; one without members is left out. */
+  allMembers(): Promise<Map<string, string[]>>;
   /** Commands of ipset, one a line. Those before one that is refused stay. The number of bytes written. */
   writeSets(lines: Iterable<string>): Promise<number>;
   /** Flows of TCP and UDP that the kernel tracks: those with this mark (`0x10000/0xfff0000`), or all. */
@@ -63,6 +65,7 @@ export function createNetfilter(
       if (answer.stderr.includes('set with the given name does not exist')) return [];
       return parseSavedMembers(accepted(call, answer).stdout, set);
     },
+    allMembers: async () => parseAllMembers(await ask({ program: 'ipset', args: ['save'] })),
     writeSets: async (lines) => {
       const counted = counting(lines);
       await ask({ program: 'ipset', args: ['restore'], input: counted.pieces() });

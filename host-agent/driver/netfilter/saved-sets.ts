@@ -24,6 +24,19 @@ export function parseSetHeaders(text: string): SetHeader[] {
     });
 }
 
+/** Of every set that has any. */
+export function parseAllMembers(text: string): Map<string, string[]> {
+  const sets = new Map<string, string[]>();
+  for (const line of text.split('\n')) {
+    const [, set = '', member] = /^add (\S+) (\S+)/.exec(line) ?? [];
+    if (member === undefined) continue;
+    const members = sets.get(set) ?? [];
+    members.push(member);
+    sets.set(set, members);
+  }
+  return sets;
+}
+
 /** The members in the order of the kernel, which is none. */
 export function parseSavedMembers(text: string, set: string): string[] {
   const start = `add ${set} `;
