@@ -27,11 +27,8 @@ export interface Transport {
   root(version: number, signal: AbortSignal): Promise<SignedDocument | null>;
   /** Calls `onHint` when something may be new. A hint may be lost, doubled or wrong; losing all of them costs time only. */
   hints?(points: readonly string[], onHint: (point: string) => void): () => void;
-  /**
-   * Told to the store; null where this way leads one way only. The answer: for how long the store wishes changes to be
-   * gathered before they are told, in milliseconds, or null where it says nothing.
-   */
-  report: ((report: PointReport, signal: AbortSignal) => Promise<number | null>) | null;
+  /** Told to the store; null where this way leads one way only. */
+  report: ((report: PointReport, signal: AbortSignal) => Promise<void>) | null;
   /**
    * Who is where, newer than what `known` names; null: nothing is, or there is nothing. For names in denials and nothing
    * else: it is not signed, and no verdict depends on it. Absent where this way does not carry it. Throws as `next` does,

@@ -87,28 +87,6 @@ t.test('what is refused when it is handed over is not taken over, is told, and i
   t.equal(running.nacks.length, 1, 'said once');
 });
 
-t.test('a store that wishes for patience is told of changes later, and of a refusal at once', async (t) => {
-  const followed = await openFollowed(t);
-  const { store } = followed;
-  store.gatherMs = 60_000;
-  let full = false;
-  const running = await followed.start({
-    reportMs: 60_000,
-    async onState() {
-      if (full) throw new EdgewardError('EDW_ERR_TEST_FULL', 'compiling: the point is full', { mend: '' });
-    },
-  });
-  await caughtUp(followed, running);
-  await until('the first is told', () => store.reports.length > 0);
-  const told = store.reports.length;
-  await store.change();
-  await caughtUp(followed, running);
-  full = true;
-  await store.change();
-  await until('it is told', () => store.reports.length > told);
-  t.match(store.reports[told], { nack: { code: 'EDW_ERR_TEST_FULL' } }, 'and the change before it with it');
-});
-
 t.test('a delta that does not lead to the signed state is refused, and the whole state is taken instead', async (t) => {
   const followed = await openFollowed(t);
   const { store } = followed;

@@ -196,7 +196,7 @@ t.test('reports arrive, and nobody speaks for another point', async (t) => {
   await until(() => store.reports.length > 0);
   t.match(store.reports, [{ point: 'edge.2', report: { revision: 7 } }]);
   const forged = transport.report?.(reportOf('edge-1', 8), signal);
-  await t.rejects(forged ?? Promise.resolve(null), { code: 'EDW_ERR_STORE_REFUSED' });
+  await t.rejects(forged ?? Promise.resolve(), { code: 'EDW_ERR_STORE_REFUSED' });
   t.equal(store.reports.length, 1);
 });
 

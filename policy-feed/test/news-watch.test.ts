@@ -29,7 +29,7 @@ function askedTransport(): { transport: Transport; asked: Asked[] } {
       }),
     blob: async () => null,
     root: async () => null,
-    report: async () => null,
+    report: async () => {},
     close: async () => {},
   };
   return { transport, asked };
@@ -52,7 +52,7 @@ function begin(t: { teardown(run: () => void): unknown }): {
   const { transport, asked } = askedTransport();
   const ending = new AbortController();
   t.teardown(() => ending.abort());
-  const options = { point: 'edge-1', transport, clock: systemClock, pollMs: 20, longPollMs: 40, random: () => 0 };
+  const options = { point: 'edge-1', transport, clock: systemClock, pollMs: 20, longPollMs: 30_000, random: () => 0 };
   return { watch: createNewsWatch({ ...options, onAnswer: () => {} }), asked, ending };
 }
 

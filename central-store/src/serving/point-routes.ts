@@ -87,10 +87,7 @@ export function pointRoutes(options: PointRoutesOptions): StoreRoute[] {
       doc: {
         summary: 'What the service at a point has to tell',
         body: 'A report (`edgeward-report/1`).',
-        answers: {
-          204: 'It was heard; `edgeward-gather`: milliseconds to gather changes for.',
-          400: 'It is no report, or one of another point.',
-        },
+        answers: { 204: 'It was heard.', 400: 'It is no report, or one of another point.' },
       },
     },
   ];
@@ -150,17 +147,8 @@ async function report({ reports, record }: PointRoutesOptions, request: TlsReque
   if (told.point !== request.params.point)
     throw doorFailure(400, 'EDW_ERR_STORE_REQUEST', 'the report is of another point');
   await hearReport({ reports, record }, told, actorOf(identityIn(request.peer)));
-  return { status: 204, empty: true, headers: { 'edgeward-gather': String(gatherMsOf(reports.points())) } };
+  return { status: 204, empty: true };
 }
-
-/** A report costs about as much as a change itself: a thousand points report a change within a second or two. */
-function gatherMsOf(points: number): number {
-  return Math.min(Math.max(points * GATHER_MS_EACH, LEAST_GATHER_MS), MOST_GATHER_MS);
-}
-
-const GATHER_MS_EACH = 1.5;
-const LEAST_GATHER_MS = 300;
-const MOST_GATHER_MS = 10_000;
 
 function notPublished(point: string): Error {
   return doorError('EDW_ERR_STORE_NO_POINT', `nothing is published for ${point}`);

@@ -17,8 +17,6 @@ export interface ReportShelf {
   take(report: PointReport): ReportNews;
   /** Newest first. */
   of(point: string): HeardReport[];
-  /** How many were heard of. */
-  points(): number;
   all(): Iterable<[point: string, reports: HeardReport[]]>;
   close(): Promise<void>;
 }
@@ -85,7 +83,6 @@ export async function openReportShelf(options: ReportShelfOptions): Promise<Repo
       return { nack: nack && isTold, contradiction: contradiction && isTold };
     },
     of: (point) => points.get(point) ?? [],
-    points: () => points.size,
     all: () => points.entries(),
     async close() {
       stop();

@@ -39,7 +39,7 @@ export interface FollowerOptions {
   random?: () => number;
   /** 10 s, give or take a fifth. No pause after a failure is longer. */
   pollMs?: number;
-  /** Twice `pollMs`, at least 1 s; 0 for polls and hints alone. */
+  /** 30 s; 0 for polls and hints alone. */
   longPollMs?: number;
   /** 60 s, give or take a fifth. */
   reportMs?: number;
@@ -62,9 +62,6 @@ export interface Follower {
   reportSoon(): void;
   close(): Promise<void>;
 }
-
-/** HTTP waits in whole seconds. */
-const LEAST_LONG_POLL_MS = 1_000;
 
 interface Started {
   takeover: Takeover;
@@ -95,8 +92,7 @@ export function createFollower(options: FollowerOptions): Follower {
 
 async function startParts(options: FollowerOptions, seen: ReturnType<typeof newSeen>): Promise<Started> {
   const { point, transport, clock = systemClock, random = Math.random } = options;
-  const { pollMs = 10_000, reportMs = 60_000, coldStartMs = 2_000 } = options;
-  const { longPollMs = Math.max(LEAST_LONG_POLL_MS, 2 * pollMs) } = options;
+  const { pollMs = 10_000, longPollMs = 30_000, reportMs = 60_000, coldStartMs = 2_000 } = options;
   const pinnedRoot = verifyFirstRoot(options.pinnedRoot);
   // It names a folder.
   if (!isName(point)) throw storeFailure('EDW_ERR_STORE_NO_POINT', 'following a point: what was given is no name');

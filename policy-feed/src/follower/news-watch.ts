@@ -1,8 +1,6 @@
 /**
- * Waiting for news of one point. A poll with jitter runs beside whatever else there is: watches and long polls were seen to
- * hang without a word. Where long polls are answered they are that poll: beside them it would cost thousands of points a
- * second connection each, and a store most of what it does while nothing changes. A hint brings the next poll forward, and
- * is never more than that.
+ * Waiting for news of one point. A poll with jitter runs beside whatever else there is, always: watches and long polls were
+ * seen to hang without a word. A hint brings the next poll forward, and is never more than that.
  */
 import type { Cursor } from '@edgeward/policy-format';
 import { backoff, type Clock, type Pause, pauseFor, whilePausing } from '@edgeward/runtime';
@@ -36,8 +34,6 @@ const LEFTOVER_MS = 2_000;
 /** Between two polls, however many hints there are; and what the polls of many that were hinted together are spread over. */
 const HINT_GAP_MS = 200;
 const RETRY_BASE_MS = 500;
-/** A head that was signed anew, with a later end, is no news to a long poll: it is asked for each time as many polls were due. */
-const FRESH_POLLS = 6;
 
 /**
  * What is asked is answered, also when another way was quicker: a request that is given up takes its connection with it, and
@@ -49,9 +45,6 @@ interface Asking {
   /** The whole is ended: what was asked is given up. */
   signal: AbortSignal;
 }
-
-/** Made once: a reason of its own, with its stack, for each of thousands of points costs more than what it ends. */
-const OVER = new Error('another way was quicker');
 
 /** A long poll that has not been answered. */
 interface Waiting {
@@ -67,8 +60,6 @@ export function createNewsWatch(options: NewsWatchOptions): NewsWatch {
   let hinted = false;
   let pause: Pause | null = null;
   let waiting: Waiting | null = null;
-  let answeredAtMs = clock.now();
-  let freshAtMs = clock.now();
 
   async function rest(resting: Pause, signal: AbortSignal): Promise<void> {
     await whilePausing(resting, signal);
@@ -77,12 +68,9 @@ export function createNewsWatch(options: NewsWatchOptions): NewsWatch {
 
   /** Until the next poll is due, by its own time or by a hint. */
   async function untilDue(signal: AbortSignal): Promise<void> {
-    while (!hinted) {
-      const pollMs = jittered(options.pollMs, random);
-      pause = pauseFor(clock, pollMs);
+    if (!hinted) {
+      pause = pauseFor(clock, jittered(options.pollMs, random));
       await rest(pause, signal);
-      // A long poll that still has its time is no silence.
-      if (!hinted && clock.now() - answeredAtMs >= pollMs + (waiting === null ? 0 : options.longPollMs)) break;
     }
     if (hinted) await rest(pauseFor(clock, HINT_GAP_MS * random()), signal);
     hinted = false;
@@ -90,8 +78,6 @@ export function createNewsWatch(options: NewsWatchOptions): NewsWatch {
 
   async function ask(known: Cursor, waitMs: number, signal: AbortSignal): Promise<News> {
     const news = await transport.next(point, known, { waitMs, signal });
-    answeredAtMs = clock.now();
-    if (waitMs === 0) freshAtMs = answeredAtMs;
     options.onAnswer();
     return news;
   }
@@ -106,26 +92,17 @@ export function createNewsWatch(options: NewsWatchOptions): NewsWatch {
 
   /** Never throws but for the signal: whether the store is away is for the polls to say. */
   async function longPolls(known: Cursor, asking: Asking): Promise<News> {
-    const { over, signal } = asking;
+    const { over } = asking;
     const pauses = backoff({ baseMs: RETRY_BASE_MS, maxMs: options.pollMs, random });
     for (;;) {
       const askedAtMs = clock.now();
       const news = await longPoll(known, asking);
       over.throwIfAborted();
       if (news !== null && news.state !== 'unchanged') return news;
-      const fresh = news === null ? null : await refreshed(known, signal);
-      if (fresh !== null && fresh.state !== 'unchanged') return fresh;
       const waited = news !== null && clock.now() - askedAtMs >= QUICK_MS;
       if (waited) pauses.reset();
       else await rest(pauseFor(clock, pauses.nextMs()), over);
     }
-  }
-
-  /** Between two long polls, on the connection that is free then. */
-  async function refreshed(known: Cursor, signal: AbortSignal): Promise<News | null> {
-    return clock.now() - freshAtMs < FRESH_POLLS * options.pollMs
-      ? null
-      : await ask(known, 0, signal).catch(() => null);
   }
 
   async function longPoll(known: Cursor, { over, signal }: Asking): Promise<News | null> {
@@ -148,7 +125,7 @@ export function createNewsWatch(options: NewsWatchOptions): NewsWatch {
         const patience = pauseFor(clock, LEFTOVER_MS);
         await Promise.race([own.news, whilePausing(patience, signal)]);
         patience.end();
-        ending.abort(OVER);
+        ending.abort();
         await own.news;
       },
     };
@@ -172,7 +149,7 @@ export function createNewsWatch(options: NewsWatchOptions): NewsWatch {
         return news;
       } finally {
         signal.removeEventListener('abort', end);
-        ending.abort(OVER);
+        ending.abort();
       }
     },
     hint() {

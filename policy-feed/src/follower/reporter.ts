@@ -1,8 +1,6 @@
 /**
  * What the store is told about a point: soon after something changed, else about once a minute. Many points that changed
- * together do not report together, and the more there are the later: a store says how long it wishes them to gather, so
- * that what they tell does not stand before what others wait for. What was refused is told at once. A report that is lost is
- * told again with the next one; nothing waits for it.
+ * together do not report together. A report that is lost is told again with the next one; nothing waits for it.
  */
 import type { Nack, PointReport } from '@edgeward/policy-format';
 import { backoff, type Clock, type Logger, messageOf, type Pause, pauseFor, whilePausing } from '@edgeward/runtime';
@@ -33,9 +31,8 @@ interface ReporterOptions {
   reportOf: () => PointReport;
 }
 
-/** What changes within this time is told together; a store may wish for more, and not for any time it likes. */
+/** What changes within this time is told together. */
 const GATHER_MS = 300;
-const MAX_GATHER_MS = 15_000;
 const RETRY_BASE_MS = 1_000;
 
 export function createReporter(options: ReporterOptions): Reporter {
@@ -46,14 +43,11 @@ export function createReporter(options: ReporterOptions): Reporter {
   const pauses = backoff({ baseMs: RETRY_BASE_MS, maxMs: reportMs, random });
   let changed = false;
   let pause: Pause | null = null;
-  let gathering: Pause | null = null;
-  let gatherMs = GATHER_MS;
 
   async function tell(send: NonNullable<typeof report>): Promise<number> {
     changed = false;
     try {
-      const wished = await send(options.reportOf(), ending.signal);
-      gatherMs = Math.min(Math.max(wished ?? GATHER_MS, GATHER_MS), MAX_GATHER_MS);
+      await send(options.reportOf(), ending.signal);
       pauses.reset();
       return jittered(reportMs, random);
     } catch (thrown) {
@@ -68,29 +62,15 @@ export function createReporter(options: ReporterOptions): Reporter {
     while (!ending.signal.aborted) {
       pause = pauseFor(clock, changed ? 0 : nextMs);
       await whilePausing(pause, ending.signal);
-      if (changed) await gather();
+      if (changed) await whilePausing(pauseFor(clock, GATHER_MS * (1 + random())), ending.signal);
       if (!ending.signal.aborted) nextMs = await tell(send);
     }
-  }
-
-  async function gather(): Promise<void> {
-    const ms = isRefusal() ? GATHER_MS : gatherMs;
-    gathering = pauseFor(clock, ms * (1 + random()));
-    await whilePausing(gathering, ending.signal);
-    gathering = null;
-  }
-
-  function isRefusal(): boolean {
-    return options.reportOf().nack !== null;
   }
 
   const running = run(report);
   return {
     soon() {
-      if (changed) {
-        if (isRefusal()) gathering?.end();
-        return;
-      }
+      if (changed) return;
       changed = true;
       pause?.end();
     },

@@ -57,8 +57,6 @@ export interface SiteOptions {
 }
 
 const STREAM_BEGIN_MS = 15_000;
-/** Silence before the kernel asks whether the other side is there; it then asks ten times, once a second. */
-const PROBE_MS = 5_000;
 
 export function createSite(options: SiteOptions): Site {
   const { url, identity, resolver } = options;
@@ -74,8 +72,6 @@ export function createSite(options: SiteOptions): Site {
       // Said aloud because NODE_TLS_REJECT_UNAUTHORIZED=0 would turn off the default.
       rejectUnauthorized: true,
       timeout: options.connectTimeoutMs,
-      // A network that swallows all there is ends a long poll within some 15 s, without a byte of ours.
-      keepAliveInitialDelay: PROBE_MS,
       lookup: pinnedLookup(resolver, { loopback: url.loopback }),
     },
   });

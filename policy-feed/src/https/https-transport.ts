@@ -40,8 +40,8 @@ const CONNECT_MS = 5_000;
 const SILENCE_MS = 15_000;
 /** A stream of hints says at least a comment within this time, or is opened anew. */
 const STREAM_SILENCE_MS = 60_000;
-/** A long poll is asked again at once; a second connection, of a report or a moment when much was asked, is given back. */
-const IDLE_MS = 5_000;
+/** Longer than the pause between two polls; a third connection, of a moment when much was asked, is given back. */
+const IDLE_MS = 15_000;
 /** Of an answer that nobody reads. */
 const ANSWER_BYTES = 16 * 1024;
 /** Blobs of one service at a time: a hundred of them do not stand before a head. */
@@ -163,7 +163,7 @@ async function rootFrom(
   throw refusalOf(answer, doing);
 }
 
-async function send(site: Site, report: PointReport, callMs: number, signal: AbortSignal): Promise<number | null> {
+async function send(site: Site, report: PointReport, callMs: number, signal: AbortSignal): Promise<void> {
   checkPointName(report.point);
   const doing = `reporting about ${report.point} to ${site.url.origin}`;
   const path = `/v1/points/${report.point}/status`;
@@ -174,6 +174,4 @@ async function send(site: Site, report: PointReport, callMs: number, signal: Abo
     signal,
   );
   if (answer.status !== 200 && answer.status !== 202 && answer.status !== 204) throw refusalOf(answer, doing);
-  const gather = answer.headers['edgeward-gather'];
-  return typeof gather === 'string' && /^\d{1,5}$/.test(gather) ? Number(gather) : null;
 }

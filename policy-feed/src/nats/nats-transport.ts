@@ -93,10 +93,7 @@ export function createNatsTransport(options: NatsTransportOptions): Transport {
         for (const end of ends) end();
       };
     },
-    async report(report, signal) {
-      await sendReport(link, report, attemptMs, signal);
-      return null;
-    },
+    report: (report, signal) => sendReport(link, report, attemptMs, signal),
     async close() {
       board.close();
       await link.close();

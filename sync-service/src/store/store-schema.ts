@@ -37,9 +37,7 @@ export const storeSchema: z.ZodType<StoreInput> = z
       .min(5)
       .max(60)
       .default(10)
-      .describe(
-        'How often the head is asked for, about. Over HTTPS a long poll, of twice that, stands for it as long as it is answered.',
-      ),
+      .describe('How often the head is asked for, about; beside every hint and long poll.'),
     inventory: z
       .boolean()
       .default(true)
