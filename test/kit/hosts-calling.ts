@@ -24,6 +24,8 @@ export interface HostProbe {
   connect(flow: ProbeFlow): Promise<number>;
   /** Whether what is sent over a connection comes back. */
   echo(connection: number): Promise<boolean>;
+  /** By a reset: what was not delivered is sent no more. */
+  hangUp(connection: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -36,6 +38,7 @@ export function startHostProbe(peer: readonly string[], host: readonly string[])
     listen: async (port) => void (await answerer.ask({ do: 'listen', port })),
     connect: async (flow) => (await caller.ask({ do: 'connect', flow })) as number,
     echo: async (connection) => (await caller.ask({ do: 'echo', connection })) as boolean,
+    hangUp: async (connection) => void (await caller.ask({ do: 'hang-up', connection })),
     close: async () => {
       await Promise.all([caller.close(), answerer.close()]);
     },

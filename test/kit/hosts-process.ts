@@ -15,7 +15,7 @@ type Question =
   | { do: 'call'; flows: ProbeFlow[] }
   | { do: 'listen'; port: string }
   | { do: 'connect'; flow: ProbeFlow }
-  | { do: 'echo'; connection: number };
+  | { do: 'echo' | 'hang-up'; connection: number };
 
 const connections: Socket[] = [];
 
@@ -37,6 +37,7 @@ async function answerTo(question: Question): Promise<unknown> {
   if (question.do === 'call') return Promise.all(question.flows.map(call));
   if (question.do === 'listen') return listen(question.port);
   if (question.do === 'connect') return stay(question.flow);
+  if (question.do === 'hang-up') return void connections[question.connection]?.resetAndDestroy();
   return echo(connections[question.connection]);
 }
 

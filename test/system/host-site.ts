@@ -8,6 +8,7 @@ import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { DenyEvent } from '@edgeward/audit-collector';
 import { type AgentStatus, readAgentStatus } from '@edgeward/host-agent/agent';
@@ -21,9 +22,13 @@ export const POINT = 'host-1';
 const SERVICE_ADDRESS = '172.31.255.2';
 const MAIN = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
 const CALL_MS = 60_000;
-/** Asks the service where it listens: on the loopback of its namespace. */
-const ASK = `fetch('http://127.0.0.1:9400' + process.argv[1], { headers: { authorization: 'Bearer ' + process.argv[2] } })
-  .then(async (answer) => process.stdout.write(answer.ok ? await answer.text() : process.exit(1)))`;
+/** Asks the service where it listens: on the loopback of its namespace. A question a line, an answer a line; null is none. */
+const ASK = `for await (const line of require('node:readline').createInterface({ input: process.stdin })) {
+  const { path, token } = JSON.parse(line);
+  const headers = { authorization: 'Bearer ' + token };
+  const answer = await fetch('http://127.0.0.1:9400' + path, { headers }).catch(() => null);
+  console.log(answer?.ok ? JSON.stringify(await answer.json()) : 'null');
+}`;
 
 export interface Said {
   code: number | null;
@@ -64,6 +69,9 @@ export async function startHostSite(t: Test): Promise<HostSite> {
   const [serviceFile, agentFile] = await writeConfigurations(folder);
   // Whatever becomes of the test, nothing of it goes on.
   const edgeward = [
+    'env',
+    // What one process has compiled the next one need not.
+    `NODE_COMPILE_CACHE=${join(folder, 'compiled')}`,
     'setpriv',
     '--pdeathsig',
     'KILL',
@@ -76,14 +84,12 @@ export async function startHostSite(t: Test): Promise<HostSite> {
     run([...beside, ...edgeward, ...args, '--config', serviceFile], stdin);
   const onHost: HostSite['onHost'] = (args, stdin) =>
     run([...host.where, ...edgeward, ...args, '--config', agentFile], stdin);
-  const answer = async (call: Promise<Said>): Promise<string> => {
-    const { code, out, err } = await call;
-    if (code !== 0) throw new Error(`ended with ${code}: ${err}`);
-    return out;
-  };
+  const asked = asker(t, [...beside, process.execPath, '-e', `(async () => { ${ASK} })()`]);
   const ask = async (path: string): Promise<unknown> => {
     const token = (await readFile(join(folder, 'state', 'api-token'), 'utf8')).trim();
-    return JSON.parse(await answer(run([...beside, process.execPath, '-e', ASK, path, token])));
+    const answer = await asked({ path, token });
+    if (answer === null) throw new Error('the service does not answer');
+    return answer;
   };
   const site: HostSite = {
     host,
@@ -170,6 +176,22 @@ function daemon(t: Test, command: readonly string[], answers: () => Promise<void
     },
     kill: async () => void (await end('SIGKILL')),
     stop: () => end('SIGTERM'),
+  };
+}
+
+/** One process for all questions, each with its answer before the next. */
+function asker(t: Test, [program = '', ...args]: readonly string[]): (question: object) => Promise<unknown> {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: environment() });
+  t.teardown(() => child.kill('SIGKILL'));
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  let before: Promise<unknown> = Promise.resolve();
+  return (question) => {
+    const answer = before.then(async () => {
+      child.stdin.write(`${JSON.stringify(question)}\n`);
+      return JSON.parse((await answers.next()).value ?? 'null') as unknown;
+    });
+    before = answer.catch(() => {});
+    return answer;
   };
 }
 

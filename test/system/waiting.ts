@@ -19,7 +19,8 @@ export async function eventually<T>(
     }
     await sleep(pauseMs);
   }
-  throw new Error(`waited in vain: ${what}`, { cause: failure });
+  const last = failure instanceof Error ? `: ${failure.message}` : '';
+  throw new Error(`waited in vain: ${what}${last}`, { cause: failure });
 }
 
 /** Until it holds. */
