@@ -50,6 +50,8 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
   const { known, standing, logger, clock } = options;
   /** As it was served, whichever form of it is in force. */
   let served: CompiledPolicy | null = null;
+  /** What the kernel goes on with although its file is not believed any more: signed by a service that is no more. */
+  let unread: PolicyRef | null = null;
   let refusal: HostNack | null = nackOfState(known.state());
   let endProbation = (): void => {};
   const overdue = createOverdue({
@@ -68,6 +70,7 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
 
   async function put(policy: CompiledPolicy, atLeast: number): Promise<boolean> {
     const changed = await standing.put(policy, atLeast);
+    unread = null;
     overdue.paid();
     return changed;
   }
@@ -81,9 +84,15 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
   }
 
   async function restoreKnown(): Promise<void> {
-    const found = await knownGood(known, await options.inForce());
-    if (found === null) overdue.paid();
-    if (found === null) return logger.info({ event: 'nothing_known' }, 'no policy is known on this host yet');
+    const kernel = await options.inForce();
+    const found = await knownGood(known, kernel);
+    if (found === null) {
+      overdue.paid();
+      unread =
+        known.state().current === null || kernel === null ? null : { revision: kernel.highest, hash: kernel.hash };
+      const words = unread === null ? 'no policy is known on this host yet' : 'what stands is not touched';
+      return logger.info({ event: 'nothing_known' }, words);
+    }
     served = found.served;
     await put(found.policy, known.state().numberAtLeast);
     if (found.begun) await commit(found, known.state(), { writes: true });
@@ -254,7 +263,8 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
       // What was put back where there was none is no policy.
       const stands = current === null ? null : standing.policy();
       return {
-        applied: stands === null ? null : { revision: stands.revision, hash: stands.hash },
+        // Whoever numbers policies has to hear of it: below that number nothing is taken.
+        applied: stands === null ? unread : { revision: stands.revision, hash: stands.hash },
         state: reportedState(known.state(), refusal),
         mode: stands?.objects[0]?.mode ?? null,
         rules: standing.rules(),

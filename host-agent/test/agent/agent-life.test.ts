@@ -1,6 +1,8 @@
 /** The agent as a process on a host, against a service with real TLS and real signatures. */
+import { generateSigningKey } from '@edgeward/policy-format';
 import { requireHosts } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
+import { writeIdentity } from '../../src/identity.ts';
 import { hostPolicy } from '../fixtures/host-fixture.ts';
 import { readState, startAgentHost } from './agent-host.ts';
 
@@ -127,3 +129,32 @@ async function waitConfirmed(t: Test, log: () => string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   t.match(log(), /"confirmed"/, 'the service was reached under the new policy');
 }
+
+t.test(
+  'a host that is enrolled at a service that lost everything says what stands, and goes on from there',
+  async (t) => {
+    const { host, service, enrol, start, until, stateDir } = await startAgentHost(t);
+    await host.probe().listen(PORT);
+    const verdicts = (): Promise<string[]> => host.call([FRIEND, STRANGER].map((from) => ({ from, to, port: PORT })));
+    await enrol();
+    const first = start();
+    await service.offer(hostPolicy({ revision: 40, allow: MANY }));
+    await until(({ report }) => report.applied?.revision === 40, 'revision 40');
+    await first.kill('SIGTERM');
+    const stranger = await generateSigningKey();
+    await writeIdentity(stateDir, { ...(await service.identity()), signingKeys: [stranger.publicKey] });
+    const second = start();
+    await until(
+      ({ report, service }) => service.reachedAt !== null && report.nack !== null,
+      'it refuses what it has no key for',
+    );
+    t.strictSame(await verdicts(), ['open', 'silent'], 'what stands is not touched');
+    await second.kill('SIGTERM');
+    const { reports } = await service.heard();
+    t.equal(reports.at(-1)?.applied?.revision, 40, 'whoever numbers policies hears of it');
+    await writeIdentity(stateDir, await service.identity());
+    start();
+    await service.offer(hostPolicy({ revision: 41, allow: MANY }));
+    await until(({ report }) => report.applied?.revision === 41, 'revision 41');
+  },
+);
