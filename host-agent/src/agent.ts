@@ -146,6 +146,7 @@ async function startParts(
   const send: SendDenials = (gzipped) => link.client().denials(gzipped);
   const denials = await createDenials({ stateDir, runtimeDir, netfilter: host.netfilter, send, clock, logger, where });
   lifecycle.onClose('denials', denials.close);
+  host.tellRetired(denials.countersRetired);
   return { guard, denials };
 }
 

@@ -2,6 +2,7 @@
 import {
   createHostPoint,
   createNetfilter,
+  type DenyCounter,
   findNetfilter,
   type HostPoint,
   type Netfilter,
@@ -12,6 +13,8 @@ import type { AgentConfig } from './config.ts';
 export interface OpenHost {
   netfilter: Netfilter;
   point: HostPoint;
+  /** Who is told the last counters of rules that are over: at once what came before anybody listened, then each as it comes. */
+  tellRetired(listener: (counters: readonly DenyCounter[]) => void): void;
   warnings: string[];
 }
 
@@ -19,11 +22,34 @@ export interface OpenHost {
 export async function openHost(name: string, config: AgentConfig, run: RunTool): Promise<OpenHost> {
   const found = await findNetfilter(run);
   const { backend, host } = config;
+  const retired = createRetired();
   const isOther = backend !== 'auto' && backend !== found.netfilter.backend;
   const netfilter = isOther ? createNetfilter(backend, run, found.netfilter.families) : found.netfilter;
   const warnings = [
     ...(found.otherHasRules ? [`the other backend than ${found.netfilter.backend} has rules too`] : []),
     ...(isOther ? [`the rules of this host are in ${found.netfilter.backend}, and ${backend} is configured`] : []),
   ];
-  return { netfilter, point: createHostPoint({ name, options: host, netfilter }), warnings };
+  const point = createHostPoint({ name, options: host, netfilter, onRetired: retired.told });
+  return { netfilter, point, tellRetired: retired.tell, warnings };
+}
+
+interface Retired {
+  told(counters: readonly DenyCounter[]): void;
+  tell: OpenHost['tellRetired'];
+}
+
+/** The first apply comes before there is anybody who counts. */
+function createRetired(): Retired {
+  const before: DenyCounter[] = [];
+  let listener: ((counters: readonly DenyCounter[]) => void) | null = null;
+  return {
+    told(counters) {
+      if (listener === null) before.push(...counters);
+      else listener(counters);
+    },
+    tell(next) {
+      listener = next;
+      if (before.length > 0) next(before.splice(0));
+    },
+  };
 }

@@ -3,6 +3,7 @@
  * as it was; denials are counted, named and sent. Neither of the two decides which policy is in force.
  */
 import type { CompiledPolicy } from '@edgeward/policy';
+import type { DenyCounter } from '../driver/index.ts';
 
 /**
  * Keeps rules and sets as they were applied. It repairs by applying the policy it was last told of, and nothing else.
@@ -40,6 +41,8 @@ export interface Denials {
    * what samples of it carry: 8 hex of its hash, or of an earlier policy's whose rules it shares since only members came.
    */
   policyApplied(policy: CompiledPolicy | null, generation: number, sampled: string): void;
+  /** The last that is known of counters that are about to go, which nobody else can tell any more. */
+  countersRetired(counters: readonly DenyCounter[]): void;
   /** As last read: nothing is asked for it. */
   counters(): DenialCounters;
   warnings(): string[];

@@ -1,0 +1,39 @@
+/** The packet filter of a host as the agent opens it. */
+import { HOST_ADDRESSES, requireHosts, startHost } from '@edgeward/test/kit';
+import t from 'tap';
+import { createToolRun, type DenyCounter } from '../../driver/index.ts';
+import { readAgentConfig } from '../../src/config.ts';
+import { openHost } from '../../src/open-host.ts';
+import { hostPolicy } from '../fixtures/host-fixture.ts';
+
+requireHosts(t);
+
+const CONFIG = readAgentConfig({ value: {}, file: 'agent.yaml', env: {} });
+const packetsOf = (counters: readonly DenyCounter[]): number =>
+  counters.reduce((total, { packets }) => total + packets, 0);
+
+t.test('what rules counted that are over is told, also what came before anybody listened', async (t) => {
+  const host = await startHost(t);
+  const { point, tellRetired } = await openHost('host-db', CONFIG, createToolRun({ where: host.where }));
+  const strangers = (count: number) =>
+    host.call(
+      Array.from({ length: count }, (_, n) => ({
+        from: `203.0.113.${n + 1}`,
+        to: HOST_ADDRESSES.inet,
+        port: 'udp/5999',
+      })),
+    );
+  const put = async (revision: number, mode: 'enforce' | 'observe'): Promise<void> => {
+    await point.apply(hostPolicy({ revision, allow: [`10.${revision}.0.0/16`], mode }));
+    await point.settled();
+  };
+  await put(1, 'enforce');
+  await strangers(3);
+  await put(2, 'observe');
+  const told: DenyCounter[] = [];
+  tellRetired((counters) => told.push(...counters));
+  t.equal(packetsOf(told), 3, 'before anybody listened');
+  await strangers(2);
+  await put(3, 'enforce');
+  t.equal(packetsOf(told), 3 + 2, 'and since');
+});
