@@ -4,7 +4,7 @@
  */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EdgewardError, type Logger, messageOf, systemCodeOf } from '@edgeward/runtime';
+import { createWorkQueue, EdgewardError, type Logger, messageOf, systemCodeOf } from '@edgeward/runtime';
 import type { HostReport } from '../protocol/index.ts';
 
 export interface AgentStatus {
@@ -31,20 +31,27 @@ export function createStatusFile(
   logger: Logger,
 ): { write(status: AgentStatus): Promise<void>; remove(): Promise<void> } {
   const path = join(runtimeDir, FILE);
+  // Two at once would write into one file.
+  const queue = createWorkQueue();
+  // Another agent that still ends writes beside it.
+  const unfinished = `${path}.${process.pid}.new`;
   let told = false;
+
+  async function write(status: AgentStatus): Promise<void> {
+    try {
+      await mkdir(runtimeDir, { recursive: true, mode: 0o755 });
+      await writeFile(unfinished, `${JSON.stringify(status)}\n`, { mode: 0o644 });
+      await rename(unfinished, path);
+      told = false;
+    } catch (thrown) {
+      if (!told) logger.warn({ event: 'status_not_written', path, err: thrown }, messageOf(thrown));
+      told = true;
+    }
+  }
+
   return {
-    async write(status) {
-      try {
-        await mkdir(runtimeDir, { recursive: true, mode: 0o755 });
-        await writeFile(`${path}.new`, `${JSON.stringify(status)}\n`, { mode: 0o644 });
-        await rename(`${path}.new`, path);
-        told = false;
-      } catch (thrown) {
-        if (!told) logger.warn({ event: 'status_not_written', path, err: thrown }, messageOf(thrown));
-        told = true;
-      }
-    },
-    remove: () => rm(path, { force: true }).catch(() => {}),
+    write: (status) => queue.run(() => write(status)),
+    remove: () => queue.run(() => rm(path, { force: true })).catch(() => {}),
   };
 }
 
