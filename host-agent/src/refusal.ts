@@ -11,6 +11,7 @@ const FINAL: ReadonlySet<string> = new Set([
   'EDW_ERR_HOST_POLICY_SIGNATURE',
   'EDW_ERR_HOST_POLICY_AUDIENCE',
   'EDW_ERR_HOST_POLICY_OLDER',
+  'EDW_ERR_HOST_NO_OBJECT',
   'EDW_ERR_HOST_OBJECTS',
   'EDW_ERR_HOST_MARK',
   'EDW_ERR_HOST_CAPACITY',
@@ -37,4 +38,15 @@ export function reportedState(state: AgentState, refusal: HostNack | null): Host
   if (state.form === 'observe' && state.current !== null) return 'observed';
   if (refusal !== null) return 'refused';
   return state.current === null ? 'no-policy' : 'applied';
+}
+
+/** A document that was lost, or read while it was written, must not open a host that is enforced. */
+export function noObject(point: string): EdgewardError {
+  return new EdgewardError(
+    'EDW_ERR_HOST_NO_OBJECT',
+    `the newest policy protects nothing at ${point}, which is enforced`,
+    {
+      mend: 'Put back the Workload document that names this point. To end protection write `mode: off` into it, or run `edgeward agent remove` here.',
+    },
+  );
 }

@@ -12,7 +12,7 @@ import { type KnownGood, knownGood } from './known-good.ts';
 import { floorOf, type LastKnown, type LastKnownOptions } from './last-known.ts';
 import { createOverdue } from './overdue.ts';
 import { startProbation } from './probation.ts';
-import { isFinal, nackOf, nackOfState, reportedState } from './refusal.ts';
+import { isFinal, nackOf, nackOfState, noObject, reportedState } from './refusal.ts';
 import { type Judgement, judge, type Surroundings } from './safety/judgement.ts';
 import { noPolicy, observedPolicy } from './safety/observed-policy.ts';
 import { isEnforcing, type Standing } from './standing.ts';
@@ -191,6 +191,7 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
       refusal = nackOfState(before);
       return 'settled';
     }
+    if (policy.objects.length === 0 && isEnforcing(standing.policy())) throw noObject(aud);
     const isNew = !samePolicy(before.current, ref) || served === null;
     if (isNew) await known.keep(ref, signed);
     const state = { ...before, floor: { ...ref, issuedAt: head.issuedAt }, next: isNew ? ref : null };

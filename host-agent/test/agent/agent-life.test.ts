@@ -54,6 +54,11 @@ t.test('what the service offers is enforced, and what it must not offer changes 
       policy: { ...hostPolicy({ revision: 9, allow: EVERYONE }), point: 'host-of-somebody-else' },
       code: 'EDW_ERR_HOST_POLICY_AUDIENCE',
     },
+    {
+      name: 'a policy that protects nothing here',
+      policy: { ...hostPolicy({ revision: 10, allow: EVERYONE }), objects: [] },
+      code: 'EDW_ERR_HOST_NO_OBJECT',
+    },
   ] as const;
   for (const { name, policy, code, ...more } of wrong) {
     await service.offer(policy, 'how' in more ? more.how : 'signed');
