@@ -139,7 +139,7 @@ async function startParts(
   const changed = (): void => core.changed.tell();
   const guard = createGuard({
     ...{ point: host.point, netfilter: host.netfilter, where, reaction: config.reaction, clock, logger },
-    ...{ onRepair: changed, onContended: changed, onDrift: changed },
+    ...{ onRepair: () => void core.standing.repaired().then(changed), onContended: changed, onDrift: changed },
   });
   lifecycle.onClose('guard', guard.close);
   const { stateDir, runtimeDir } = config;
@@ -178,6 +178,7 @@ function startLife(options: Running, host: OpenHost, link: ServiceLink, core: Co
     clock,
     async tend() {
       await core.takeOver.settle();
+      await core.standing.settle();
       await link.tend();
     },
     async report() {

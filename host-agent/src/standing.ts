@@ -4,6 +4,7 @@
  */
 import type { EnforcementPoint } from '@edgeward/enforcement-point';
 import type { CompiledPolicy } from '@edgeward/policy';
+import { createWorkQueue } from '@edgeward/runtime';
 import type { Netfilter } from '../driver/index.ts';
 import { readInForce } from './in-force.ts';
 import type { Denials, Guard } from './parts.ts';
@@ -17,6 +18,10 @@ export interface Standing {
   policy(): CompiledPolicy | null;
   /** Digests of the rules of both families, as they were written. */
   rules(): string | null;
+  /** Another has put the same policy anew, under rules of another generation: they are read, and told. Never rejects. */
+  repaired(): Promise<void>;
+  /** What could not be read after a repair is tried again. Never rejects. */
+  settle(): Promise<void>;
   /** Tells what stands now, and from then on. */
   tell(parts: { guard: Guard; denials: Denials }): void;
 }
@@ -37,6 +42,8 @@ interface Stands {
 
 export function createStanding({ point, netfilter }: StandingOptions): Standing {
   let stands: Stands | null = null;
+  const queue = createWorkQueue();
+  let isOld = false;
   let parts: { guard: Guard; denials: Denials } | null = null;
 
   function tellGuard(): void {
@@ -47,22 +54,43 @@ export function createStanding({ point, netfilter }: StandingOptions): Standing 
     parts?.denials.policyApplied(stands?.policy ?? null, stands?.generation ?? 0, stands?.sampled ?? '');
   }
 
+  async function put(policy: CompiledPolicy, atLeast: number): Promise<boolean> {
+    const numbered = { ...policy, revision: Math.max(policy.revision, atLeast) };
+    await parts?.denials.policyComing(policy);
+    parts?.guard.pause();
+    try {
+      const { writes } = await point.apply(numbered);
+      isOld = false;
+      const found = await readInForce(netfilter);
+      const { generation = 0, sampled = '', rules = null } = found ?? {};
+      stands = { policy, numbered, generation, sampled, rules };
+      tellDenials();
+      return writes > 0;
+    } finally {
+      tellGuard();
+    }
+  }
+
+  async function readAnew(): Promise<void> {
+    if (!isOld || stands === null) return;
+    // Before it is read: a repair meanwhile makes it old again.
+    isOld = false;
+    const found = await readInForce(netfilter).catch(() => null); // the guard finds the same fault, and tells it
+    // Something else stands only while it is undone: the repair of that is told too.
+    isOld ||= found === null || found.rules === null || found.hash !== stands.numbered.hash;
+    if (found === null || isOld) return;
+    const { generation, sampled, rules } = found;
+    stands = { ...stands, generation, sampled, rules };
+    tellDenials();
+  }
+
   return {
-    async put(policy, atLeast) {
-      const numbered = { ...policy, revision: Math.max(policy.revision, atLeast) };
-      await parts?.denials.policyComing(policy);
-      parts?.guard.pause();
-      try {
-        const { writes } = await point.apply(numbered);
-        const found = await readInForce(netfilter);
-        const { generation = 0, sampled = '', rules = null } = found ?? {};
-        stands = { policy, numbered, generation, sampled, rules };
-        tellDenials();
-        return writes > 0;
-      } finally {
-        tellGuard();
-      }
+    put: (policy, atLeast) => queue.run(() => put(policy, atLeast)),
+    repaired: () => {
+      isOld = true;
+      return queue.run(readAnew);
     },
+    settle: () => queue.run(readAnew),
     policy: () => stands?.policy ?? null,
     rules: () => stands?.rules ?? null,
     tell(told) {
