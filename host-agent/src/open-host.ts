@@ -28,10 +28,14 @@ export async function openHost(name: string, config: AgentConfig, run: RunTool):
   const warnings = [
     ...(found.otherHasRules ? [`the other backend than ${found.netfilter.backend} has rules too`] : []),
     ...(isOther ? [`the rules of this host are in ${found.netfilter.backend}, and ${backend} is configured`] : []),
+    ...(found.ipv6 === 'off' ? [IPV6_OFF] : []),
   ];
   const point = createHostPoint({ name, options: host, netfilter, onRetired: retired.told });
   return { netfilter, point, tellRetired: retired.tell, warnings };
 }
+
+const IPV6_OFF =
+  'IPv6 is switched off in the kernel, and nothing of it is judged: whoever switches it on restarts the agent';
 
 interface Retired {
   told(counters: readonly DenyCounter[]): void;

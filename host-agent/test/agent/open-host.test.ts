@@ -1,7 +1,7 @@
 /** The packet filter of a host as the agent opens it. */
 import { HOST_ADDRESSES, requireHosts, startHost } from '@edgeward/test/kit';
 import t from 'tap';
-import { createToolRun, type DenyCounter } from '../../driver/index.ts';
+import { createToolRun, type DenyCounter, type RunTool } from '../../driver/index.ts';
 import { readAgentConfig } from '../../src/config.ts';
 import { openHost } from '../../src/open-host.ts';
 import { hostPolicy } from '../fixtures/host-fixture.ts';
@@ -36,4 +36,13 @@ t.test('what rules counted that are over is told, also what came before anybody 
   await strangers(2);
   await put(3, 'enforce');
   t.equal(packetsOf(told), 3 + 2, 'and since');
+});
+
+t.test('a host where IPv6 is off and not judged says so, and no other does', async (t) => {
+  const host = await startHost(t);
+  const [there, away] = [createToolRun({ where: host.where }), createToolRun({ where: ['/nowhere/at-all'] })];
+  t.strictSame((await openHost('host-db', CONFIG, there)).warnings, []);
+  await host.run('sysctl', '-qw', ...['all', 'default'].map((conf) => `net.ipv6.conf.${conf}.disable_ipv6=1`));
+  const fourOnly: RunTool = (call) => (call.program.startsWith('ip6tables') ? away(call) : there(call));
+  t.match((await openHost('host-db', CONFIG, fourOnly)).warnings, [/^IPv6 is switched off/]);
 });
