@@ -64,7 +64,7 @@ Maintainer: Edgeward <maintainers@edgeward.example>
 Installed-Size: ${size}
 Pre-Depends: init-system-helpers (>= 1.54~)
 Depends: ${[...NODE_NEEDS, ...AGENT_NEEDS].join(', ')}
-Recommends: ulogd2, ulogd2-json
+Recommends: conntrack, ulogd2, ulogd2-json
 Section: net
 Priority: optional
 Description: label policy in the packet filter of a host
