@@ -1,4 +1,5 @@
 /** The agent as a process on a host, against a service with real TLS and real signatures. */
+import type { CompiledPolicy } from '@edgeward/policy';
 import { generateSigningKey } from '@edgeward/policy-format';
 import { requireHosts } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
@@ -56,7 +57,7 @@ t.test('what the service offers is enforced, and what it must not offer changes 
     },
     {
       name: 'a policy that protects nothing here',
-      policy: { ...hostPolicy({ revision: 10, allow: EVERYONE }), objects: [] },
+      policy: { ...hostPolicy({ revision: 10, allow: EVERYONE }), objects: [] as CompiledPolicy['objects'] },
       code: 'EDW_ERR_HOST_NO_OBJECT',
     },
   ] as const;
