@@ -33,9 +33,9 @@ export interface GuardOptions {
   timing?: Partial<GuardTiming>;
 }
 
-export type Repair = NonNullable<GuardStatus['repairs']['last']>;
+type Repair = NonNullable<GuardStatus['repairs']['last']>;
 
-export interface GuardTiming {
+interface GuardTiming {
   /** From the first word of a change to the look: 5 ms. A transaction is told line by line. */
   debounceMs: number;
   /** Where nothing tells of changes to rules: 5 s. */

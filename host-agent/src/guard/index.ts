@@ -1,1 +1,1 @@
-export { createGuard, type GuardOptions, type GuardTiming, type Repair } from './guard.ts';
+export { createGuard, type GuardOptions } from './guard.ts';

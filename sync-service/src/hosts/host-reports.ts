@@ -17,7 +17,7 @@ export interface HostReports {
   close(): void;
 }
 
-export interface HeardHost {
+interface HeardHost {
   report: HostReport;
   heardAtMs: number;
   /** The clock of the host less that of the service, the way included. */
