@@ -10,8 +10,9 @@ requireHosts(t);
 t.setTimeout(180_000);
 
 const policyAt = (revision: number) => hostPolicy({ revision, allow: [`10.${revision}.0.0/16`] });
-const CALLS = Array.from({ length: 10 }, (_, n) => ({
-  from: `203.0.113.${n + 1}`,
+/** More of one source than are sampled. */
+const CALLS = Array.from({ length: 40 }, () => ({
+  from: '203.0.113.9',
   to: HOST_ADDRESSES.inet,
   port: 'udp/5999',
 }));
