@@ -56,7 +56,8 @@ export async function applyPolicy(to: Application, desired: CompiledPolicy): Pro
   if (held > desired.revision) throw revisionOlder(to.point, desired.revision, held);
   const layouts = prepareLayout(desired, options);
   const growth = growthOf(layouts, desired.hash, before, contents);
-  const cuts = growth === null && options.mark === null;
+  // Also where these rules stand already: whoever wrote them may have been killed before anybody was cut.
+  const cuts = options.mark === null;
   if (cuts) await requireFlows(netfilter);
   const tally: Tally = { writes: 0, bytes: 0 };
   const layout = growth === null ? await replace(to, layouts, desired, before, tally) : growth.layout;
