@@ -85,16 +85,21 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
 
   async function restoreKnown(): Promise<void> {
     const kernel = await options.inForce();
+    const { current, rolledBack, numberAtLeast } = known.state();
     const found = await knownGood(known, kernel);
+    if (found === null && current === null && rolledBack !== null && kernel?.hashes.includes(rolledBack.hash)) {
+      // Killed on the way back from the first policy: what is told to be gone still judges.
+      await put(noPolicy(options.aud, kernel.highest), numberAtLeast);
+      return;
+    }
     if (found === null) {
       overdue.paid();
-      unread =
-        known.state().current === null || kernel === null ? null : { revision: kernel.highest, hash: kernel.hash };
+      unread = current === null || kernel === null ? null : { revision: kernel.highest, hash: kernel.hash };
       const words = unread === null ? 'no policy is known on this host yet' : 'what stands is not touched';
       return logger.info({ event: 'nothing_known' }, words);
     }
     served = found.served;
-    await put(found.policy, known.state().numberAtLeast);
+    await put(found.policy, numberAtLeast);
     if (found.begun) await commit(found, known.state(), { writes: true });
     else if (known.state().probation !== null) onProbation(found.ref);
     const { revision, hash } = found.ref;
