@@ -15,7 +15,7 @@ import { isSettled, newAccounts } from './accounts.ts';
 import { spoolGapRecord } from './denial-record.ts';
 import { openKeptPolicies } from './kept-policies.ts';
 import { createPublishedPorts } from './published-ports.ts';
-import { openSampleFile, type SampleFile } from './sample-file.ts';
+import { boundSamples, openSampleFile, type SampleFile } from './sample-file.ts';
 import { type Sender, startSender } from './sender.ts';
 import { noteOf, type SpoolNote } from './spool-note.ts';
 import { superviseUlogd, type Ulogd } from './ulogd.ts';
@@ -111,7 +111,8 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
 
   async function closeWindow(): Promise<void> {
     const parts = await open();
-    if (parts === null) return;
+    // Ulogd writes all the same, and what it fills is the memory of this host.
+    if (parts === null) return boundSamples(samplesPath);
     const { spool, file, windows, sender } = parts;
     const window = await windows.close(note, await ulogd.netlinkDrops(), clock.now());
     if (window === null) return file.bound();

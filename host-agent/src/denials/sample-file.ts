@@ -41,11 +41,12 @@ export interface SampleFileOptions {
   maxBytes?: number;
 }
 
+const MAX_BYTES = 16 * 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 const NOWHERE: Place = { inode: 0, offset: 0 };
 
 export async function openSampleFile(options: SampleFileOptions): Promise<SampleFile> {
-  const { path, maxBytes = 16 * 1024 * 1024 } = options;
+  const { path, maxBytes = MAX_BYTES } = options;
   const asidePath = `${path}.aside`;
   const known = options.places;
   let aside = await placeOf(asidePath, [known?.aside, known?.current]);
@@ -84,11 +85,14 @@ export async function openSampleFile(options: SampleFileOptions): Promise<Sample
       [aside, current] = [current, NOWHERE];
       options.reopen();
     },
-    bound: async () => {
-      const found = await statOf(path);
-      if (found !== null && found.size > 4 * maxBytes) await truncate(path, 0);
-    },
+    bound: () => boundSamples(path, maxBytes),
   };
+}
+
+/** Nobody can read now: it does not grow without bound. */
+export async function boundSamples(path: string, maxBytes: number = MAX_BYTES): Promise<void> {
+  const found = await statOf(path);
+  if (found !== null && found.size > 4 * maxBytes) await truncate(path, 0);
 }
 
 async function statOf(path: string): Promise<Stats | null> {
