@@ -39,7 +39,7 @@ async function runEnrol(context: Context): Promise<ExitCode> {
   else
     await context.out.write(
       `This host is ${printable(point)}. Its service: ${service.map(printable).join(', ')}.\n` +
-        'Start the agent: systemctl enable --now edgeward-agent\n',
+        'Start the agent: systemctl enable --now edgeward-agent (one that runs goes on as before: systemctl restart it)\n',
     );
   return 0;
 }
