@@ -1,4 +1,4 @@
-import { chown, stat } from 'node:fs/promises';
+import { lchown, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /**
@@ -8,5 +8,6 @@ import { dirname } from 'node:path';
 export async function giveToFolderOwner(path: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = await stat(dirname(path));
-  if (uid !== 0) await chown(path, uid, gid);
+  // Not through a link: that user may have put one there, to a file that is root's.
+  if (uid !== 0) await lchown(path, uid, gid);
 }

@@ -2,17 +2,21 @@
  * Takes every rule and set of ours away, and lets the agent forget its policies, so that no start puts them back. The only way
  * in which they go. Who this host is stays, and which revisions it no longer believes.
  */
+import { join } from 'node:path';
 import { EdgewardError, takeStateLock } from '@edgeward/runtime';
 import { createToolRun, type Removal, removeHost } from '../driver/index.ts';
 import { NO_STATE } from './agent-state.ts';
 import type { AgentConfig } from './config.ts';
 import { openLastKnown } from './last-known.ts';
 import { openHost } from './open-host.ts';
+import { giveToFolderOwner } from './ownership.ts';
 
 /** Throws EDW_ERR_STATE_IN_USE while the agent runs: it would put back what is taken away. */
 export async function removeFromHost(config: AgentConfig, where: readonly string[] = []): Promise<Removal> {
   const { stateDir } = config;
   const unlock = await takeStateLock(stateDir).catch(whileStopped);
+  // Of root that is killed here a lock would stay that the agent's user can't read, and takes for another agent's.
+  await giveToFolderOwner(join(stateDir, 'lock')).catch(() => {});
   try {
     const { netfilter } = await openHost('', config, createToolRun({ where }));
     // First the rules: whoever needs them gone must not wait for a disk.
