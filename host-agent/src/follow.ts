@@ -49,7 +49,7 @@ export async function follow(options: FollowOptions): Promise<void> {
     etag = outcome === 'settled' ? answer.etag : null;
     if (outcome === 'again') return LEAST_MS + pauses.nextMs();
     pauses.reset();
-    return 0;
+    return LEAST_MS;
   }
 
   while (!signal.aborted) {

@@ -2,6 +2,8 @@
  * What the kernel itself says is in force, of both families: of two revisions the older one, as a policy is in force only
  * when both have it. Reads, and writes nothing.
  */
+
+import { countersIn } from '../driver/deny-counters.ts';
 import type { Netfilter } from '../driver/index.ts';
 import { type FamilyMeta, readMeta } from '../driver/meta.ts';
 
@@ -18,12 +20,22 @@ export interface InForce {
   highest: number;
   /** Hashes in either family: two in the middle of an apply. */
   hashes: string[];
+  /** What the policy in force denies is dropped, in either family. */
+  enforces: boolean;
 }
 
 /** Null where there are no rules of ours. */
 export async function readInForce(netfilter: Netfilter): Promise<InForce | null> {
   const metas: (FamilyMeta | null)[] = [];
-  for (const family of netfilter.families) metas.push(readMeta(await netfilter.rules(family)));
+  let enforces = false;
+  for (const family of netfilter.families) {
+    const rules = await netfilter.rules(family);
+    const meta = readMeta(rules);
+    metas.push(meta);
+    enforces ||= countersIn(family, rules).some(
+      ({ verdict, generation }) => verdict === 'deny' && generation === meta?.generation,
+    );
+  }
   const found = metas.flatMap((meta) => meta ?? []);
   const [first] = found.toSorted((a, b) => a.revision - b.revision);
   if (first === undefined) return null;
@@ -36,6 +48,7 @@ export async function readInForce(netfilter: Netfilter): Promise<InForce | null>
     rules: found.length === metas.length ? digests(found) : null,
     highest: Math.max(...found.map((meta) => meta.revision)),
     hashes: found.map((meta) => meta.hash),
+    enforces,
   };
 }
 

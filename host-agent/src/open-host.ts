@@ -1,5 +1,7 @@
 /** The packet filter of this host as the configuration wants it used, and the point that stands for it. Writes nothing. */
+import { EdgewardError } from '@edgeward/runtime';
 import {
+  type Backend,
   createHostPoint,
   createNetfilter,
   type DenyCounter,
@@ -18,12 +20,13 @@ export interface OpenHost {
   warnings: string[];
 }
 
-/** Throws EDW_ERR_HOST_TOOL where a program or the kernel can't do it. */
+/** Throws EDW_ERR_HOST_TOOL where a program or the kernel can't do it, EDW_ERR_HOST_BACKEND where rules stand elsewhere. */
 export async function openHost(name: string, config: AgentConfig, run: RunTool): Promise<OpenHost> {
   const found = await findNetfilter(run);
   const { backend, host } = config;
   const retired = createRetired();
   const isOther = backend !== 'auto' && backend !== found.netfilter.backend;
+  if (isOther && found.ours.length > 0) throw elsewhere(found.ours[0] ?? 'nft', backend);
   const netfilter = isOther ? createNetfilter(backend, run, found.netfilter.families) : found.netfilter;
   const warnings = [
     ...(found.otherHasRules ? [`the other backend than ${found.netfilter.backend} has rules too`] : []),
@@ -32,6 +35,17 @@ export async function openHost(name: string, config: AgentConfig, run: RunTool):
   ];
   const point = createHostPoint({ name, options: host, netfilter, onRetired: retired.told });
   return { netfilter, point, tellRetired: retired.tell, warnings };
+}
+
+/** Rules in both would both judge, and the older ones for ever. */
+function elsewhere(there: Backend, wanted: Backend): EdgewardError {
+  return new EdgewardError(
+    'EDW_ERR_HOST_BACKEND',
+    `opening the packet filter: ${wanted} is configured, and rules of Edgeward stand in ${there}`,
+    {
+      mend: 'Run `edgeward agent remove` first, or take `backend` out of the configuration.',
+    },
+  );
 }
 
 const IPV6_OFF =

@@ -4,11 +4,17 @@
  */
 import { join } from 'node:path';
 import { EdgewardError, takeStateLock } from '@edgeward/runtime';
-import { createToolRun, type Removal, removeHost } from '../driver/index.ts';
+import {
+  createNetfilter,
+  createToolRun,
+  findNetfilter,
+  type Removal,
+  type RunTool,
+  removeHost,
+} from '../driver/index.ts';
 import { NO_STATE } from './agent-state.ts';
 import type { AgentConfig } from './config.ts';
 import { openLastKnown } from './last-known.ts';
-import { openHost } from './open-host.ts';
 import { giveToFolderOwner } from './ownership.ts';
 
 /** Throws EDW_ERR_STATE_IN_USE while the agent runs: it would put back what is taken away. */
@@ -18,9 +24,8 @@ export async function removeFromHost(config: AgentConfig, where: readonly string
   // Of root that is killed here a lock would stay that the agent's user can't read, and takes for another agent's.
   await giveToFolderOwner(join(stateDir, 'lock')).catch(() => {});
   try {
-    const { netfilter } = await openHost('', config, createToolRun({ where }));
-    // First the rules: whoever needs them gone must not wait for a disk.
-    const removal = await removeHost(netfilter);
+    // First the rules, wherever they stand: whoever needs them gone must not wait for a disk.
+    const removal = await removeEverywhere(createToolRun({ where }));
     const known = await openLastKnown({ stateDir, aud: '', keys: () => [], onDamage: () => {} });
     const { floor, current } = known.state();
     if (floor !== null || current !== null) await known.switchTo({ ...NO_STATE, floor });
@@ -28,6 +33,20 @@ export async function removeFromHost(config: AgentConfig, where: readonly string
   } finally {
     await unlock();
   }
+}
+
+/** Whatever is configured: an agent that was told of another backend may have left rules in both. */
+async function removeEverywhere(run: RunTool): Promise<Removal> {
+  const { netfilter, ours } = await findNetfilter(run);
+  const all: Removal = { rules: 0, sets: 0, left: [] };
+  for (const backend of new Set([...ours, netfilter.backend])) {
+    const { rules, sets, left } = await removeHost(createNetfilter(backend, run, netfilter.families));
+    all.rules += rules;
+    all.sets += sets;
+    // Sets are the same for both: those of the last are what is left.
+    all.left = [...all.left.filter((words) => words.startsWith('chain ')), ...left];
+  }
+  return all;
 }
 
 /** What can't be locked since nothing can be written, or was never made, is used by nobody else who could. */

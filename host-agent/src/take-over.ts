@@ -196,7 +196,7 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
       refusal = nackOfState(before);
       return 'settled';
     }
-    if (policy.objects.length === 0 && isEnforcing(standing.policy())) throw noObject(aud);
+    if (policy.objects.length === 0 && (await enforces())) throw noObject(aud);
     const isNew = !samePolicy(before.current, ref) || served === null;
     if (isNew) await known.keep(ref, signed);
     const state = { ...before, floor: { ...ref, issuedAt: head.issuedAt }, next: isNew ? ref : null };
@@ -226,9 +226,15 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
     return 'settled';
   }
 
+  /** After a restart whose restore failed the kernel knows, and this agent does not yet. */
+  async function enforces(): Promise<boolean> {
+    const policy = standing.policy();
+    return policy === null ? ((await options.inForce())?.enforces ?? false) : isEnforcing(policy);
+  }
+
   async function judged(policy: CompiledPolicy): Promise<Judgement> {
     if (!isEnforcing(policy)) return { form: 'served' };
-    return judge(policy, { ...(await options.surroundings()), enforcing: isEnforcing(standing.policy()) });
+    return judge(policy, { ...(await options.surroundings()), enforcing: await enforces() });
   }
 
   function refuse({ revision }: PolicyRef, judgement: Judgement): void {

@@ -163,7 +163,7 @@ t.test('an agent that is killed again and again tells of each denial once', asyn
   t.setTimeout(180_000);
   const stage = await denialsStage(t);
   await stage.point.apply(POLICY);
-  const rounds = 4 * Number(process.env.EDGEWARD_RUNS ?? 1);
+  const rounds = 2 * Number(process.env.EDGEWARD_RUNS ?? 1);
   // Kept by one that ends well, so that those that are killed can name.
   const first = await stage.open();
   first.policyApplied(POLICY, 1, SAMPLED);

@@ -10,6 +10,7 @@ import type { Moment } from './fixtures/dying-apply.ts';
 import { hostPolicy } from './fixtures/host-fixture.ts';
 import { HOST_OPTIONS } from './fixtures/host-options.ts';
 import { readOwnState } from './fixtures/host-own-state.ts';
+import { RUNS, seeded } from './fixtures/seeded.ts';
 
 requireHosts(t);
 const SCRIPT = fileURLToPath(new URL('fixtures/dying-apply.ts', import.meta.url));
@@ -39,43 +40,54 @@ async function dyingApply(host: TestHost, backend: Backend, file: string, n: num
   return signal === 'SIGKILL';
 }
 
-for (const [backend, moments] of [
-  ['nft', ['before', 'during', 'after']],
-  ['legacy', ['during']],
-] as const) {
-  for (const moment of moments) {
-    t.test(`killed ${moment} each write (${backend})`, { timeout: 170_000 }, async (t) => {
-      const file = `${t.testdir()}/policy.json`;
-      writeFileSync(file, JSON.stringify(policyB));
-      const host = await startHost(t);
-      const open = (): ReturnType<typeof createHostPoint> =>
-        createHostPoint({
-          name: 'host-db',
-          options: HOST_OPTIONS,
-          netfilter: createNetfilter(backend, createToolRun({ where: host.where })),
-        });
-      await open().apply(policyB);
-      const wanted = await readOwnState(host, backend);
-      let [kills, halves] = [0, 0];
-      for (let n = 1; n <= MAX_WRITES; n += 1) {
-        await clear(host, backend);
-        await open().apply(policyA);
-        if (!(await dyingApply(host, backend, file, n, moment))) break;
-        kills = n;
-        const found = await open().inspect();
-        if (found.state === 'loaded' && found.unfinished.length > 0) halves += 1;
-        const held = found.state === 'loaded' ? [found.revision, found.hash, found.drift] : [];
-        const whole = [policyA, policyB].map(({ revision, hash }) => JSON.stringify([revision, hash, []]));
-        t.ok(whole.includes(JSON.stringify(held)), `write ${n}: A or B, whole (${JSON.stringify(found)})`);
-        const heir = open();
-        await heir.apply(policyB);
-        await heir.settled();
-        t.strictSame(await readOwnState(host, backend), wanted, `write ${n}: the next process makes it B`);
-      }
-      t.comment(`${kills} writes were cut, ${halves} left something to finish`);
-      t.ok(kills >= 5 && kills < MAX_WRITES, 'every write was cut');
-    });
-  }
+const EVERY = [
+  ['nft', 'before'],
+  ['nft', 'during'],
+  ['nft', 'after'],
+  ['legacy', 'before'],
+  ['legacy', 'during'],
+  ['legacy', 'after'],
+] as const;
+
+/** One of each backend, drawn anew each time; a soak takes them all. */
+function sampled(): (typeof EVERY)[number][] {
+  const random = seeded(t);
+  if (RUNS > 1) return [...EVERY];
+  return [EVERY[Math.floor(random() * 3)], EVERY[3 + Math.floor(random() * 3)]].filter((it) => it !== undefined);
+}
+
+for (const [backend, moment] of sampled()) {
+  t.test(`killed ${moment} each write (${backend})`, { timeout: 170_000 }, async (t) => {
+    const file = `${t.testdir()}/policy.json`;
+    writeFileSync(file, JSON.stringify(policyB));
+    const host = await startHost(t);
+    const open = (): ReturnType<typeof createHostPoint> =>
+      createHostPoint({
+        name: 'host-db',
+        options: HOST_OPTIONS,
+        netfilter: createNetfilter(backend, createToolRun({ where: host.where })),
+      });
+    await open().apply(policyB);
+    const wanted = await readOwnState(host, backend);
+    let [kills, halves] = [0, 0];
+    for (let n = 1; n <= MAX_WRITES; n += 1) {
+      await clear(host, backend);
+      await open().apply(policyA);
+      if (!(await dyingApply(host, backend, file, n, moment))) break;
+      kills = n;
+      const found = await open().inspect();
+      if (found.state === 'loaded' && found.unfinished.length > 0) halves += 1;
+      const held = found.state === 'loaded' ? [found.revision, found.hash, found.drift] : [];
+      const whole = [policyA, policyB].map(({ revision, hash }) => JSON.stringify([revision, hash, []]));
+      t.ok(whole.includes(JSON.stringify(held)), `write ${n}: A or B, whole (${JSON.stringify(found)})`);
+      const heir = open();
+      await heir.apply(policyB);
+      await heir.settled();
+      t.strictSame(await readOwnState(host, backend), wanted, `write ${n}: the next process makes it B`);
+    }
+    t.comment(`${kills} writes were cut, ${halves} left something to finish`);
+    t.ok(kills >= 5 && kills < MAX_WRITES, 'every write was cut');
+  });
 }
 
 async function clear(host: TestHost, backend: Backend): Promise<void> {

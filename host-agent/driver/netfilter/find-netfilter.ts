@@ -6,7 +6,7 @@
 import { EdgewardError, messageOf } from '@edgeward/runtime';
 import type { Family } from '../layout/host-layout.ts';
 import { META_CHAIN } from '../meta.ts';
-import { type Backend, createNetfilter, type Netfilter, program } from './netfilter.ts';
+import { type Backend, createNetfilter, INCOMPATIBLE, type Netfilter, program } from './netfilter.ts';
 import { parseSavedRules } from './saved-rules.ts';
 import type { RunTool } from './tool-run.ts';
 
@@ -16,6 +16,8 @@ export interface FoundNetfilter {
   otherHasRules: boolean;
   /** `off`: the kernel has IPv6 switched off, and nothing of it is judged. Who switches it on starts the agent anew. */
   ipv6: 'judged' | 'off';
+  /** Backends that have rules of ours. */
+  ours: Backend[];
 }
 
 /** Looks, and writes nothing. */
@@ -30,6 +32,7 @@ export async function findNetfilter(run: RunTool): Promise<FoundNetfilter> {
     netfilter: createNetfilter(backend, run, families),
     otherHasRules: other !== null && other.rules > 0,
     ipv6: families.includes('inet6') ? 'judged' : 'off',
+    ours: [...(nft?.ours ? (['nft'] as const) : []), ...(legacy?.ours ? (['legacy'] as const) : [])],
   };
 }
 
@@ -50,6 +53,8 @@ async function rulesIn(run: RunTool, backend: Backend, isSixOff: boolean): Promi
     if (family === 'inet6' && isSixOff && answer?.status !== 0) continue;
     if (answer === null) return null;
     found.families.push(family);
+    if (backend === 'nft' && (answer.status !== 0 || INCOMPATIBLE.test(answer.stdout + answer.stderr)))
+      throw unreadable();
     // A legacy backend without a table prints nothing, and loads none by being asked.
     if (answer.status !== 0) continue;
     const chains = parseSavedRules(answer.stdout);
@@ -58,6 +63,13 @@ async function rulesIn(run: RunTool, backend: Backend, isSixOff: boolean): Promi
     found.rules += answer.stdout.match(/^:\S+ (DROP|REJECT) /gm)?.length ?? 0;
   }
   return found;
+}
+
+/** What can't be read may hold rules of ours: whoever took the other backend then would judge by both. */
+function unreadable(): EdgewardError {
+  return new EdgewardError('EDW_ERR_HOST_BACKEND', 'finding iptables: the rules of iptables-nft can not be read', {
+    mend: 'Move nft rules that iptables can not show out of table filter, or find out why `iptables-nft-save` fails.',
+  });
 }
 
 /** No interface has an address of IPv6, and none gets one: switched off, or not in this kernel at all. */

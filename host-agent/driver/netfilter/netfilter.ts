@@ -93,10 +93,13 @@ export function program(family: Family, backend: Backend, verb: 'save' | 'restor
   return `${family === 'inet' ? 'iptables' : 'ip6tables'}-${backend}-${verb}`;
 }
 
+/** Said of a table that has rules of nft, by programs that end well. */
+export const INCOMPATIBLE: RegExp = /incompatible, use '(nft|iptables-nft)' tool/;
+
 function accepted(call: ToolCall, answer: ToolAnswer): ToolAnswer {
   const words = [call.program, ...call.args].join(' ');
   // Programs print this and end well: whoever believed the empty answer would write all rules again, for ever.
-  if (/incompatible, use '(nft|iptables-nft)' tool/.test(answer.stdout + answer.stderr))
+  if (INCOMPATIBLE.test(answer.stdout + answer.stderr))
     throw new EdgewardError(
       'EDW_ERR_HOST_BACKEND',
       `running \`${words}\`: the table has rules of nft that iptables can't show`,

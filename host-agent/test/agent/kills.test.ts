@@ -17,12 +17,13 @@ import { createStanding } from '../../src/standing.ts';
 import { createTakeOver, type TakeOver } from '../../src/take-over.ts';
 import { hostPolicy } from '../fixtures/host-fixture.ts';
 import { HOST_OPTIONS } from '../fixtures/host-options.ts';
+import { RUNS, seeded } from '../fixtures/seeded.ts';
 
 requireHosts(t);
 
 const run = promisify(execFile);
 const SCRIPT = fileURLToPath(new URL('dying-take-over.ts', import.meta.url));
-const ROUNDS = 8 * Number(process.env.EDGEWARD_RUNS ?? 1);
+const ROUNDS = 5 * RUNS;
 const OFFERS = 200;
 const key = await generateSigningKey();
 /** Allowed by every policy of this test, by some, and by none. */
@@ -60,12 +61,13 @@ t.test('killed at any moment of taking over, one whole policy judges and one who
   for (let revision = 1; revision <= OFFERS; revision += 1)
     await writeFile(`${offers}/${revision}`, await signed(revision));
   let floor = 0;
+  const random = seeded(t);
   for (let round = 0; round < ROUNDS; round += 1) {
     const args = [...process.execArgv, SCRIPT, host.where.join(' '), stateDir, offers, JSON.stringify(key.publicKey)];
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     t.teardown(() => void child.kill('SIGKILL'));
     const [said] = (await once(child.stdout, 'data')) as [Buffer];
-    const delayMs = Math.floor(Math.random() * 700);
+    const delayMs = Math.floor(random() * 700);
     await sleep(delayMs);
     child.kill('SIGKILL');
     await once(child, 'close');

@@ -35,7 +35,16 @@ async function withPolicies(stateDir: string, state: Partial<AgentState>) {
 }
 
 const inKernel = (...hashes: string[]): InForce => ({
-  ...{ revision: 1, hash: hashes[0] ?? '', generation: 1, sampled: '00000000', rules: null, highest: 1, hashes },
+  ...{
+    revision: 1,
+    hash: hashes[0] ?? '',
+    generation: 1,
+    sampled: '00000000',
+    rules: null,
+    highest: 1,
+    hashes,
+    enforces: true,
+  },
 });
 
 t.test('the policy to put in force without anybody to ask', async (t) => {
