@@ -99,7 +99,8 @@ t.test('from an invite to a denial in the ledger, over the death of the service 
   await site.service.start();
 
   await t.test('a host is invited, once', async (t) => {
-    t.match(await site.status(), { kind: 'host', state: 'unreachable', appliedRevision: null });
+    await until('a host that never called is away', async () => (await site.status())?.state === 'unreachable');
+    t.match(await site.status(), { kind: 'host', appliedRevision: null });
     const invite = await site.atService(['hosts', 'invite', POINT]);
     t.equal(invite.code, 0, invite.err);
     const enrolled = await site.onHost(['agent', 'enrol', '-'], invite.out);
