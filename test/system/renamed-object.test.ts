@@ -1,4 +1,5 @@
 /** An object that gets another name while NGINX goes on counting under its bind. */
+import { isDeepStrictEqual } from 'node:util';
 import { requireNginx, startEdge } from '@edgeward/test/kit';
 import t from 'tap';
 import { startIn, sumOf } from './running-service.ts';
@@ -14,7 +15,7 @@ t.test('what NGINX counted stays what is in the ledger under a new name of the o
   const it = await startIn(t, { edges: { 'edge-1': edge }, files });
   const denials = async (): Promise<unknown> => (await it.status()).points[0]?.denials;
   const are = (count: number) => async (): Promise<boolean> =>
-    JSON.stringify(await denials()) === JSON.stringify({ stored: count, counted: count, uncovered: {} });
+    isDeepStrictEqual(await denials(), { stored: count, counted: count, uncovered: {} });
 
   await until('the policy is in force', async () => (await it.status()).points[0]?.state === 'current');
   t.equal((await ask(edge.port, stranger)).status, 403);
