@@ -1,10 +1,13 @@
 /** The packet filter of a host as the agent opens it. */
 import { HOST_ADDRESSES, requireHosts, startHost } from '@edgeward/test/kit';
 import t from 'tap';
-import { createToolRun, type DenyCounter, type RunTool } from '../../driver/index.ts';
+import { createHostPoint, createNetfilter, createToolRun, type DenyCounter, type RunTool } from '../../driver/index.ts';
 import { readAgentConfig } from '../../src/config.ts';
+import { readInForce } from '../../src/in-force.ts';
 import { openHost } from '../../src/open-host.ts';
+import { removeFromHost } from '../../src/remove.ts';
 import { hostPolicy } from '../fixtures/host-fixture.ts';
+import { HOST_OPTIONS } from '../fixtures/host-options.ts';
 
 requireHosts(t);
 
@@ -45,4 +48,29 @@ t.test('a host where IPv6 is off and not judged says so, and no other does', asy
   await host.run('sysctl', '-qw', ...['all', 'default'].map((conf) => `net.ipv6.conf.${conf}.disable_ipv6=1`));
   const fourOnly: RunTool = (call) => (call.program.startsWith('ip6tables') ? away(call) : there(call));
   t.match((await openHost('host-db', CONFIG, fourOnly)).warnings, [/^IPv6 is switched off/]);
+});
+
+t.test('where rules of ours stand in one backend the other is refused, and taking them away finds both', async (t) => {
+  const host = await startHost(t);
+  const run = createToolRun({ where: host.where });
+  const legacy = createNetfilter('legacy', run);
+  const point = createHostPoint({ name: 'host-db', options: HOST_OPTIONS, netfilter: legacy });
+  await point.apply(hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] }));
+  const stateDir = t.testdir({});
+  const wanting = readAgentConfig({ value: { backend: 'nft', stateDir }, file: 'agent.yaml', env: {} });
+  await t.rejects(openHost('host-db', wanting, run), { code: 'EDW_ERR_HOST_BACKEND' });
+  await removeFromHost(wanting, host.where);
+  t.equal(await readInForce(legacy), null, 'nothing of ours is left where it stood');
+  await openHost('host-db', wanting, run);
+});
+
+t.test('the kernel itself says whether a host enforces', async (t) => {
+  const host = await startHost(t);
+  const { point, netfilter } = await openHost('host-db', CONFIG, createToolRun({ where: host.where }));
+  const modes = ['enforce', 'observe', 'enforce', 'off'] as const;
+  for (const [at, mode] of modes.entries()) {
+    await point.apply(hostPolicy({ revision: at + 1, allow: ['10.1.0.0/16'], mode }));
+    await point.settled();
+    t.equal((await readInForce(netfilter))?.enforces, mode === 'enforce', mode);
+  }
 });
