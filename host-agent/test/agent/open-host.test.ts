@@ -53,14 +53,21 @@ t.test('a host where IPv6 is off and not judged says so, and no other does', asy
 t.test('where rules of ours stand in one backend the other is refused, and taking them away finds both', async (t) => {
   const host = await startHost(t);
   const run = createToolRun({ where: host.where });
-  const legacy = createNetfilter('legacy', run);
-  const point = createHostPoint({ name: 'host-db', options: HOST_OPTIONS, netfilter: legacy });
-  await point.apply(hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] }));
+  const [nft, legacy] = [createNetfilter('nft', run), createNetfilter('legacy', run)];
+  const apply = async (netfilter: typeof nft): Promise<void> => {
+    const point = createHostPoint({ name: 'host-db', options: HOST_OPTIONS, netfilter });
+    await point.apply(hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] }));
+    await point.close();
+  };
+  await apply(legacy);
   const stateDir = t.testdir({});
   const wanting = readAgentConfig({ value: { backend: 'nft', stateDir }, file: 'agent.yaml', env: {} });
   await t.rejects(openHost('host-db', wanting, run), { code: 'EDW_ERR_HOST_BACKEND' });
+  // As an agent did that only warned of it.
+  await apply(nft);
   await removeFromHost(wanting, host.where);
-  t.equal(await readInForce(legacy), null, 'nothing of ours is left where it stood');
+  for (const netfilter of [nft, legacy])
+    t.equal(await readInForce(netfilter), null, `nothing is left in ${netfilter.backend}`);
   await openHost('host-db', wanting, run);
 });
 
