@@ -89,15 +89,24 @@ export async function openDenySpool(options: DenySpoolOptions): Promise<DenySpoo
   await makeFolder(folder);
   try {
     const file = await openStandingFile(folder);
-    const epoch = file.found?.epoch ?? (await epochOnDisk(folder)) ?? randomBytes(16).toString('hex');
-    const segments = await openSegments(folder, epoch);
-    const spool = spoolOf(options, segments, file, standingOf(epoch, file.found, segments));
-    // The epoch is on disk before a number of it is given.
-    await spool.settle();
-    return spool;
+    // Whoever can't have it tries again and again: nothing of a try may stay open.
+    return await spoolWith(options, file).catch(async (thrown: unknown) => {
+      await file.close();
+      throw thrown;
+    });
   } catch (thrown) {
     throw stateWriteError(folder, thrown);
   }
+}
+
+async function spoolWith(options: DenySpoolOptions, file: StandingFile): Promise<DenySpool> {
+  const { folder } = options;
+  const epoch = file.found?.epoch ?? (await epochOnDisk(folder)) ?? randomBytes(16).toString('hex');
+  const segments = await openSegments(folder, epoch);
+  const spool = spoolOf(options, segments, file, standingOf(epoch, file.found, segments));
+  // The epoch is on disk before a number of it is given.
+  await spool.settle();
+  return spool;
 }
 
 /** The file tells of what was shed last, unless a frame came after it: that frame has the record of it. */

@@ -8,4 +8,5 @@ export {
   type SpoolStatus,
   type StoredRecord,
 } from './deny-spool.ts';
+export { type Sending, type SendingOptions, type Sent, startSending } from './sending.ts';
 export type { Shed } from './standing.ts';

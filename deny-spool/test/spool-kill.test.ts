@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { openSpool, told } from './kit.ts';
 
+t.jobs = 2;
 const ROUNDS = 12 * Number(process.env.EDGEWARD_RUNS ?? 1);
 const SEED = Number(process.env.EDGEWARD_SEED ?? 1618);
 const CHILD = join(import.meta.dirname, 'fixtures', 'writing-child.ts');
@@ -40,7 +41,7 @@ for (const [name, maxBytes] of [
     t.setTimeout(60_000 + ROUNDS * 5_000);
     t.comment(`EDGEWARD_SEED=${SEED}, ${ROUNDS} kills`);
     const random = numbers(SEED);
-    const folder = t.testdir({});
+    const folder = join(t.testdir({ spool: {} }), 'spool');
     const heard: Heard = {
       tried: 0,
       shed: 0,
@@ -76,7 +77,9 @@ async function runChild(
 ): Promise<void> {
   const seed = 1 + Math.floor(random() * 1e9);
   const args = ['--conditions=edgeward-source', CHILD, folder, String(round + 1), String(maxBytes), String(seed)];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  // Half of what a process takes to start is the same each time.
+  const env = { NODE_COMPILE_CACHE: join(folder, '..', 'compiled'), ...process.env };
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
   const closed = once(child, 'close');
   let said = '';

@@ -1,5 +1,5 @@
 /** What a spool promises while nothing goes wrong, and over closings. */
-import { appendFileSync, readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { entry, openSpool, readAll, texts, told } from './kit.ts';
@@ -189,3 +189,21 @@ function flip(path: string, at: number): void {
   content.writeUInt8((content[index] ?? 0) ^ 1, index);
   writeFileSync(path, content);
 }
+
+t.test('one that can not be opened leaves no file open', async (t) => {
+  const folder = t.testdir({ '0000000000000001.segment': {} });
+  const openFiles = (): string[] =>
+    readdirSync('/proc/self/fd').flatMap((fd) => {
+      try {
+        const path = readlinkSync(`/proc/self/fd/${fd}`);
+        return path.startsWith(folder) ? [path] : [];
+      } catch {
+        return []; // the one by which they are listed
+      }
+    });
+  for (let tries = 0; tries < 5; tries += 1)
+    await t.rejects(openSpool(t, { folder }), { code: 'EDW_ERR_STATE_WRITE' }, 'a folder in the place of a segment');
+  t.strictSame(openFiles(), []);
+  rmSync(join(folder, '0000000000000001.segment'), { recursive: true });
+  t.match(await (await openSpool(t, { folder })).append(entry(['a'])), { first: 1 });
+});
