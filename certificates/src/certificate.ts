@@ -74,7 +74,7 @@ async function signed(
   const made = await x509.X509CertificateGenerator.create(
     {
       serialNumber: serialNumberOf(issueNumber, randomBytes(9)),
-      subject: `CN=${nameIn(uris[0] ?? '')?.name ?? 'edgeward'}`,
+      subject: subjectOf(uris),
       issuer: new x509.X509Certificate(authority.certificate).subject,
       notBefore: new Date(nowMs - CLOCKS_APART_MS),
       notAfter: new Date(nowMs + days * DAY_MS),
@@ -91,6 +91,16 @@ async function signed(
     webcrypto,
   );
   return pem(made.toString('pem'));
+}
+
+/**
+ * Nothing of ours reads it: it is for servers that can compare subjects alone, as NGINX does, and so a person never has that
+ * of a point of the same name.
+ */
+function subjectOf(uris: readonly string[]): string {
+  const names = uris.map(nameIn);
+  const person = names.find((name) => name?.kind === 'person');
+  return person ? `OU=person, CN=${person.name}` : `CN=${names[0]?.name ?? 'edgeward'}`;
 }
 
 async function signingKeyOf({ key }: Authority): Promise<webcrypto.CryptoKey> {

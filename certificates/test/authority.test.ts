@@ -157,6 +157,15 @@ t.test('certificates are of P-256, for as long as asked, under names of their ow
   t.equal(await readFile(join(folder, 'own', 'authority.pem'), 'utf8'), authority.certificate);
 });
 
+t.test('no two kinds of holder have one subject, whatever they are called', async (t) => {
+  const subjectOf = async (...uris: string[]): Promise<string> =>
+    new X509Certificate((await issueCertificate(authority, { uris, days: 1 })).certificate).subject;
+  const [point, person] = ['urn:edgeward:point:ana', 'urn:edgeward:person:ana'];
+  t.equal(await subjectOf(point), 'CN=ana');
+  for (const uris of [[person], [point, person], [person, point]])
+    t.equal(await subjectOf(...uris), 'OU=person\nCN=ana', uris.join());
+});
+
 const bad: Record<string, Partial<CertificateRequest>> = {
   'no name at all': { uris: [] },
   'a URI of somebody else': { uris: ['spiffe://example/ana'] },

@@ -1,12 +1,13 @@
 /**
  * An apt configuration that touches nothing of the system. apt reads the file named by APT_CONFIG before all others, so
  * it can switch the others off: the system's hooks must not run for our folder (images of Debian have one that empties
- * the system's cache). What the operator set for reaching mirrors is carried over.
+ * the system's cache). What the operator set for reaching mirrors is carried over, and whether lists may be old: a mirror
+ * that stands still, as a snapshot does, is the operator's choice.
  */
 import { join } from 'node:path';
 import { runProgram } from './program-run.ts';
 
-const carriedOver = /^Acquire::(http|https|Retries|ForceIPv4|ForceIPv6)\b/;
+const carriedOver = /^Acquire::(http|https|Retries|ForceIPv4|ForceIPv6|Check-Valid-Until|Check-Date)\b/;
 
 export function aptFolders(folder: string): string[] {
   return ['lists/partial', 'cache/archives/partial', 'root'].map((name) => join(folder, name));

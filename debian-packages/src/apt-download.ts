@@ -1,7 +1,7 @@
 /**
- * Downloads and unpacks packages of Debian 13, by apt's own client with lists, state and cache of its own. apt checks the
- * signatures against Debian's keyring; nothing unsigned is accepted, nothing is installed, and no hook of the system's
- * apt configuration runs.
+ * Downloads and unpacks packages of one suite of Debian, by apt's own client with lists, state and cache of its own. apt
+ * checks the signatures against Debian's keyring; nothing unsigned is accepted, nothing is installed, and no hook of the
+ * system's apt configuration runs.
  */
 import { access, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { debianMirrors } from './debian-mirrors.ts';
 import { fetchError } from './fetch-errors.ts';
 import { lastWords, runProgram } from './program-run.ts';
 import type { SystemKind } from './system-kind.ts';
-import { suite } from './unpacked-tree.ts';
+import { type Suite, usualSuite } from './unpacked-tree.ts';
 
 export interface Download {
   /** A folder of its own, which the caller removes. */
@@ -19,6 +19,7 @@ export interface Download {
   readonly system: SystemKind;
   readonly title: string;
   readonly packages: readonly string[];
+  readonly suite?: Suite;
   readonly progress?: (message: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -62,7 +63,7 @@ export async function downloadPackages(of: Download): Promise<void> {
   const failures: string[] = [];
   for (const mirror of await debianMirrors(of.system)) {
     progress(`fetching ${title} from ${mirror}`);
-    await writeFile(join(folder, 'sources.list'), `deb [signed-by=${key}] ${mirror} ${suite} main\n`);
+    await writeFile(join(folder, 'sources.list'), `deb [signed-by=${key}] ${mirror} ${of.suite ?? usualSuite} main\n`);
     const failure = await download(of);
     of.signal?.throwIfAborted();
     if (failure === null) return unpack(of);

@@ -6,7 +6,7 @@ import { runProgram } from './program-run.ts';
 import type { SystemKind } from './system-kind.ts';
 
 const debianOwn = 'http://deb.debian.org/debian/';
-/** Releases whose mirrors hold Debian 13 too. */
+/** Releases whose mirrors hold every suite that is asked for. */
 const releases = [
   'stable',
   'testing',

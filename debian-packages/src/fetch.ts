@@ -1,6 +1,6 @@
 /**
- * Packages of Debian 13, unpacked into a folder of the cache. The folder appears by one rename: two processes, or a
- * crash, never leave half of it. What is there and fits is never replaced under the feet of those who run it.
+ * Packages of one suite of Debian, unpacked into a folder of the cache. The folder appears by one rename: two processes,
+ * or a crash, never leave half of it. What is there and fits is never replaced under the feet of those who run it.
  */
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -8,12 +8,16 @@ import { messageOf, systemCodeOf } from '@edgeward/runtime';
 import { downloadPackages, missingTool } from './apt-download.ts';
 import { fetchError, unsupportedError } from './fetch-errors.ts';
 import { type SystemKind, systemKind } from './system-kind.ts';
-import { type Architecture, architectureHere, keptTree, placeOf, type UnpackedTree } from './unpacked-tree.ts';
+import {
+  type Architecture,
+  architectureHere,
+  keptTree,
+  placeOf,
+  type TreeName,
+  type UnpackedTree,
+} from './unpacked-tree.ts';
 
-export interface FetchPackagesOptions {
-  readonly cacheDir: string;
-  /** The folder in the cache begins with it; one word. */
-  readonly name: string;
+export interface FetchPackagesOptions extends TreeName {
   /** What a person reads while it is fetched, as in `NGINX 1.26 with njs 0.8.9 (13 MB)`. */
   readonly title: string;
   /** What they depend on comes with them; what they recommend does not. */
@@ -36,8 +40,9 @@ const abandonedAfterMs = 3_600_000;
 export async function fetchPackages(options: FetchPackagesOptions): Promise<UnpackedTree> {
   const { signal } = options;
   const cacheDir = resolve(options.cacheDir);
+  const place = { ...options, cacheDir };
   const fits = async (): Promise<UnpackedTree | null> => {
-    const tree = await keptTree({ cacheDir, name: options.name });
+    const tree = await keptTree(place);
     return tree !== null && (options.fits === undefined || (await options.fits(tree))) ? tree : null;
   };
   const kept = await fits();
@@ -49,13 +54,12 @@ export async function fetchPackages(options: FetchPackagesOptions): Promise<Unpa
   try {
     await downloadPackages({ ...options, folder, architecture: architecture.name, system });
     // Another process may have been quicker.
-    if ((await fits()) === null)
-      await moveIntoPlace(join(folder, 'root'), placeOf(cacheDir, options.name, architecture));
+    if ((await fits()) === null) await moveIntoPlace(join(folder, 'root'), placeOf(place, architecture));
   } finally {
     // A program that was ended may still be writing its last file.
     await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
-  const tree = await keptTree({ cacheDir, name: options.name });
+  const tree = await keptTree(place);
   if (tree === null)
     throw fetchError(
       `unpacking ${options.title}: there is no dynamic linker in it`,

@@ -5,15 +5,18 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** The suite that everything is taken from: Debian 13. */
-export const suite = 'trixie';
+/** Debian 12, 13 and what becomes 14. */
+export type Suite = 'bookworm' | 'trixie' | 'forky';
+
+/** What everything is taken from unless another suite is asked for: Debian 13. */
+export const usualSuite: Suite = 'trixie';
 
 export interface UnpackedTree {
   /** The folder that stands for `/`. */
   readonly root: string;
   /** The dynamic linker of this tree. */
   readonly linker: string;
-  /** Where the linker finds the libraries of this tree. */
+  /** Where the linker finds the libraries of this tree: folders, with a colon between. */
   readonly libraries: string;
 }
 
@@ -34,21 +37,34 @@ export function architectureHere(): Architecture | null {
   return process.platform === 'linux' ? (architectures[process.arch] ?? null) : null;
 }
 
-export function placeOf(cacheDir: string, name: string, architecture: Architecture): string {
-  return join(cacheDir, `${name}-${suite}-${architecture.name}`);
+export interface TreeName {
+  readonly cacheDir: string;
+  /** The folder in the cache begins with it; one word. */
+  readonly name: string;
+  /** Default: Debian 13. */
+  readonly suite?: Suite;
+}
+
+export function placeOf(of: TreeName, architecture: Architecture): string {
+  return join(of.cacheDir, `${of.name}-${of.suite ?? usualSuite}-${architecture.name}`);
 }
 
 /** What `fetchPackages` left under this name, or null. Whether it runs is for the caller to ask. */
-export async function keptTree(of: { cacheDir: string; name: string }): Promise<UnpackedTree | null> {
+export async function keptTree(of: TreeName): Promise<UnpackedTree | null> {
   const architecture = architectureHere();
   if (architecture === null) return null;
-  const root = placeOf(of.cacheDir, of.name, architecture);
-  const libraries = join(root, 'usr/lib', architecture.triplet);
-  const linker = join(libraries, architecture.linker);
-  return access(linker).then(
-    () => ({ root, linker, libraries }),
-    () => null,
-  );
+  const root = placeOf(of, architecture);
+  // Debian 12 still packs some libraries for `/lib`, its linker among them.
+  const folders = ['usr/lib', 'lib'].map((folder) => join(root, folder, architecture.triplet));
+  for (const folder of folders) {
+    const linker = join(folder, architecture.linker);
+    const there = await access(linker).then(
+      () => true,
+      () => false,
+    );
+    if (there) return { root, linker, libraries: folders.join(':') };
+  }
+  return null;
 }
 
 /** The words that run `program`, a path inside the tree such as `usr/sbin/nginx`. It sees ld.so as its own executable. */

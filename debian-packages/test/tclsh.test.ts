@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { messageOf } from '@edgeward/runtime';
 import t, { type Test } from 'tap';
 import { findTclsh, runProgram, type TclshCommand } from '../src/index.ts';
-import { sendAptTo } from './proxy.ts';
 
 const asked = process.env.EDGEWARD_TEST_FETCH === '1' || process.env.CI !== undefined;
 const network = asked ? false : 'downloads 3 MB: set EDGEWARD_TEST_FETCH=1, or CI';
@@ -59,14 +58,6 @@ t.test('a tclsh that can not serve is passed over, with its reason', async (t) =
     );
   }
   t.notOk((await readdir(folder)).includes('cache'), 'looking makes no folder');
-});
-
-t.test('where it can not be fetched either, both reasons are named', async (t) => {
-  const folder = t.testdir();
-  await program(folder, 'tclsh', 'echo hello');
-  sendAptTo(t, 'http://127.0.0.1:9');
-  const wanted = { code: 'EDW_ERR_TCLSH_NOT_FOUND', message: /is no tclsh: hello; fetching Tcl 8\.6/ };
-  await t.rejects(findTclsh({ cacheDir: join(folder, 'cache'), searchPath: folder }), wanted);
 });
 
 const here = await findTclsh({ allowFetch: asked }).catch((error) => {

@@ -53,6 +53,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const delays = () => backoff({ baseMs: options.retryBaseMs ?? 500, maxMs: options.retryMaxMs ?? 30_000, ...jitter });
   const failures = delays();
   const steps = createSteps({ point, logger, known, record, rules, now, failures, repairs: delays(), tell });
+  let seenMs = now();
   let running: Promise<void> | null = null;
   let cancelTimer: () => void = () => {};
   let closed: Promise<void> | null = null;
@@ -82,9 +83,20 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     }
   }
 
+  /** What was put down for a time of day is due after as long as ever, also when the clock is set back meanwhile. */
+  function time(): number {
+    const nowMs = now();
+    const backMs = Math.max(0, seenMs - nowMs);
+    known.retryAtMs -= backMs;
+    known.driftCheckAtMs -= backMs;
+    known.probeAtMs -= backMs;
+    seenMs = nowMs;
+    return nowMs;
+  }
+
   function due(): Step | null {
     if (closed !== null) return null;
-    const step = nextStep(known, rules, now());
+    const step = nextStep(known, rules, time());
     if (step.do !== 'wait') return step;
     if (step.untilMs !== Number.POSITIVE_INFINITY) {
       cancelTimer = after(Math.max(1, step.untilMs - now()), () => void run());

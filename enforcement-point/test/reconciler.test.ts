@@ -244,6 +244,27 @@ t.test('a restart right after a push is noticed too, before any probe has answer
   t.strictSame(calls(), ['look', 'push 1', 'look', 'push 1']);
 });
 
+t.test('a clock that is set back puts off neither a probe nor a retry', async (t) => {
+  let backMs = 0;
+  const clock = createManualClock(10_000_000);
+  const { reconciler, point, calls } = set(t, { now: () => clock.now() - backMs, after: clock.after });
+  reconciler.setDesired(policy(1));
+  await clock.advance(2_000);
+  calls();
+  backMs = 3_600_000;
+  point.boot += 1;
+  point.actual = { state: 'empty' };
+  await clock.advance(1_200);
+  t.ok(calls().includes('push 1'), 'a restart in the same moment is noticed within a second');
+  point.failure = unreachable;
+  reconciler.setDesired(policy(2));
+  await clock.advance(100);
+  backMs = 7_200_000;
+  point.failure = null;
+  await clock.advance(1_200);
+  t.match(reconciler.status(), { state: 'current', appliedRevision: 2 });
+});
+
 t.test('a point that was away for long is filled within a second of its return', async (t) => {
   const { reconciler, clock, point, calls } = set(t);
   reconciler.setDesired(policy(1));

@@ -26,8 +26,10 @@ export async function sendAnswer(
   { signal, compress }: Sending,
 ): Promise<void> {
   const status = answer.status ?? 200;
-  const headers = { ...fixedHeaders, ...answer.headers };
+  const headers = answer.bare === true ? { ...answer.headers } : { ...fixedHeaders, ...answer.headers };
   if (signal.aborted) response.shouldKeepAlive = false;
+  // HTTP/1.1 keeps a connection unless it says otherwise (RFC 9112, section 9.3).
+  else if (answer.bare === true) response.removeHeader('connection');
   if ('ndjson' in answer) {
     response.writeHead(status, { ...headers, 'content-type': 'application/x-ndjson; charset=utf-8' });
     await sendPieces(response, linesOf(answer.ndjson), signal, null);
@@ -46,12 +48,14 @@ export async function sendAnswer(
 
 interface Content {
   bytes: Uint8Array;
-  type: string;
+  /** Null: it goes without saying. */
+  type: string | null;
   etag: string | undefined;
 }
 
 function contentOf(answer: Exclude<HttpAnswer, { empty: true }>): Content {
-  if ('bytes' in answer) return { bytes: answer.bytes, type: answer.contentType, etag: answer.etag };
+  if ('bytes' in answer)
+    return { bytes: answer.bytes, type: answer.bare === true ? null : answer.contentType, etag: answer.etag };
   if ('text' in answer)
     return {
       bytes: Buffer.from(answer.text),
@@ -71,7 +75,8 @@ async function sendNegotiated(
   content: Content,
 ): Promise<void> {
   // What no cache may keep varies for none.
-  const headers = plain['cache-control'] === 'no-store' ? plain : { ...plain, vary: 'accept-encoding' };
+  const cached = plain['cache-control'];
+  const headers = cached === undefined || cached === 'no-store' ? plain : { ...plain, vary: 'accept-encoding' };
   // Whoever made it coded has said how.
   if (plain['content-encoding'] !== undefined) return sendBytes(request, response, status, headers, content);
   if (isKnown(request, content.etag)) return sendBytes(request, response, status, headers, content);
@@ -103,7 +108,8 @@ function sendBytes(
     response.end();
     return;
   }
-  response.writeHead(status, { ...tagged, 'content-type': type, 'content-length': bytes.length });
+  const typed = type === null ? tagged : { ...tagged, 'content-type': type };
+  response.writeHead(status, { ...typed, 'content-length': bytes.length });
   response.end(bytes);
 }
 

@@ -52,6 +52,11 @@ interface AnswerHead {
   status?: number;
   /** In lower case. Without a `cache-control` here nothing is cached. */
   headers?: Record<string, string>;
+  /**
+   * Only the headers that the answer can't be read without: for what is answered by the thousand, to programs of ours, and
+   * that no cache keeps by itself, such as the answer to a POST (RFC 9110, section 9.3.3).
+   */
+  bare?: boolean;
 }
 
 export interface ServerEvent {

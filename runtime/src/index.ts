@@ -1,4 +1,5 @@
 export * from './backoff.ts';
+export { boundedNames, forgetBoundedNames } from './bounded-names.ts';
 export * from './clock.ts';
 export { type ConfigInput, loadConfig } from './config.ts';
 export { describeSchema, type JsonSchema, jsonSchemaOf, type SchemaRow } from './config-schema.ts';
@@ -16,14 +17,18 @@ export {
   type ServerEvent,
 } from './http-route.ts';
 export { type HttpServer, type HttpServerOptions, openHttpServer } from './http-server.ts';
+export { type ExchangeFailures, type HttpsAnswer, type HttpsAsked, httpsExchange } from './https-exchange.ts';
 export * from './lifecycle.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
+export * from './metrics-server.ts';
 export * from './pause.ts';
+export { readPlainFile } from './plain-file.ts';
 export * from './rate-limit.ts';
+export { createRecordQuota, type RecordQuota } from './record-quota.ts';
 export * from './repetition.ts';
 export * from './secret-file.ts';
-export { takeStateLock } from './state-lock.ts';
+export { refuseHeldState, takeStateLock } from './state-lock.ts';
 export {
   type AnonymousRequest,
   type AnonymousTlsOptions,

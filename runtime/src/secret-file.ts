@@ -3,6 +3,7 @@
  * list or a log would show them. A secret that everyone on the machine can read is no secret and is refused.
  */
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
 import { link, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { stateWriteError, syncFolder, systemCodeOf, writeUnfinished } from './durable-file.ts';
@@ -62,7 +63,8 @@ async function createSecret(path: string, secret: string, mode: number): Promise
 
 async function readSmallFile(path: string): Promise<{ text: string; mode: number }> {
   try {
-    const file = await open(path, 'r');
+    // A pipe is refused, and not waited for.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
     try {
       const stat = await file.stat();
       if (!stat.isFile()) throw new Error('it is not a regular file');

@@ -41,6 +41,8 @@ export interface TlsListenerOptions<T> {
   maxConnections?: number;
   /** Time that answers under way get when the server closes: 2 s. */
   closeGraceMs?: number;
+  /** The oldest that is spoken: TLSv1.2. */
+  minVersion?: 'TLSv1.2' | 'TLSv1.3';
   /** How often the certificate files are looked at: 5 s. */
   reloadMs?: number;
 }
@@ -76,7 +78,7 @@ export async function openTlsListener<T extends ExchangeRoute>(listener: TlsList
   let signature = await tlsSignature(files);
   let material = await readTlsMaterial(files);
   let listening: Listening | null = null;
-  const server = createServer({ ...limitsOf(options), ...tlsOf(material) }, (request, response) => {
+  const server = createServer({ ...limitsOf(options), ...tlsOf(material, options) }, (request, response) => {
     if (listening === null) response.destroy();
     else void serveExchange(exchange, listening.signalFor(response), request, response);
   });
@@ -87,7 +89,7 @@ export async function openTlsListener<T extends ExchangeRoute>(listener: TlsList
     const now = await tlsSignature(files);
     if (now === signature) return;
     const next = await readTlsMaterial(files);
-    server.setSecureContext(tlsOf(next));
+    server.setSecureContext(tlsOf(next, options));
     if (next.ca !== material.ca) server.closeAllConnections();
     signature = now;
     material = next;
@@ -135,8 +137,8 @@ function reloadFailed(logger: Logger, thrown: unknown): void {
   logger.error({ event: 'tls_reload_failed', err: thrown }, messageOf(thrown));
 }
 
-function tlsOf({ cert, key, ca }: TlsMaterial): object {
-  const own = { cert, key, minVersion: 'TLSv1.2', honorCipherOrder: true };
+function tlsOf({ cert, key, ca }: TlsMaterial, { minVersion = 'TLSv1.2' }: TlsListenerOptions<unknown>): object {
+  const own = { cert, key, minVersion, honorCipherOrder: true };
   return ca === null ? { ...own, requestCert: false } : { ...own, ca, requestCert: true, rejectUnauthorized: true };
 }
 

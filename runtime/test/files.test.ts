@@ -95,12 +95,14 @@ t.test('a secret is read without its one final newline', async (t) => {
 t.test('a secret that is missing, empty, too long, no file or open to everyone is refused', async (t) => {
   const dir = t.testdir({ empty: '\n', open: 'secret', long: 'x'.repeat(70_000), folder: {} });
   for (const name of ['empty', 'long']) chmodSync(join(dir, name), 0o600);
+  execFileSync('mkfifo', [join(dir, 'pipe')]);
   chmodSync(join(dir, 'open'), 0o604);
   const table = {
     missing: /ENOENT/,
     empty: /is empty/,
     long: /70000 bytes/,
     folder: /regular file/,
+    pipe: /regular file/,
     open: /mode 0604/,
   };
   for (const [name, message] of Object.entries(table)) {

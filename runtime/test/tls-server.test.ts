@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { utimesSync, writeFileSync } from 'node:fs';
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { connect as connectPlain } from 'node:net';
@@ -117,6 +117,17 @@ t.test('nobody without a certificate of the named authority gets an answer', asy
   const answer = await Promise.race([once(clear, 'response'), once(clear, 'error')]).catch((thrown) => [thrown]);
   t.type(answer[0], Error, 'clear text');
   t.ok(refused >= strangers.length - 1, 'handshakes that failed were told');
+});
+
+t.test('where TLS 1.3 is asked for, nothing older is spoken, also after the files were read again', async (t) => {
+  const files = writeTlsFiles(t.testdir({}), server, ours);
+  const at = await open(t, { files, minVersion: 'TLSv1.3' });
+  for (const when of ['before', 'after']) {
+    await t.rejects(ask(at, '/who', client, { maxVersion: 'TLSv1.2' }), when);
+    t.match(await ask(at, '/who', client), { status: 200 }, when);
+    utimesSync(files.certFile, 1, 1);
+    await at.reload();
+  }
 });
 
 t.test('an answer has its coding, its ETag and its life in caches', async (t) => {
