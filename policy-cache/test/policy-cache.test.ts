@@ -14,6 +14,8 @@ import { join } from 'node:path';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { createLogger } from '@edgeward/runtime';
 import t, { type Test } from 'tap';
+import { childEnvironment } from '../../test/kit/child-environment.ts';
+import { runs, seed as seedOf } from '../../test/parity/random-runs.ts';
 import { openPolicyCache, type PolicyCache, type PolicyCacheOptions, readSnapshotOf } from '../src/index.ts';
 import { snapshotOf } from './fixtures/snapshots.ts';
 
@@ -265,9 +267,12 @@ t.test('a writer killed at any moment leaves the old snapshot or the new', async
   const dir = t.testdir();
   const writer = join(import.meta.dirname, 'fixtures', 'writer.ts');
   let durable = 0;
-  let seed = 42;
-  for (let round = 0; round < 30; round += 1) {
+  let seed = seedOf();
+  t.comment(`EDGEWARD_SEED=${seed}`);
+  const rounds = runs(12);
+  for (let round = 0; round < rounds; round += 1) {
     const child = spawn(process.execPath, ['--conditions=edgeward-source', writer, dir, String(durable + 1)], {
+      env: childEnvironment(),
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     t.teardown(() => child.kill('SIGKILL'));
@@ -285,6 +290,6 @@ t.test('a writer killed at any moment leaves the old snapshot or the new', async
     }
     durable = Math.max(durable, Number(found.revision));
   }
-  t.ok(durable >= 30, `${durable} snapshots`);
+  t.ok(durable >= rounds, `${durable} snapshots`);
   t.strictSame(readdirSync(dir).toSorted(), ['revision-floor', 'snapshot.ndjson', 'snapshot.ndjson.previous']);
 });

@@ -3,6 +3,7 @@
  * nothing that is said is believed.
  */
 import {
+  answerFrom,
   type Cursor,
   type Delta,
   deltaFrom,
@@ -11,6 +12,7 @@ import {
   parseCanonical,
   payloadOf,
   type SignedDocument,
+  type SignedHead,
   signedDocumentOf,
 } from '@edgeward/policy-format';
 import { messageOf } from '@edgeward/runtime';
@@ -28,6 +30,11 @@ export function readSigned(bytes: Uint8Array, doing: string, maxBytes: number): 
 /** Throws EDW_ERR_STORE_ANSWER. */
 export function readDelta(bytes: Uint8Array, doing: string): Delta {
   return reading(doing, () => deltaFrom(bytes));
+}
+
+/** For whoever holds `held`, with which it was asked. Throws EDW_ERR_STORE_ANSWER. */
+export function readAnswer(bytes: Uint8Array, held: SignedHead, doing: string): Delta {
+  return reading(doing, () => answerFrom(bytes, held));
 }
 
 function reading<T>(doing: string, read: () => T): T {
@@ -57,11 +64,6 @@ function readCursor(value: unknown): Cursor | null {
 export function isSameState(a: Cursor | null, b: Cursor | null): boolean {
   if (a === null || b === null) return a === b;
   return a.epoch === b.epoch && a.revision === b.revision && a.stateRoot === b.stateRoot;
-}
-
-/** `EPOCH.REVISION.STATEROOT` */
-export function formatCursor({ epoch, revision, stateRoot }: Cursor): string {
-  return `${epoch}.${revision}.${stateRoot}`;
 }
 
 function isCount(value: unknown): value is number {

@@ -1,4 +1,4 @@
-import type { Cursor, Delta, Digest, PointReport, SignedDocument } from '@edgeward/policy-format';
+import type { Cursor, Delta, Digest, PointQuestion, PointReport, SignedDocument } from '@edgeward/policy-format';
 
 /**
  * One way to a store. It carries and never judges: whatever comes through here is believed only after it was verified.
@@ -19,12 +19,18 @@ export interface Transport {
    */
   next(point: string, known: Cursor | null, options: { waitMs: number; signal: AbortSignal }): Promise<News>;
   /**
-   * Bytes of this digest, at most `maxBytes`, or null where there are none. The caller compares the digest. More bytes than
-   * that are EDW_ERR_STORE_ANSWER.
+   * All of it in one question, and the next one when this is answered: what is newer than what is held, the same state signed
+   * anew included, and what there is to tell. Waits as `next` does, and throws the same. Where it is absent, news and reports
+   * go ways of their own, and where the transport does not wait.
    */
-  blob(digest: Digest, maxBytes: number, signal: AbortSignal): Promise<Uint8Array | null>;
+  question?(point: string, asked: PointQuestion, signal: AbortSignal): Promise<Answered>;
+  /**
+   * Bytes of this digest, at most `maxBytes`, or null where there are none. The caller compares the digest. More bytes than
+   * that are EDW_ERR_STORE_ANSWER. `point`: on whose behalf, where there is one; it may have a way of its own.
+   */
+  blob(digest: Digest, maxBytes: number, signal: AbortSignal, point?: string): Promise<Uint8Array | null>;
   /** The signed trust root of this version, or null. */
-  root(version: number, signal: AbortSignal): Promise<SignedDocument | null>;
+  root(version: number, signal: AbortSignal, point?: string): Promise<SignedDocument | null>;
   /** Calls `onHint` when something may be new. A hint may be lost, doubled or wrong; losing all of them costs time only. */
   hints?(points: readonly string[], onHint: (point: string) => void): () => void;
   /** Told to the store; null where this way leads one way only. */
@@ -43,6 +49,12 @@ export interface Inventory {
   etag: string;
   /** Workload documents as they came, some lines at a time, to be read once; bounded, and not looked at. */
   lines: AsyncIterable<readonly string[]>;
+}
+
+/** `heard`: whether the report that the question carried has arrived; false as well where there was none. */
+export interface Answered {
+  news: News;
+  heard: boolean;
 }
 
 /** `bytes`: what the news took on the way, where the transport knows. */

@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
+import { childEnvironment } from '../../test/kit/child-environment.ts';
 import { until } from './conformance/patience.ts';
 import { openMirror } from './fixtures/mirror.ts';
 
@@ -35,7 +36,10 @@ t.test('a follower killed at any moment begins again with one whole state, never
 
   for (let round = 0; round < ROUNDS; round += 1) {
     const args = ['--conditions=edgeward-source', join(import.meta.dirname, 'fixtures', 'following-child.ts')];
-    const child = spawn(process.execPath, [...args, stateDir, folder, point], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [...args, stateDir, folder, point], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: childEnvironment(),
+    });
     t.teardown(() => child.kill('SIGKILL'));
     const said: string[] = [];
     child.stdout.on('data', (text) => said.push(...String(text).trim().split('\n')));

@@ -2,6 +2,7 @@ import { compareText } from '@edgeward/policy';
 import type { DeltaOperation } from './delta.ts';
 import { type Digest, digestOf } from './digest.ts';
 import type { Blob } from './head.ts';
+import { groupsOf, join, type MemberLists, type Shards, shardOf, shardsOf, sortedLists } from './member-lists.ts';
 import {
   checkPage,
   formatIndex,
@@ -47,18 +48,21 @@ interface Page {
   digest: Digest;
 }
 
-type Groups = ReadonlyMap<string, readonly string[]>;
-
 interface Contents {
   count: number;
   pages: readonly Page[];
-  /** By two digits of the id, so that changing one group copies a 256th of what is known of all. */
-  shards: readonly (Groups | undefined)[];
+  /** Null: the pages say it, and are read when somebody asks. */
+  shards: Shards | null;
 }
 
-const SHARDS = 256;
+interface ListedContents extends Contents {
+  shards: Shards;
+}
 
-/** Members in any order, each address in plain form and once. Throws EDW_ERR_FORMAT_DELTA for anything else. */
+/**
+ * Members in any order, each address in plain form and once. Throws EDW_ERR_FORMAT_DELTA for anything else. It holds pages and
+ * no lists, and so do those that its changes give: a store has a book for each of thousands of points, and asks few of them.
+ */
 export function createMemberBook(
   members: Iterable<readonly [group: string, addresses: readonly string[]]>,
 ): MemberBook {
@@ -66,7 +70,9 @@ export function createMemberBook(
   for (const [group, addresses] of members)
     if (addresses.length > 0)
       operations.push({ op: 'members', group, add: [...addresses].sort(compareText), remove: [] });
-  return EMPTY.change(operations.sort((a, b) => compareText(a.group, b.group)));
+  const sorted = operations.sort((a, b) => compareText(a.group, b.group));
+  checkAll(sorted);
+  return bookOf(withoutLists(changed(EMPTY, sorted)));
 }
 
 /**
@@ -89,21 +95,28 @@ export function bookFromPages(
     for (const [group, addresses] of verifiedLines(bytes, number, index.pages.length)) {
       if (!knows(group)) throw refused('EDW_ERR_FORMAT_PAGE', `page ${number} of the members: no rule names ${group}`);
       count += addresses.length;
-      const list = lists.get(group);
-      if (list === undefined) lists.set(group, addresses);
-      else for (const address of addresses) list.push(address);
+      join(lists, group, addresses);
     }
     taken.push({ bytes, digest: expected.digest });
   });
   if (count !== index.members)
     throw refused('EDW_ERR_FORMAT_INDEX', `the pages hold ${count} members, not ${index.members}`);
-  // Each page is sorted in itself only.
-  for (const list of lists.values()) list.sort(compareText);
-  return bookOf({ count, pages: taken, shards: shardsOf(lists) });
+  return bookOf({ count, pages: taken, shards: shardsOf(sortedLists(lists)) });
 }
 
 function bookOf(contents: Contents): MemberBook {
   let index: Page | null = null;
+  let read: WeakRef<MemberLists> | null = null;
+
+  /** Whoever asks for one group asks for the others too, at once. */
+  function fromPages(): MemberLists {
+    const known = read?.deref();
+    if (known !== undefined) return known;
+    const lists = listsIn(contents.pages);
+    read = new WeakRef(lists);
+    return lists;
+  }
+
   return {
     count: contents.count,
     pageCount: contents.pages.length,
@@ -116,14 +129,16 @@ function bookOf(contents: Contents): MemberBook {
       if (page === undefined) throw new RangeError(`there is no page ${number} of ${contents.pages.length}`);
       return page;
     },
-    members: (group) => contents.shards[shardOf(group)]?.get(group) ?? [],
-    groups: () => groupsOf(contents),
-    change: (operations) => (operations.length === 0 ? bookOf(contents) : bookOf(changed(contents, operations))),
+    members: (group) => (contents.shards === null ? fromPages() : contents.shards[shardOf(group)])?.get(group) ?? [],
+    groups: () => (contents.shards === null ? fromPages().keys() : groupsOf(contents.shards)),
+    change: (operations) => (operations.length === 0 ? bookOf(contents) : bookOf(changedIn(contents, operations))),
   };
 }
 
-function* groupsOf(contents: Contents): Iterable<string> {
-  for (const shard of contents.shards) if (shard !== undefined) yield* shard.keys();
+function listsIn(pages: readonly Page[]): MemberLists {
+  const lists = new Map<string, string[]>();
+  for (const { bytes } of pages) for (const [group, addresses] of linesOf(bytes)) join(lists, group, addresses);
+  return sortedLists(lists);
 }
 
 function indexOf({ count, pages }: Contents): MemberIndex {
@@ -134,15 +149,34 @@ function pageFrom(bytes: Buffer): Page {
   return { bytes, digest: digestOf(bytes) };
 }
 
-function changed(before: Contents, operations: readonly DeltaOperation[]): Contents {
-  const shards = [...before.shards];
-  const copied = new Set<number>();
-  let count = before.count;
+function changedIn(before: Contents, operations: readonly DeltaOperation[]): Contents {
+  checkAll(operations);
+  if (before.shards !== null) return changed({ ...before, shards: before.shards }, operations);
+  const count = operations.reduce((sum, { add, remove }) => sum + add.length - remove.length, before.count);
+  // A membership has its place on one page, which tells as well as a list whether it was there.
+  if (before.pages.length > 0 && pageCountOf(count) === before.pages.length)
+    return { count, pages: editedPages(before.pages, operations), shards: null };
+  return withoutLists(changed({ ...before, shards: shardsOf(listsIn(before.pages)) }, operations));
+}
+
+function withoutLists({ count, pages }: Contents): Contents {
+  return { count, pages, shards: null };
+}
+
+function checkAll(operations: readonly DeltaOperation[]): void {
   let last = '';
   for (const operation of operations) {
     if (operation.group <= last) throw refusedChange(operation, 'it is not in its place');
     last = operation.group;
     checkForms(operation);
+  }
+}
+
+function changed(before: ListedContents, operations: readonly DeltaOperation[]): Contents {
+  const shards = [...before.shards];
+  const copied = new Set<number>();
+  let count = before.count;
+  for (const operation of operations) {
     const number = shardOf(operation.group);
     if (!copied.has(number)) shards[number] = new Map(shards[number]);
     copied.add(number);
@@ -252,7 +286,7 @@ function editedPage(page: Page, edits: ReadonlyMap<string, DeltaOperation>): Pag
 }
 
 /** Where the number of pages changes, every membership finds its page anew. */
-function pagesOfAll(shards: Contents['shards'], pageCount: number): Page[] {
+function pagesOfAll(shards: Shards, pageCount: number): Page[] {
   const pages = Array.from({ length: pageCount }, () => new Map<string, string[]>());
   for (const shard of shards)
     for (const [group, addresses] of shard ?? [])
@@ -269,19 +303,4 @@ function sortedLines(lines: ReadonlyMap<string, string[]>): PageLines {
   return [...lines].sort(([a], [b]) => compareText(a, b));
 }
 
-function shardOf(group: string): number {
-  return Number.parseInt(group.slice(2, 4), 16);
-}
-
-function shardsOf(lists: ReadonlyMap<string, readonly string[]>): Contents['shards'] {
-  const shards: (Map<string, readonly string[]> | undefined)[] = new Array(SHARDS).fill(undefined);
-  for (const [group, list] of lists) {
-    const number = shardOf(group);
-    const shard = shards[number] ?? new Map<string, readonly string[]>();
-    shards[number] = shard;
-    shard.set(group, list);
-  }
-  return shards;
-}
-
-const EMPTY: MemberBook = bookOf({ count: 0, pages: [], shards: shardsOf(new Map()) });
+const EMPTY: ListedContents = { count: 0, pages: [], shards: shardsOf(new Map()) };

@@ -40,6 +40,7 @@ export const MENDS: Readonly<Record<string, string>> = {
   EDW_ERR_FORMAT_NOT_CANONICAL: 'What is in force stays. Look at what stands between the store and this service.',
   EDW_ERR_FORMAT_PAGE:
     'What is in force stays. Run the same version of Edgeward at the store and here; if it is, look at the store.',
+  EDW_ERR_FORMAT_QUESTION: 'Run the same version of Edgeward at the store and at the point.',
   EDW_ERR_FORMAT_REPORT: 'Run the same version of Edgeward at the store and at the point.',
   EDW_ERR_FORMAT_ROOT: 'Correct the trust root where the message says, and have it signed again.',
   EDW_ERR_FORMAT_RULES: 'What is in force stays. Run the same version of Edgeward where policy is approved and here.',

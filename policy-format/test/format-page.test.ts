@@ -81,7 +81,7 @@ t.test('the page has every code, at the stage where the vectors expect it', asyn
   }
   for (const code of ofFetching) t.match(page(PATH), `\`${code}\``);
   const all = new Set([...listed.values()].flatMap((codes) => [...codes]));
-  const ofOthers = ['EDW_ERR_FORMAT_REPORT', 'EDW_ERR_KEY'];
+  const ofOthers = ['EDW_ERR_FORMAT_QUESTION', 'EDW_ERR_FORMAT_REPORT', 'EDW_ERR_KEY'];
   t.strictSame(
     Object.keys(MENDS).filter((code) => !all.has(code)),
     ofOthers,

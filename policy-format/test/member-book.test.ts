@@ -83,6 +83,8 @@ t.test('whatever changes led to it, a book is the one of its members, byte for b
     fc.property(fc.array(step, { maxLength: 8 }), (steps) => {
       const truth = new Map<string, Set<string>>();
       let book = createMemberBook([]);
+      /** One with lists, which a last hop has. */
+      let listed = bookFromPages(book.index().bytes, [], () => true);
       for (const { group, picks } of steps) {
         const known = truth.get(group) ?? new Set<string>();
         truth.set(group, known);
@@ -92,9 +94,11 @@ t.test('whatever changes led to it, a book is the one of its members, byte for b
         for (const it of add) known.add(it);
         for (const it of remove) known.delete(it);
         book = book.change([{ op: 'members', group, add, remove }]);
+        listed = listed.change([{ op: 'members', group, add, remove }]);
       }
       const fresh = createMemberBook([...truth].map(([id, members]) => [id, [...members]]));
       assert.deepEqual(shown(book), shown(fresh));
+      assert.deepEqual(shown(listed), shown(fresh));
       assert.deepEqual(shown(bookFromPages(book.index().bytes, pagesOf(book), () => true)), shown(fresh));
     }),
     { numRuns: 60 * Number(process.env.EDGEWARD_RUNS ?? 1) },
@@ -103,6 +107,7 @@ t.test('whatever changes led to it, a book is the one of its members, byte for b
 
 t.test('a change that does not fit is refused, and says which', async (t) => {
   const book = createMemberBook([[A, ['10.0.0.1', '10.0.0.2']]]);
+  const listed = bookFromPages(book.index().bytes, pagesOf(book), () => true);
   const change = (add: string[], remove: string[], group: string = A) => [
     { op: 'members' as const, group, add, remove },
   ];
@@ -123,7 +128,8 @@ t.test('a change that does not fit is refused, and says which', async (t) => {
     [change([...new Set([...addresses(100), '10.0.0.1'])].sort(), []), /10\.0\.0\.1 is a member already/],
     [change([], addresses(100)), /is no member/],
   ] as const)
-    t.throws(() => book.change(operations), { code: 'EDW_ERR_FORMAT_DELTA', message }, String(message));
+    for (const [kind, it] of Object.entries({ pages: book, lists: listed }))
+      t.throws(() => it.change(operations), { code: 'EDW_ERR_FORMAT_DELTA', message }, `${kind}: ${message}`);
 });
 
 t.test('pages that are not the members of the index are refused', async (t) => {

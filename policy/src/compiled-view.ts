@@ -1,6 +1,7 @@
 import type { CompiledObject, CompiledPolicy, CompiledRule, IntervalTable } from './compiled.ts';
 import type { LoadedPolicy, ObjectView } from './decide.ts';
 import { lookup } from './interval-table.ts';
+import { listsPort } from './ports.ts';
 
 /** A compiled policy in memory, ready to be judged by; objects are found by their names. */
 export function viewOf(policy: CompiledPolicy): LoadedPolicy {
@@ -16,7 +17,7 @@ function viewOfObject(object: CompiledObject): ObjectView {
   return {
     protocol: object.protocol,
     mode: object.mode,
-    ports: object.ports,
+    lists: (port) => listsPort(object.ports, port),
     trusts: (peer) => holds(object.trustedProxies, peer),
     inFailsafe: (source) => holds(object.failsafe, source),
     rulesNaming: (source) => {

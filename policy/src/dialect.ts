@@ -3,3 +3,4 @@ export { formatAddress, keyFromBytes } from './address.ts';
 export { holds } from './compiled-view.ts';
 export { decideFor, judgedAddress } from './decide.ts';
 export { lookup } from './interval-table.ts';
+export { listsPort } from './ports.ts';

@@ -10,7 +10,8 @@ export {
 } from './address.ts';
 export { cidrsOf, parseCidrs } from './cidr-list.ts';
 export { POLICY_ERRORS, POLICY_WARNINGS, type PolicyCode } from './codes.ts';
-export { type CompileMemo, compileFault, compilePoint, compilePoints, type Digest, pointsOf } from './compile.ts';
+export { compileFault, compilePoint, compilePoints, type Digest, pointsOf } from './compile.ts';
+export type { CompileMemo } from './compile-memo.ts';
 export type * from './compiled.ts';
 export { viewOf } from './compiled-view.ts';
 export {
@@ -45,7 +46,7 @@ export { lookup, pack, unpack } from './interval-table.ts';
 export { linkInventory, withInventory } from './inventory.ts';
 export { type DocumentMemo, linkModel } from './linking.ts';
 export { type LintOptions, lint } from './lint.ts';
-export { lostFlows, type ObjectLoss } from './loss.ts';
+export { type KnownLoss, lostFlows, type ObjectLoss } from './loss.ts';
 export type { Document, Model, Placed, ProtectedObject, SourceTerm, Workload } from './model.ts';
 export { nearestRule } from './nearest-rule.ts';
 export type { LimitFinding } from './plan-limits.ts';

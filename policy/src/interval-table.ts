@@ -9,11 +9,14 @@ import { compareKeys } from './interval.ts';
  * 0.5 µs per KB). The first 4 hex digits of an IPv4 key (8 of IPv6) name a bucket; its value is a run of records
  * `lo hi class` of fixed width over the digits that remain, sorted, so a search needs no parsing. A bucket that
  * would grow past `LEAF_CHARS` becomes `+` and records over the next digits, with buckets of longer names below it.
- * What covers whole buckets stands one level up, at the top in `*4` and `*6`. Intervals are disjoint, so a bucket's
+ * What covers whole buckets stands one level up, at the top in `*4` and `*6`; there, what covers a few is written into
+ * each, or a list of many /16 would be copied for every source in one of them. Intervals are disjoint, so a bucket's
  * own answer is final. Everything is ASCII: njs strings are UTF-8, and only ASCII can be sliced in constant time.
  */
 
 const LEAF_CHARS = 2048;
+/** So many whole buckets at the top are written out: a /13 of IPv4. */
+const FEW_BUCKETS = 8;
 const CLASS_DIGITS = 4;
 /** Numbers in a table stay below it: four digits of a record name each. */
 export const CLASS_LIMIT = 65535;
@@ -33,7 +36,7 @@ export function lookup(get: (name: string) => string | undefined, key: AddressKe
       const records = above === 0 ? get(rootName(key.length)) : wide;
       return records === undefined ? -1 : search(records, above === 0 ? 0 : 1, key.slice(above, depth));
     }
-    if (value.charAt(0) !== BRANCH) return search(value, 0, key.slice(depth));
+    if (value[0] !== BRANCH) return search(value, 0, key.slice(depth));
     wide = value;
     above = depth;
   }
@@ -124,7 +127,11 @@ function packLevel(table: IntervalTable, intervals: Labelled[], prefix: string, 
     const tail = last;
     if (!wholeEnd) last = predecessor(last);
     if (first !== null && last !== null && first <= last) {
-      wide += first.slice(from) + last.slice(from) + classDigits(it.value);
+      if (level === 0 && parseInt(last, 16) - parseInt(first, 16) < FEW_BUCKETS) {
+        for (let name: string | null = first; name !== null && name <= last; name = successor(name)) {
+          partial(fill(name, width, '0'), fill(name, width, 'f'), it.value);
+        }
+      } else wide += first.slice(from) + last.slice(from) + classDigits(it.value);
     }
     if (!wholeEnd) partial(fill(tail, width, '0'), it.hi, it.value);
   }

@@ -2,6 +2,7 @@ import type { Interval } from './address.ts';
 import { intervalSize, parseAddress } from './address.ts';
 import type { CompareClasses } from './class-loss.ts';
 import { compareClasses } from './class-loss.ts';
+import { sameParts } from './compile-memo.ts';
 import type { CompiledObject } from './compiled.ts';
 import type { Labelled } from './interval.ts';
 import { contains, eachOverlap } from './interval.ts';
@@ -22,6 +23,18 @@ export interface ObjectLoss {
   lostShare: number;
 }
 
+/**
+ * What was found of one object, and all that it was found from. Of objects that one rule protects the sources are the
+ * same, and an edit of it takes the same from each: they are compared once.
+ */
+export interface KnownLoss {
+  /** Classes and sources, before and now. Objects share them where their rules name the same groups. */
+  tables: unknown[];
+  /** Ports and rules, before and now. */
+  rules: string;
+  lostShare: number;
+}
+
 /** One source as a rule names it. */
 interface Source {
   interval: Interval;
@@ -32,14 +45,17 @@ interface Source {
 /**
  * Objects of `before` that lose something. `before` must be resolved at the same instant as `after`, so that what time
  * ended is in neither. The sources of a workload whose own document changed are left out where it is the only such
- * workload of the object: a single workload may always go.
+ * workload of the object: a single workload may always go. `known` collects what was found; it can be given to the next
+ * point of the same two resolutions, and to no other.
  */
 export function lostFlows(
   before: Resolution,
   beforeObjects: CompiledObject[],
   afterObjects: CompiledObject[],
   changed: (workload: string) => boolean,
+  known?: KnownLoss[],
 ): ObjectLoss[] {
+  const all = known ?? [];
   const after: Record<string, CompiledObject> = Object.create(null);
   // By bind: that is what the point asks for, and under another one nothing of the object is found.
   afterObjects.forEach((object) => {
@@ -52,7 +68,7 @@ export function lostFlows(
     if (now === null && object.kind === 'workload') return;
     // Behind a proxy that is no longer believed every client is the proxy, which as a rule may nothing.
     const same = now !== null && believesAll(now, object) ? now : null;
-    const lostShare = objectLoss(sourcesOf(before, object), object, same, changed);
+    const lostShare = knownLoss(all, before, object, same, changed).lostShare;
     if (lostShare > 0) losses.push({ object: object.name, lostShare });
   });
   return losses;
@@ -68,6 +84,30 @@ function believesAll(now: CompiledObject, before: CompiledObject): boolean {
     });
     return covered >= intervalSize(proxies);
   });
+}
+
+function knownLoss(
+  known: KnownLoss[],
+  resolution: Resolution,
+  before: CompiledObject,
+  after: CompiledObject | null,
+  changed: (workload: string) => boolean,
+): KnownLoss {
+  const tables = [before.classes, before.sources, after?.classes, after?.sources];
+  const rules = `${flowsOf(before)} ${after === null ? '' : flowsOf(after)}`;
+  for (let i = 0; i < known.length; i += 1) {
+    const it = known[i] as KnownLoss;
+    if (sameParts(it.tables, tables) && it.rules === rules) return it;
+  }
+  const lostShare = objectLoss(sourcesOf(resolution, before), before, after, changed);
+  const made = { tables, rules, lostShare };
+  known.push(made);
+  return made;
+}
+
+/** What may be asked for; who the rules are called by is no part of it. */
+function flowsOf(object: CompiledObject): string {
+  return JSON.stringify([object.ports, object.rules.map((it) => [it.action, it.ports, it.http])]);
 }
 
 function objectLoss(

@@ -6,8 +6,15 @@ export interface Port {
   number: number;
 }
 
-/** `tcp/443`; null when it is no port. */
+/** `tcp/443`; null when it is no port. Without a pattern where it can be: this is done for every request. */
 export function parsePort(text: string): Port | null {
+  const protocol = text.slice(0, 4);
+  const digits = text.slice(4);
+  const number = Number(digits);
+  // A number that is written as it is read back has no sign, space, zero or power before or behind it.
+  const isPlain = String(number) === digits && number >= 1 && number <= 65535 && Math.floor(number) === number;
+  if (isPlain && protocol === 'tcp/') return { protocol: 'tcp', number };
+  if (isPlain && protocol === 'udp/') return { protocol: 'udp', number };
   const range = parsePortRange(text);
   return range !== null && range !== 'upside-down' && range.from === range.to
     ? { protocol: range.protocol, number: range.from }
@@ -26,6 +33,12 @@ export function parsePortRange(text: string): PortRange | 'upside-down' | null {
 
 export function formatPortRange(range: PortRange): string {
   return `${range.protocol}/${range.from}${range.from === range.to ? '' : `-${range.to}`}`;
+}
+
+/** Of a port as a flow names it; what is no port is in no list. */
+export function listsPort(ranges: PortRange[], text: string): boolean {
+  const port = parsePort(text);
+  return port !== null && includesPort(ranges, port);
 }
 
 export function includesPort(ranges: PortRange[], port: Port): boolean {

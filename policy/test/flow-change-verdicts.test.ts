@@ -57,10 +57,14 @@ function holds(source: ChangedSource, address: string): boolean {
     const [first = '', last] = text.split('-');
     const one = parseCidr(first);
     if (one === null || one === 'host-bits') return false;
-    const hi = last === undefined ? one.hi : (parseAddress(last) ?? '');
+    const hi = last === undefined ? one.hi : endOf(one.lo, parseAddress(last) ?? '');
     return key.length === hi.length && compareKeys(one.lo, key) <= 0 && compareKeys(key, hi) <= 0;
   });
 }
+
+/** `::ffff:ffff:ffff` is an address of IPv4, but for a range of IPv6 that ends there. */
+const endOf = (first: string, last: string): string =>
+  first.length > last.length ? `${'ffff'.padStart(first.length - last.length, '0')}${last}` : last;
 
 function tells(changes: readonly FlowChange[], flow: Flow, judgesRequests: boolean): boolean {
   const request = judgesRequests

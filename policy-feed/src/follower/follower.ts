@@ -4,14 +4,24 @@
  * ends is the business of whoever compiles it.
  */
 import { join } from 'node:path';
-import { isName, type Nack, type PointState, type SignedDocument, verifyFirstRoot } from '@edgeward/policy-format';
+import {
+  isName,
+  type Nack,
+  type PointReport,
+  type PointState,
+  type SignedDocument,
+  type SignedHead,
+  verifyFirstRoot,
+} from '@edgeward/policy-format';
 import { type Clock, type Logger, systemClock } from '@edgeward/runtime';
 import { storeFailure } from '../failures.ts';
 import { openPointFolder } from '../state/point-folder.ts';
 import type { Transport } from '../transport.ts';
+import { createConversation, SPREAD_MS } from './conversation.ts';
 import { type FollowerStatus, newSeen, reportOf, statusOf } from './follower-status.ts';
 import { type Following, openFollowing } from './following.ts';
-import { createNewsWatch } from './news-watch.ts';
+import { createNewsWatch, type NewsWatch } from './news-watch.ts';
+import { createReportDesk } from './report-desk.ts';
 import { createReporter, type Observed } from './reporter.ts';
 import { createTakeover, type OnState, type Takeover } from './takeover.ts';
 
@@ -39,7 +49,7 @@ export interface FollowerOptions {
   random?: () => number;
   /** 10 s, give or take a fifth. No pause after a failure is longer. */
   pollMs?: number;
-  /** 30 s; 0 for polls and hints alone. */
+  /** 30 s, where there are polls beside it; 0 for polls and hints alone. */
   longPollMs?: number;
   /** 60 s, give or take a fifth. */
   reportMs?: number;
@@ -62,6 +72,9 @@ export interface Follower {
   reportSoon(): void;
   close(): Promise<void>;
 }
+
+/** Whoever finds nothing to take over says so; whoever finds something tells that instead. */
+const FIRST_REPORT_MS = 3_000;
 
 interface Started {
   takeover: Takeover;
@@ -98,27 +111,18 @@ async function startParts(options: FollowerOptions, seen: ReturnType<typeof newS
   if (!isName(point)) throw storeFailure('EDW_ERR_STORE_NO_POINT', 'following a point: what was given is no name');
   const folder = await openPointFolder(join(options.stateDir, point));
   const takeover = createTakeover({ ...options, clock, folder, pinnedRoot });
-  const reporter = createReporter({
-    ...options,
-    clock,
-    random,
-    reportMs,
-    reportOf: () =>
-      reportOf(
-        { point, service: options.service, seen, held: takeover.held(), nowMs: clock.now() },
-        options.observe?.(),
-      ),
-  });
+  const reportNow = (): PointReport =>
+    reportOf({ point, service: options.service, seen, held: takeover.held(), nowMs: clock.now() }, options.observe?.());
   const onAnswer = (): void => {
     seen.lastCheckedAtMs = clock.now();
   };
-  const watch = createNewsWatch({ point, transport, clock, pollMs, longPollMs, random, onAnswer });
-  const parts = { ...options, clock, random, pollMs, coldStartMs, seen, takeover, watch, onAnswer };
-  const following = openFollowing({ ...parts, onChange: reporter.soon });
+  const common = { ...options, clock, random, pollMs, longPollMs, reportMs, coldStartMs, onAnswer };
+  const ways = waysOf({ ...common, reportOf: reportNow, held: () => signedHeadOf(takeover.held().state) });
+  const following = openFollowing({ ...common, ...ways, seen, takeover, onChange: ways.reportSoon });
   const close = async (): Promise<void> => {
     endHints();
     await following.close();
-    await reporter.close();
+    await ways.close();
     await folder.close();
   };
   // One or the other: hints beside a long poll would say the same twice.
@@ -128,9 +132,44 @@ async function startParts(options: FollowerOptions, seen: ReturnType<typeof newS
     await following.restore();
     if (!waits) endHints = transport.hints?.([point], following.checkSoon) ?? endHints;
     following.begin();
-    return { takeover, following, reportSoon: reporter.soon, close };
+    return { takeover, following, reportSoon: ways.reportSoon, close };
   } catch (thrown) {
     await close();
     throw thrown;
   }
+}
+
+interface Ways {
+  watch: NewsWatch;
+  tell?: (signal: AbortSignal) => Promise<void>;
+  retryMs?: number;
+  reportSoon: () => void;
+  close: () => Promise<void>;
+}
+
+type WaysOptions = Required<
+  Pick<FollowerOptions, 'clock' | 'random' | 'pollMs' | 'longPollMs' | 'reportMs' | 'coldStartMs'>
+> &
+  Pick<FollowerOptions, 'point' | 'transport' | 'logger'> & {
+    reportOf: () => PointReport;
+    held: () => SignedHead;
+    onAnswer: () => void;
+  };
+
+/** What is new and what is told: in one question where the transport has one, else each by itself. */
+function waysOf(options: WaysOptions): Ways {
+  const { transport, reportMs, coldStartMs } = options;
+  const { question } = transport;
+  if (question === undefined || transport.waits !== true || options.longPollMs <= 0) {
+    const reporter = createReporter(options);
+    return { watch: createNewsWatch(options), reportSoon: reporter.soon, close: reporter.close };
+  }
+  const desk = createReportDesk({ ...options, firstMs: Math.min(reportMs, coldStartMs + FIRST_REPORT_MS) });
+  const watch = createConversation({ ...options, transport: { ...transport, question }, desk });
+  return { watch, tell: watch.tell, retryMs: SPREAD_MS, reportSoon: desk.soon, close: async () => {} };
+}
+
+function signedHeadOf(state: PointState | null): SignedHead {
+  if (state === null) throw new RangeError('nothing is held yet');
+  return { head: state.head, signed: state.signedHead };
 }

@@ -40,6 +40,10 @@ export interface FollowingOptions {
   random: () => number;
   pollMs: number;
   coldStartMs: number;
+  /** What the first pause after a failure is drawn from: 500 ms. */
+  retryMs?: number;
+  /** What is to be told, where nothing is asked for that would take it along. */
+  tell?: (signal: AbortSignal) => Promise<void>;
   onAnswer: () => void;
   /** Of what a report says. */
   onChange: () => void;
@@ -52,7 +56,8 @@ export function openFollowing(options: FollowingOptions): Following {
   const { point, transport, takeover, watch, seen, clock, logger } = options;
   const ending = new AbortController();
   const { signal } = ending;
-  const pauses: Backoff = backoff({ baseMs: BACKOFF_BASE_MS, maxMs: options.pollMs, random: options.random });
+  const { retryMs: baseMs = BACKOFF_BASE_MS } = options;
+  const pauses: Backoff = backoff({ baseMs, maxMs: options.pollMs, random: options.random });
   // A store that shows what is held again and again would be asked as fast as it answers.
   const idle: Backoff = backoff({ baseMs: BACKOFF_BASE_MS, maxMs: options.pollMs, random: options.random });
   const refusals = createRefusals(clock, options.random);
@@ -72,6 +77,7 @@ export function openFollowing(options: FollowingOptions): Following {
   async function look(isSettled: boolean): Promise<News> {
     const { state } = takeover.held();
     if (state !== null && isSettled && !wholly) return watch.next(cursorOf(state), signal);
+    await options.tell?.(signal);
     const known = state === null || wholly ? null : cursorOf(state);
     const news = await transport.next(point, known, { waitMs: 0, signal });
     options.onAnswer();

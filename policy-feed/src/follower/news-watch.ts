@@ -2,9 +2,8 @@
  * Waiting for news of one point. A poll with jitter runs beside whatever else there is, always: watches and long polls were
  * seen to hang without a word. A hint brings the next poll forward, and is never more than that.
  */
-import type { Cursor } from '@edgeward/policy-format';
+import { type Cursor, formatCursor } from '@edgeward/policy-format';
 import { backoff, type Clock, type Pause, pauseFor, whilePausing } from '@edgeward/runtime';
-import { formatCursor } from '../documents.ts';
 import type { News, Transport } from '../transport.ts';
 import { jittered } from './jitter.ts';
 

@@ -122,11 +122,11 @@ export function createTakeover(options: TakeoverOptions): Takeover {
       async blob(digest, maxBytes) {
         const own = await folder.blobs.read(digest, maxBytes);
         if (own !== null) return own;
-        const bytes = await transport.blob(digest, maxBytes, signal);
+        const bytes = await transport.blob(digest, maxBytes, signal, point);
         held.bytesReceived += bytes?.length ?? 0;
         return bytes;
       },
-      root: (version) => transport.root(version, signal),
+      root: (version) => transport.root(version, signal, point),
       async keepRoot(document, root) {
         await folder.saveRoot(root.version, document);
         held.root = root;

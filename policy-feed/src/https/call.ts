@@ -20,6 +20,8 @@ interface Ask {
   body?: string;
   /** Of the whole call. */
   limitMs: number;
+  /** Until the answer begins; without it the limit is the only one. A process that is busy itself does not count its own time. */
+  silenceMs?: number;
   maxBytes: number;
   /** What messages begin with: `asking https://store for the head of edge-1`. */
   doing: string;
@@ -63,7 +65,9 @@ export function createSite(options: SiteOptions): Site {
   const pool = new Pool(url.origin, {
     connections: options.connections,
     pipelining: 1,
+    // The one is for a server that says how long it keeps a connection, the other for one that does not.
     keepAliveMaxTimeout: options.idleMs,
+    keepAliveTimeout: options.idleMs,
     allowH2: false,
     headersTimeout: 0, // A long poll is silent; the deadline of each call bounds it.
     bodyTimeout: options.silenceMs,
@@ -120,7 +124,7 @@ async function requested(
 ): Promise<Dispatcher.ResponseData> {
   const { method, path, headers, body } = ask;
   // A stream has no deadline; its beginning has.
-  const headersTimeout = limit === null ? STREAM_BEGIN_MS : 0;
+  const headersTimeout = limit === null ? STREAM_BEGIN_MS : (ask.silenceMs ?? 0);
   const wire = {
     method,
     path,

@@ -8,13 +8,15 @@ import { type Clock, type Logger, messageOf, systemClock } from '@edgeward/runti
 import { ROOT_WIRE_BYTES, readSigned } from '../documents.ts';
 import { INVENTORY_BYTES } from '../inventory-lines.ts';
 import { checkPointName } from '../point-name.ts';
+import { createSeenHeads } from '../seen-heads.ts';
 import type { Transport } from '../transport.ts';
 import { createSite, type Site } from './call.ts';
 import { shareHints } from './hint-sharing.ts';
 import { followHints } from './hint-stream.ts';
 import { inventoryFrom } from './inventory.ts';
 import { type Resolver, systemResolver } from './pinned-lookup.ts';
-import { createPointNews } from './point-news.ts';
+import { createPointNews, type PointNews } from './point-news.ts';
+import { type AskQuestion, createPointQuestions } from './point-questions.ts';
 import { refusalOf } from './refusals.ts';
 import { storeUrlOf } from './store-url.ts';
 import { anonymousIdentity, type TlsTexts, tlsIdentity } from './tls-identity.ts';
@@ -40,7 +42,7 @@ const CONNECT_MS = 5_000;
 const SILENCE_MS = 15_000;
 /** A stream of hints says at least a comment within this time, or is opened anew. */
 const STREAM_SILENCE_MS = 60_000;
-/** Longer than the pause between two polls; a third connection, of a moment when much was asked, is given back. */
+/** Longer than the pause between two polls, and than most after a failure. */
 const IDLE_MS = 15_000;
 /** Of an answer that nobody reads. */
 const ANSWER_BYTES = 16 * 1024;
@@ -54,32 +56,64 @@ export function createHttpsTransport(options: HttpsTransportOptions): Transport 
   const { logger, clock = systemClock, random = Math.random } = options;
   const sites = openSites(options);
   const callMs = options.callMs ?? 10_000;
-  const news = createPointNews(sites.store, callMs);
+  const seen = createSeenHeads();
+  const news = createPointNews(sites.store, callMs, seen);
+  const talks = new Map<string, Talk>();
+
+  function talkOf(point: string): Talk {
+    checkPointName(point);
+    const known = talks.get(point);
+    if (known !== undefined) return known;
+    const site = sites.open(1);
+    const own = createPointNews(site, callMs, seen);
+    const report = (told: PointReport, signal: AbortSignal): Promise<void> => send(site, told, callMs, signal);
+    const talk = { site, news: own, report, ask: createPointQuestions({ site, news: own, report, clock, callMs }) };
+    talks.set(point, talk);
+    return talk;
+  }
+
   return {
     name: sites.store.url.origin,
     waits: true,
     async next(point, known, asked) {
-      checkPointName(point);
-      return news.next(point, known, asked);
+      const { news: own } = talkOf(point);
+      // Polls go beside whoever waits.
+      return (asked.waitMs > 0 ? news : own).next(point, known, asked);
     },
-    blob: (digest, maxBytes, signal) => blobFrom(sites, { digest, maxBytes, signal, callMs }, logger),
-    root: (version, signal) => rootFrom(sites.store, version, callMs, signal),
+    question: async (point, asked, signal) => talkOf(point).ask(point, asked, signal),
+    blob: async (digest, maxBytes, signal, point) => {
+      const store = point === undefined ? sites.store : talkOf(point).site;
+      return blobFrom({ ...sites, store }, { digest, maxBytes, signal, callMs }, logger);
+    },
+    root: async (version, signal, point) =>
+      rootFrom(point === undefined ? sites.store : talkOf(point).site, version, callMs, signal),
     hints: shareHints((onHint) => followHints({ site: sites.hints, onHint, clock, logger, random })),
-    report: (report, signal) => send(sites.store, report, callMs, signal),
+    report: async (report, signal) => talkOf(report.point).report(report, signal),
     inventory: (known, signal) =>
       inventoryFrom(sites.store, { known, signal, limitMs: callMs + slowestMs(INVENTORY_BYTES) }),
     close: async () => {
-      await Promise.all([sites.store, sites.hints, ...sites.mirrors].map((site) => site.close()));
+      const own = [...talks.values()].map(({ site }) => site);
+      await Promise.all([sites.store, sites.hints, ...sites.mirrors, ...own].map((site) => site.close()));
     },
   };
 }
 
+/**
+ * All of one point, one call after another, on one connection that stays: its question, and whatever the answer leads to. A
+ * thousand points that opened one more to fetch a new version would do so at the moment when there is most to do.
+ */
+interface Talk {
+  site: Site;
+  news: PointNews;
+  report: (report: PointReport, signal: AbortSignal) => Promise<void>;
+  ask: AskQuestion;
+}
+
 interface Sites {
-  /**
-   * Blobs come over the same connections as heads: a thousand points that fetch a new version would open a thousand more, at
-   * the moment when there is most to do.
-   */
+  /** For what is no point's own, and for waits beside polls. */
   store: Site;
+  /** To the store as well. */
+  open(connections: number): Site;
   hints: Site;
   mirrors: Site[];
   blobTurns: Turns;
@@ -93,9 +127,12 @@ function openSites(options: HttpsTransportOptions): Sites {
   const common = { resolver, connectTimeoutMs: CONNECT_MS, silenceMs: SILENCE_MS };
   const anyone = mirrorUrls.length === 0 ? identity : anonymousIdentity(options.tls?.ca ?? null);
   const mirror = { ...common, identity: anyone, connections: BLOBS_AT_ONCE, idleMs: IDLE_MS };
+  const open = (connections: number | null): Site =>
+    createSite({ ...common, url, identity, connections, idleMs: IDLE_MS });
   return {
     // A long poll is as silent as it is long; its own deadline bounds it.
-    store: createSite({ ...common, url, identity, connections: null, idleMs: IDLE_MS }),
+    store: open(null),
+    open,
     hints: createSite({ ...common, url, identity, connections: 1, silenceMs: STREAM_SILENCE_MS, idleMs: IDLE_MS }),
     mirrors: mirrorUrls.map((mirrorUrl) => createSite({ ...mirror, url: mirrorUrl })),
     blobTurns: createTurns(BLOBS_AT_ONCE),

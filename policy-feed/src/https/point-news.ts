@@ -3,9 +3,9 @@
  * one round trip. Where there is no delta from here, the head is asked for. Without waiting the head is asked for, by its
  * ETag: so a head that was signed anew is seen as well.
  */
-import { type Cursor, LIMITS } from '@edgeward/policy-format';
-import { cursorIn, formatCursor, HEAD_WIRE_BYTES, isSameState, readDelta, readSigned } from '../documents.ts';
-import { createSeenHeads } from '../seen-heads.ts';
+import { type Cursor, formatCursor, LIMITS } from '@edgeward/policy-format';
+import { cursorIn, HEAD_WIRE_BYTES, isSameState, readDelta, readSigned } from '../documents.ts';
+import type { SeenHeads } from '../seen-heads.ts';
 import type { News } from '../transport.ts';
 import type { Answer, Site } from './call.ts';
 import { refusalOf } from './refusals.ts';
@@ -17,9 +17,7 @@ export interface PointNews {
 type Waiting = { waitMs: number; signal: AbortSignal };
 
 /** `callMs`: the time of a call beside what it waits. */
-export function createPointNews(site: Site, callMs: number): PointNews {
-  const seen = createSeenHeads();
-
+export function createPointNews(site: Site, callMs: number, seen: SeenHeads): PointNews {
   async function head(point: string, known: Cursor | null, { waitMs, signal }: Waiting): Promise<News> {
     const doing = `asking ${site.url.origin} for the head of ${point}`;
     const tag = seen.tagOf(point, known);

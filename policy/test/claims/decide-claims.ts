@@ -3,12 +3,11 @@
  * and views that no compiler makes but a point might.
  */
 import assert from 'node:assert/strict';
-import type { CompiledRule, Flow, Mode, ObjectView, PolicyView, PortRange, Verdict } from '@edgeward/policy';
+import type { CompiledRule, Flow, Mode, ObjectView, PolicyView, Verdict } from '@edgeward/policy';
 import { decide, decideFor } from '@edgeward/policy';
 import { judgedAddress } from '../../src/decide.ts';
 import type { Claim } from './claim.ts';
 
-const HTTPS: PortRange[] = [{ protocol: 'tcp', from: 443, to: 443 }];
 const flow: Flow = { from: '10.0.0.1', to: 'front', port: 'tcp/443' };
 const PEER = '0a000001';
 
@@ -23,7 +22,7 @@ const rule = (id: string, rest: Partial<CompiledRule> = {}): CompiledRule => ({
 const object = (rest: Partial<ObjectView> = {}): ObjectView => ({
   protocol: 'http',
   mode: 'enforce',
-  ports: HTTPS,
+  lists: (port) => port === 'tcp/443',
   trusts: () => false,
   inFailsafe: () => false,
   rulesNaming: () => [rule('r')],
@@ -193,6 +192,33 @@ const peerClaims: Claim[] = [
       const view = loaded(object({ rulesNaming: (source) => (source === PEER ? [rule('r')] : null) }));
       assert.deepEqual(decideFor(view, PEER, { ...flow, from: '10.9.9.9' }), allowed('allowed-by-rule', 'r'));
       assert.deepEqual(decideFor(view, null, flow), denied('unknown-source'));
+    },
+  },
+  {
+    name: 'a flow is read where a condition or a trusted proxy turns on it, and nowhere else',
+    check: () => {
+      const target = { from: '', to: flow.to, port: flow.port };
+      const reads = (view: ObjectView, whole: Flow): [verdict: string, reads: number] => {
+        let count = 0;
+        const read = (): Flow => {
+          count += 1;
+          return whole;
+        };
+        return [decideFor(loaded(view), PEER, target, read).reason, count];
+      };
+      const rulesNaming = (): CompiledRule[] => [rule('r', { http: [{ methods: ['GET'] }] })];
+      assert.deepEqual(reads(object({ rulesNaming: () => [rule('r')] }), flow), ['allowed-by-rule', 0]);
+      assert.deepEqual(reads(object({ rulesNaming: () => null }), flow), ['unknown-source', 0]);
+      assert.deepEqual(reads(object({ rulesNaming }), { ...flow, method: 'GET' }), ['allowed-by-rule', 1]);
+      assert.deepEqual(reads(object({ rulesNaming }), { ...flow, method: 'PUT' }), ['request-not-allowed', 1]);
+      assert.deepEqual(reads(object({ rulesNaming, protocol: 'tcp' }), flow), ['request-not-allowed', 0]);
+      const named = (source: string): CompiledRule[] | null => (source === '0a000009' ? [rule('r')] : null);
+      const trusting = object({ rulesNaming: named, trusts: (peer) => peer === PEER });
+      assert.deepEqual(reads(trusting, { ...flow, forwardedFor: '10.0.0.9' }), ['allowed-by-rule', 1]);
+      assert.deepEqual(reads(object({ rulesNaming: named }), { ...flow, forwardedFor: '10.0.0.9' }), [
+        'unknown-source',
+        0,
+      ]);
     },
   },
   {

@@ -34,14 +34,14 @@ const layouts: { name: string; intervals: Labelled[]; table: IntervalTable }[] =
     table: { '*4': '0a000aff0000' },
   },
   {
-    name: 'exactly one whole bucket stands at the top',
+    name: 'exactly one whole bucket is written out',
     intervals: [{ lo: '0a000000', hi: '0a00ffff', value: 3 }],
-    table: { '*4': '0a000a000003' },
+    table: { '0a00': '0000ffff0003' },
   },
   {
     name: 'an interval over several buckets is cut into its partial and whole ones',
     intervals: [{ lo: '0a00fffe', hi: '0a030001', value: 2 }],
-    table: { '0a00': 'fffeffff0002', '*4': '0a010a020002', '0a03': '000000010002' },
+    table: { '0a00': 'fffeffff0002', '0a01': '0000ffff0002', '0a02': '0000ffff0002', '0a03': '000000010002' },
   },
   {
     name: 'an interval that leaves one bucket for the next has no whole one between',
@@ -51,12 +51,24 @@ const layouts: { name: string; intervals: Labelled[]; table: IntervalTable }[] =
   {
     name: 'a whole bucket and the beginning of the next',
     intervals: [{ lo: '0a000000', hi: '0a010000', value: 2 }],
-    table: { '*4': '0a000a000002', '0a01': '000000000002' },
+    table: { '0a00': '0000ffff0002', '0a01': '000000000002' },
   },
   {
     name: 'the end of a bucket and the next one whole',
     intervals: [{ lo: '0a00ffff', hi: '0a01ffff', value: 2 }],
-    table: { '0a00': 'ffffffff0002', '*4': '0a010a010002' },
+    table: { '0a00': 'ffffffff0002', '0a01': '0000ffff0002' },
+  },
+  {
+    name: 'eight whole buckets are written out, the last of all among them',
+    intervals: [{ lo: 'fff80000', hi: 'ffffffff', value: 5 }],
+    table: Object.fromEntries(
+      ['fff8', 'fff9', 'fffa', 'fffb', 'fffc', 'fffd', 'fffe', 'ffff'].map((name) => [name, '0000ffff0005']),
+    ),
+  },
+  {
+    name: 'nine whole buckets stand at the top, between what is left of the first and the last',
+    intervals: [{ lo: '0a000001', hi: '0a0a0000', value: 5 }],
+    table: { '0a00': '0001ffff0005', '*4': '0a010a090005', '0a0a': '000000000005' },
   },
   {
     name: 'every IPv4 address is one record',
