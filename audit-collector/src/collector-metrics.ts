@@ -1,13 +1,13 @@
 /**
- * What a scrape sees. No label carries what a client can choose: no address, path, host or reference. Names of rules and
- * objects are kept up to a limit and are `other` past it. The ledger's own counts stand beside the points' counters, so
- * that a difference shows.
+ * What a scrape sees of what was stored. No label carries what a client can choose: no address, path, host or reference, and
+ * names are bounded. The ledger's own counts stand beside the points' counters, so that a difference shows.
  */
-import { Counter, Gauge, Histogram, type Registry } from '@edgeward/runtime';
+import type { LossCause, UnparsedCause } from '@edgeward/deny-log';
+import { metricGroup, type Registry } from '@edgeward/runtime';
 import type { DenyEvent } from './deny-event.ts';
-import type { UnparsedCause } from './deny-log.ts';
-import type { Ledger } from './ledger.ts';
-import type { LossCause } from './log-cursor.ts';
+import type { LedgerSums } from './ledger/sums.ts';
+import type { MetricNames } from './metric-names.ts';
+import type { NewEdges } from './new-edges.ts';
 
 export interface CollectorMetrics {
   stored(event: DenyEvent, nowMs: number): void;
@@ -17,94 +17,95 @@ export interface CollectorMetrics {
   close(): void;
 }
 
-const maxNames = 2_000;
+export interface CollectorReadings {
+  sums(): Pick<LedgerSums, 'totals'>;
+  /** With the names that events have now. */
+  enforced(): LedgerSums['enforced'];
+  logs(): { point: string; lagBytes: number; isUnreadable: boolean }[];
+  /** Whether the ledger does not do what was asked of it. */
+  isLedgerFailing(): boolean;
+  edges: NewEdges;
+  names: MetricNames;
+}
+
 const delayBuckets = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3600];
 
-export function collectorMetrics(
-  registry: Registry,
-  ledger: Pick<Ledger, 'totals' | 'enforced'>,
-  lags: () => { point: string; lagBytes: number }[],
-): CollectorMetrics {
-  const registers = [registry];
-  const ruleName = bounded();
-  const objectName = bounded();
-  const denials = new Counter({
-    name: 'edgeward_denials_total',
-    help: 'Denials stored since this process began; rule is empty where none decided',
-    labelNames: ['point', 'object', 'rule', 'reason', 'verdict'],
-    registers,
-  });
-  const stored = new Counter({
-    name: 'edgeward_events_stored_total',
-    help: 'Deny events stored since this process began',
-    labelNames: ['point'],
-    registers,
-  });
-  const unparsed = new Counter({
-    name: 'edgeward_events_unparsed_total',
-    help: 'Lines of a deny log that could not be read; the last hundred are in the table quarantine of the ledger',
-    labelNames: ['point', 'cause'],
-    registers,
-  });
-  const losses = new Counter({
-    name: 'edgeward_deny_log_losses_total',
-    help: 'Times that lines of a deny log may have been lost before they were read',
-    labelNames: ['point', 'cause'],
-    registers,
-  });
-  const delay = new Histogram({
-    name: 'edgeward_event_delay_seconds',
-    help: 'From the denial, by the clock of its point, to its place in the ledger',
-    labelNames: ['point'],
-    buckets: delayBuckets,
-    registers,
-  });
-  const labelNames = ['point', 'object', 'reason'] as const;
-  const gauges = [
-    counted('edgeward_enforced_denials_total', "Denials by the point's own counters, over all its lives", () =>
-      ledger.enforced(),
-    ),
-    counted('edgeward_ledger_denials', 'Denials ever stored in the ledger', () => ledger.totals()),
-    new Gauge({
-      name: 'edgeward_deny_log_lag_bytes',
-      help: 'Bytes of the deny log not read yet',
-      labelNames: ['point'],
-      registers,
-      collect() {
-        this.reset();
-        for (const { point, lagBytes } of lags()) this.inc({ point }, lagBytes);
-      },
-    }),
-  ];
-
-  function counted(name: string, help: string, counts: () => Count[]): Gauge {
-    return new Gauge({
-      name,
-      help,
-      labelNames,
-      registers,
-      collect() {
-        this.reset();
-        for (const { point, object, reason, count } of readable(counts)) {
-          this.inc({ point, object: objectName(object), reason }, count);
-        }
-      },
+export function collectorMetrics(registry: Registry, readings: CollectorReadings): CollectorMetrics {
+  const group = metricGroup(registry);
+  const { names } = readings;
+  const denials = group.counter(
+    'edgeward_denials_total',
+    'Denials stored since this process began; rule is empty where none decided.',
+    ['point', 'object', 'rule', 'reason', 'verdict'],
+  );
+  const stored = group.counter('edgeward_events_stored_total', 'Deny events stored since this process began.', [
+    'point',
+  ]);
+  const folded = group.counter(
+    'edgeward_folded_denials_total',
+    'Of the denials stored, those that one event tells by their number, of a flood or of a host.',
+    ['point'],
+  );
+  const unparsed = group.counter(
+    'edgeward_events_unparsed_total',
+    'Lines of a deny log, or messages, that could not be read; the ledger keeps the last hundred as samples.',
+    ['point', 'cause'],
+  );
+  const losses = group.counter(
+    'edgeward_deny_log_losses_total',
+    'Times that lines of a deny log may have been lost before they were read.',
+    ['point', 'cause'],
+  );
+  const delay = group.histogram(
+    'edgeward_event_delay_seconds',
+    'From the denial, by the clock of its point, to its place in the ledger.',
+    ['point'],
+    delayBuckets,
+  );
+  const newEdges = group.counter(
+    'edgeward_new_edges_total',
+    'Denials that were the first from their source labels to their object and port; env is the label of the object.',
+    ['object', 'env'],
+  );
+  const counted = (name: string, help: string, counts: () => Count[]): void =>
+    group.total(name, help, ['point', 'object', 'reason'], (say) => {
+      for (const { point, object, reason, count } of counts())
+        say({ point: names.point(point), object: names.object(object), reason }, count);
     });
-  }
+  counted(
+    'edgeward_enforced_denials_total',
+    "Denials by the point's own counters, over all its lives; would-deny included.",
+    readings.enforced,
+  );
+  counted(
+    'edgeward_ledger_denials_total',
+    'Denials ever stored in the ledger, also those that retention has deleted.',
+    () => readings.sums().totals,
+  );
+  group.gauge('edgeward_deny_log_lag_bytes', 'Bytes of the deny log not read yet.', ['point'], (say) => {
+    for (const { point, lagBytes } of readings.logs()) say({ point }, lagBytes);
+  });
+  group.gauge('edgeward_deny_log_unreadable', '1 while the deny log is there and is not read.', ['point'], (say) => {
+    for (const { point, isUnreadable } of readings.logs()) say({ point }, isUnreadable ? 1 : 0);
+  });
+  group.gauge('edgeward_ledger_failing', '1 while the ledger does not do what is asked of it.', [], (say) =>
+    say({}, readings.isLedgerFailing() ? 1 : 0),
+  );
 
   return {
-    stored({ point, object, rule, reason, verdict, count, time }, nowMs) {
-      const named = { object: objectName(object), rule: ruleName(rule ?? '') };
-      denials.inc({ point, ...named, reason, verdict }, count);
-      stored.inc({ point });
-      delay.observe({ point }, Math.max(0, nowMs - Date.parse(time)) / 1000);
+    stored(event, nowMs) {
+      const { reason, verdict, count, time } = event;
+      const named = { point: names.point(event.point), object: names.object(event.object) };
+      denials.inc({ ...named, rule: names.rule(event.rule ?? ''), reason, verdict }, count);
+      stored.inc({ point: named.point });
+      if (event.windowStart !== event.windowEnd) folded.inc({ point: named.point }, count);
+      delay.observe({ point: names.timedPoint(event.point) }, Math.max(0, nowMs - Date.parse(time)) / 1000);
+      if (readings.edges.isNew(event))
+        newEdges.inc({ object: named.object, env: names.env(event.objectLabels.env ?? '') });
     },
     unparsed: (point, cause) => unparsed.inc({ point, cause }),
     lost: (point, cause) => losses.inc({ point, cause }),
-    close() {
-      const all = [denials, stored, unparsed, losses, delay, ...gauges] as unknown as { name: string }[];
-      for (const { name } of all) registry.removeSingleMetric(name);
-    },
+    close: group.close,
   };
 }
 
@@ -113,24 +114,4 @@ interface Count {
   object: string;
   reason: string;
   count: number;
-}
-
-/** A ledger that cannot be read leaves these gauges empty; every other metric is still wanted, then most of all. */
-function readable(counts: () => Count[]): Count[] {
-  try {
-    return counts();
-  } catch {
-    return [];
-  }
-}
-
-/** The first names keep theirs. */
-function bounded(): (name: string) => string {
-  const known = new Set<string>();
-  return (name) => {
-    if (known.has(name)) return name;
-    if (known.size >= maxNames) return 'other';
-    known.add(name);
-    return name;
-  };
 }

@@ -1,8 +1,7 @@
 /** What the collector says of itself: for each log that it follows and each listener, how far it is and why it is not. */
+import type { FileCursor, LossCause, UnparsedCause } from '@edgeward/deny-log';
 import { EdgewardError, messageOf } from '@edgeward/runtime';
-import type { UnparsedCause } from './deny-log.ts';
 import type { GapCause } from './host-record.ts';
-import type { FileCursor, LossCause } from './log-cursor.ts';
 import type { CloseCause, RefusalCause } from './syslog-listener.ts';
 
 export interface LogStatus {
@@ -47,7 +46,7 @@ export interface ListenerStatus {
   error: StatusError | null;
 }
 
-/** Of a point that sends its records from a spool, over all its lives. */
+/** Of whoever sends records that he numbers, a host or a forwarder, over all its lives. */
 export interface SpoolStatus {
   point: string;
   /** Denials in the ledger, by their counts. */
@@ -58,6 +57,9 @@ export interface SpoolStatus {
   observed: number;
   /** Numbers of records that never came: each of one denial or more. */
   missing: number;
+  /** Lines, or records, that could not be read, and times that lines may have been lost. */
+  unparsed: Partial<Record<UnparsedCause, number>>;
+  losses: Partial<Record<LossCause, number>>;
   lastEventAt: string | null;
 }
 

@@ -3,23 +3,11 @@
  * outside. The schema here gives the type's checks and `docs/deny-event.schema.json`; `denyEvent` makes one from a line
  * of a point's deny log and the labels that held at that revision. A query string never enters an event.
  */
-import { formatAddress, parseAddress, type Reason } from '@edgeward/policy';
+import { type DenyReason, type DenyRecord, type DenyVerdict, denyReasons } from '@edgeward/deny-log';
+import { formatAddress, parseAddress } from '@edgeward/policy';
 import * as z from 'zod';
-import type { DenyRecord } from './deny-log.ts';
 
-export type DenyReason = Exclude<Reason, 'mode-off' | 'failsafe' | 'allowed-by-rule'>;
-export type DenyVerdict = 'deny' | 'would-deny';
-
-export const denyReasons: readonly [DenyReason, ...DenyReason[]] = [
-  'no-policy',
-  'unknown-object',
-  'unknown-source',
-  'port-not-allowed',
-  'denied-by-rule',
-  'bad-request',
-  'request-not-allowed',
-  'internal-error',
-];
+export type { DenyReason, DenyVerdict } from '@edgeward/deny-log';
 
 /** The fields are described in the schema below, which is what others read. */
 export interface DenyEvent {
@@ -55,40 +43,55 @@ export interface DenyEvent {
 const instant = (says: string): z.ZodISODateTime => z.iso.datetime({ precision: 3 }).describe(says);
 const labels = (says: string): z.ZodRecord<z.ZodString, z.ZodString> => z.record(z.string(), z.string()).describe(says);
 
-export const denyEventSchema: z.ZodType<DenyEvent> = z
-  .strictObject({
-    v: z.literal(1).describe('Version of this format'),
-    ref: z.string().min(1).nullable().describe('The opaque reference that the refused client was shown'),
-    time: instant('When the last denial of the window happened, by the clock of the point (UTC)'),
-    windowStart: instant('First denial of the window'),
-    windowEnd: instant('Last denial of the window'),
-    count: z.int().min(1).describe('Equal denials in the window'),
-    point: z.string().min(1).describe('Policy enforcement point that judged'),
-    object: z.string().describe('Protected object; what the point calls it where the policy has none by that name'),
-    objectLabels: labels('Labels of the object'),
-    source: z.string().describe('Address that was judged; behind a trusted proxy the one it named; empty: it has none'),
-    sourcePort: z.int().min(0).max(65535).nullable().describe('Port of the source; null behind a trusted proxy'),
-    sourceWorkloads: z.array(z.string()).describe('Workloads that have this address'),
-    sourceNetworks: z.array(z.string()).describe('Networks that hold this address'),
-    sourceLabels: labels('Labels of these workloads; differing values of a key are sorted and joined by a comma'),
-    labelsRevision: z.int().min(0).nullable().describe('Revision whose labels these are; null where none were known'),
-    peer: z.string().nullable().describe('Address of the TCP peer where it is not the source'),
-    port: z.string().describe('Port that was asked for, as in tcp/443'),
-    method: z.string().nullable().describe('HTTP method'),
-    path: z.string().nullable().describe('Path as it was sent, without its query, at most 1 KiB'),
-    truncated: z.boolean().describe('Method, path or host was cut'),
-    host: z.string().nullable().describe('Host that was asked for'),
-    verdict: z.enum(['deny', 'would-deny']).describe('would-deny: the object is in observe, the traffic passed'),
-    reason: z.enum(denyReasons).describe('Why'),
-    rule: z.string().nullable().describe('Rule that denied, or null where none did'),
-    revision: z.int().min(0).describe('Revision of the policy that judged; 0 where none was loaded'),
-    nearestRule: z.string().nullable().describe('Rule that came nearest to allowing it'),
-    missed: z.string().nullable().describe('The one condition of that rule that failed'),
-  })
-  .meta({
-    title: 'Edgeward deny event',
-    description: 'The record of one denial, or of `count` equal ones in a window, at a policy enforcement point.',
-  });
+const eventShape = {
+  v: z.literal(1).describe('Version of this format'),
+  ref: z
+    .string()
+    .min(1)
+    .nullable()
+    .describe('The opaque reference that the refused client was shown, or that all of them were'),
+  time: instant('When the last denial of the window happened, by the clock of the point (UTC)'),
+  windowStart: instant('First denial of the window'),
+  windowEnd: instant('Last denial of the window'),
+  count: z.int().min(1).describe('Equal denials in the window'),
+  point: z.string().min(1).describe('Policy enforcement point that judged'),
+  object: z.string().describe('Protected object; what the point calls it where the policy has none by that name'),
+  objectLabels: labels('Labels of the object'),
+  source: z
+    .string()
+    .describe(
+      'Address that was judged; behind a trusted proxy the one it named; empty: it has none, or there were several',
+    ),
+  sourcePort: z.int().min(0).max(65535).nullable().describe('Port of the source; null behind a trusted proxy'),
+  sourceWorkloads: z.array(z.string()).describe('Workloads that have this address'),
+  sourceNetworks: z.array(z.string()).describe('Networks that hold this address'),
+  sourceLabels: labels('Labels of these workloads; differing values of a key are sorted and joined by a comma'),
+  labelsRevision: z.int().min(0).nullable().describe('Revision whose labels these are; null where none were known'),
+  peer: z.string().nullable().describe('Address of the TCP peer where it is not the source'),
+  port: z.string().describe('Port that was asked for, as in tcp/443'),
+  method: z.string().nullable().describe('HTTP method'),
+  path: z.string().nullable().describe('Path as it was sent, without its query, at most 1 KiB'),
+  truncated: z.boolean().describe('Method, path or host was cut, or is not known because the event stands for a flood'),
+  host: z.string().nullable().describe('Host that was asked for'),
+  verdict: z.enum(['deny', 'would-deny']).describe('would-deny: the object is in observe, the traffic passed'),
+  reason: z.enum(denyReasons).describe('Why'),
+  rule: z.string().nullable().describe('Rule that denied, or null where none did'),
+  revision: z.int().min(0).describe('Revision of the policy that judged; 0 where none was loaded'),
+  nearestRule: z.string().nullable().describe('Rule that came nearest to allowing it'),
+  missed: z.string().nullable().describe('The one condition of that rule that failed'),
+};
+
+export const denyEventSchema: z.ZodType<DenyEvent> = z.strictObject(eventShape).meta({
+  title: 'Edgeward deny event',
+  description: 'The record of one denial, or of `count` equal ones in a window, at a policy enforcement point.',
+});
+
+/** As another collector sends it, which may be newer: what is not known here is left out. */
+export const receivedEventSchema: z.ZodType<DenyEvent> = z.object({
+  ...eventShape,
+  // As long as in a line of a deny log: it is a name by which sums are kept.
+  object: z.string().max(1024),
+});
 
 /** What the policy in force said about both ends. Given in by whoever holds the policy. */
 export interface Labels {
@@ -107,12 +110,18 @@ export interface SourceLabels {
   revision: number | null;
 }
 
+/** Reasons that lie in method, path or host. */
+const asksForRequest: readonly DenyReason[] = ['bad-request', 'request-not-allowed'];
 const maxPathBytes = 1024;
 const maxHostBytes = 256;
 const maxMethodBytes = 64;
 
 export function denyEvent(record: DenyRecord, point: string, labels: Labels): DenyEvent {
-  const time = new Date(record.t).toISOString();
+  const { t: lastMs, count = 1, firstMs = lastMs } = record;
+  const [windowStart, time] = [Math.min(firstMs, lastMs), lastMs].map((ms) => new Date(ms).toISOString()) as [
+    string,
+    string,
+  ];
   const source = canonicalAddress(record.source ?? '');
   const peer = canonicalAddress(record.peer ?? '');
   const direct = peer === source;
@@ -123,9 +132,9 @@ export function denyEvent(record: DenyRecord, point: string, labels: Labels): De
     v: 1,
     ref: textOrNull(record.ref),
     time,
-    windowStart: time,
+    windowStart,
     windowEnd: time,
-    count: 1,
+    count,
     point,
     object: object?.name ?? record.object,
     objectLabels: object?.labels ?? {},
@@ -145,6 +154,8 @@ export function denyEvent(record: DenyRecord, point: string, labels: Labels): De
     nearestRule: null,
     missed: null,
   };
+  // Of a flood nobody knows what was asked for, so no condition can be said to have failed.
+  if (record.count !== undefined && asksForRequest.includes(record.reason)) return event;
   const { nearestRule, missed } = labels.nearest(event);
   return { ...event, nearestRule, missed };
 }

@@ -7,8 +7,8 @@ import type { CollectorMetrics } from './collector-metrics.ts';
 import { byCause, type ListenerStatus, lastEventOf, statusError } from './collector-status.ts';
 import { type DenyEvent, denyEvent, type Labels } from './deny-event.ts';
 import { type DenyMessage, readDenyMessage } from './deny-message.ts';
-import type { Ledger } from './ledger.ts';
-import type { StoredDenial } from './ledger-rows.ts';
+import type { Ledger, StoredDenial } from './ledger/ledger.ts';
+import type { LedgerSums } from './ledger/sums.ts';
 import { createSyslogIntake } from './syslog-intake.ts';
 import { type CloseCause, createSyslogServer, type RefusalCause } from './syslog-listener.ts';
 import type { SyslogMetrics } from './syslog-metrics.ts';
@@ -22,11 +22,7 @@ export interface DenyListener {
   close(): Promise<void>;
 }
 
-interface ListenerCounts {
-  totals: ReturnType<Ledger['totals']>;
-  unparsed: ReturnType<Ledger['unparsed']>;
-  sequences: ReturnType<Ledger['sequences']>;
-}
+type ListenerCounts = Pick<LedgerSums, 'totals' | 'unparsed' | 'sequences'>;
 
 export interface DenyListenerOptions {
   listener: SyslogListener;
@@ -48,13 +44,13 @@ export function createDenyListener(options: DenyListenerOptions): DenyListener {
   const refused = new Map<RefusalCause, number>();
   const closed = new Map<CloseCause, number>();
 
-  function store(messages: readonly DenyMessage[]): void {
+  async function store(messages: readonly DenyMessage[]): Promise<void> {
     const eventOf = ({ record }: DenyMessage): DenyEvent | null => record && denyEvent(record, point, labels);
     const denials = messages.flatMap((message) =>
       message.number === null ? [] : [{ number: message.number, event: eventOf(message) }],
     );
     const unparsed = messages.flatMap((message) => message.unparsed ?? []);
-    const result = ledger.storeNumbered({ point, log, storedMs: now(), denials, unparsed });
+    const result = await ledger.storeNumbered({ point, log, storedMs: now(), denials, unparsed });
     syslogMetrics.taken(point, result);
     for (const { event } of result.stored) metrics.stored(event, now());
     for (const { cause } of unparsed) metrics.unparsed(point, cause);
@@ -121,7 +117,7 @@ export function createDenyListener(options: DenyListenerOptions): DenyListener {
     },
     async close() {
       await server.close();
-      const dropped = intake.close();
+      const dropped = await intake.close();
       if (dropped === 0) return;
       syslogMetrics.dropped(point, dropped);
       logger.error({ event: 'deny_messages_dropped', point, dropped }, 'the ledger could not be written to the end');

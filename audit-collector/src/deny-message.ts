@@ -3,8 +3,8 @@
  * record. A message whose number can be read and whose record cannot still has its number: it shows as missing, not as a
  * hole that nobody can explain. Host and application in the header decide nothing.
  */
-import { type DenyRecord, parseDenyLine, sampleOf, type Unparsed } from './deny-log.ts';
-import type { SequenceNumber } from './ledger-sequences.ts';
+import { type DenyRecord, parseDenyLine, sampleOf, type Unparsed } from '@edgeward/deny-log';
+import type { SequenceNumber } from './ledger/ledger.ts';
 import type { Frame } from './syslog-framing.ts';
 import { parseSyslog, type SyslogParameter } from './syslog-message.ts';
 

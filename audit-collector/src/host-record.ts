@@ -33,9 +33,13 @@ export interface HostDenial {
 
 /**
  * Why there is a number and nothing else: no sample was taken, the spool had no room, the kernel dropped the sample, a
- * sample or a record could not be read, or no policy was known to judge it by.
+ * sample or a record could not be read, or no policy was known to judge it by. `unlogged` is what no sender says: a point
+ * counted it, and has no line of it.
  */
-export type GapCause = 'not-sampled' | 'spool-full' | 'netlink' | 'unreadable' | 'not-judged';
+export type GapCause = (typeof gapCauses)[number] | 'unlogged';
+
+/** What a sender may say. */
+export const gapCauses = ['not-sampled', 'spool-full', 'netlink', 'unreadable', 'not-judged'] as const;
 
 export interface HostGap {
   seq: number;

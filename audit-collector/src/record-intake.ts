@@ -1,53 +1,92 @@
 /**
- * Records that a point keeps in a spool and sends until they are acknowledged. A record is told by point, epoch and number
- * and stored at most once, whatever comes twice, late or after a restart of ours; it is acknowledged after the commit and
- * not before. While the ledger can't be written nothing is kept here: the sender keeps it.
+ * Records that somebody numbers, keeps and sends until they are acknowledged: a host, a forwarder, a service that relays. A
+ * record is told by sender, epoch and number and stored at most once, whatever comes twice, late or after a restart of ours;
+ * it is acknowledged after the commit and not before. While the ledger can't be written nothing is kept here: the sender
+ * keeps it.
  */
-import type { Logger } from '@edgeward/runtime';
+import { createRateLimit, type Logger } from '@edgeward/runtime';
+import type { BatchRecord } from './batches/batch-reading.ts';
 import type { CollectorMetrics } from './collector-metrics.ts';
 import { byCause, lastEventOf, type SpoolStatus } from './collector-status.ts';
-import type { Labels } from './deny-event.ts';
-import { type HostDenial, type HostRecord, hostDenyEvent } from './host-record.ts';
-import type { Ledger, SpoolRecord, SpoolResult } from './ledger.ts';
-import type { StoredDenial } from './ledger-rows.ts';
-import type { SpoolMetrics } from './spool-metrics.ts';
+import { type DenyEvent, denyEvent, type Labels } from './deny-event.ts';
+import { type HostRecord, hostDenyEvent, windowOf } from './host-record.ts';
+import type { Ledger, SpoolRecord, SpoolResult, StoredDenial } from './ledger/ledger.ts';
+import type { NumberMetrics } from './number-metrics.ts';
 
 export interface RecordIntake {
   /**
    * Stores all of it or nothing. `acknowledged` is the last number of the batch: a sender has one batch on its way, and
-   * what it leaves out is missing. Throws EDW_ERR_LEDGER_….
+   * what it leaves out is missing. Rejects with EDW_ERR_LEDGER_….
    */
-  take(point: string, epoch: string, records: readonly HostRecord[]): { acknowledged: number };
+  take(point: string, epoch: string, records: readonly HostRecord[]): Promise<{ acknowledged: number }>;
+  /** The same for a batch (docs/batches.md), which was read for this sender. */
+  takeBatch(sender: string, epoch: string, records: readonly BatchRecord[]): Promise<{ acknowledged: number }>;
   status(): SpoolStatus[];
 }
 
 export interface RecordIntakeOptions {
-  ledger: Pick<Ledger, 'storeSpooled' | 'spools' | 'uncoveredTotals' | 'totals'>;
+  ledger: Pick<Ledger, 'storeSpooled' | 'sums'>;
   labels: Labels;
   now: () => number;
   logger: Logger;
   /** Runs at most once in a while for each key. */
   seldom: (key: string, run: () => void) => void;
-  metrics: Pick<CollectorMetrics, 'stored'>;
-  spoolMetrics: SpoolMetrics;
+  metrics: Pick<CollectorMetrics, 'stored' | 'unparsed' | 'lost'>;
+  numberMetrics: Pick<NumberMetrics, 'taken'>;
   onStored(stored: readonly StoredDenial[]): void;
+  /** Objects that one sender may name and the policy does not have: 32. Where no policy is known it has none of them. */
+  mostUnknownObjects?: number | undefined;
 }
 
 export function createRecordIntake(options: RecordIntakeOptions): RecordIntake {
-  const { ledger, labels, now, logger, seldom, metrics, spoolMetrics } = options;
-  const isNamed = boundedNames(labels);
-  const spooled = (record: HostRecord, point: string): SpoolRecord => {
+  const { ledger, labels, now, logger, seldom, metrics, numberMetrics } = options;
+  const losses = createRateLimit(LOSSES);
+  const isNamed = boundedNames(labels, options.mostUnknownObjects ?? MOST_UNKNOWN);
+  const ofHost = (record: HostRecord, point: string): SpoolRecord => {
     const { seq } = record;
     if (record.kind === 'gap') return { seq, gap: record };
-    if (isNamed(point, record)) return { seq, event: hostDenyEvent(record, point, labels) };
-    const { windowStart, windowEnd, count } = record;
-    return { seq, gap: { seq, kind: 'gap', windowStart, windowEnd, cause: 'unreadable', count } };
+    const isKnown = isNamed(point, { ...record, point });
+    return isKnown ? { seq, event: hostDenyEvent(record, point, labels) } : unnamed(seq, record);
+  };
+  const ofBatch = (record: BatchRecord, sender: string): SpoolRecord => {
+    const { seq } = record;
+    if (record.kind === 'event') {
+      const { event } = record;
+      return isNamed(sender, event) ? { seq, event } : unnamed(seq, event);
+    }
+    if (record.kind === 'gap') return { seq, gap: { ...record, ...windowOf(record) } };
+    if (record.kind === 'unparsed') return { seq, unparsed: { cause: record.cause, sample: record.sample } };
+    if (record.kind === 'loss') {
+      if (losses.take(sender, now()) === 0) return { seq, loss: record };
+      return { seq, unparsed: { cause: 'no-record', sample: JSON.stringify(record) } };
+    }
+    const event = repeatedEvent(denyEvent(record.denial, sender, labels), record);
+    return isNamed(sender, { ...record.denial, point: sender }) ? { seq, event } : unnamed(seq, event);
   };
 
-  function tellOf(point: string, { missing, uncovered }: SpoolResult): void {
+  async function store(
+    sender: string,
+    epoch: string,
+    batch: readonly SpoolRecord[],
+  ): Promise<{ acknowledged: number }> {
+    const last = batch.at(-1);
+    if (last === undefined) return { acknowledged: 0 };
+    const result = await ledger.storeSpooled({ point: sender, epoch, storedMs: now(), records: batch });
+    numberMetrics.taken(sender, result);
+    for (const { event } of result.stored) metrics.stored(event, now());
+    for (const { cause } of result.unparsed) metrics.unparsed(sender, cause);
+    for (const { cause } of result.losses) metrics.lost(sender, cause);
+    tellOf(sender, result);
+    options.onStored(result.stored);
+    return { acknowledged: last.seq };
+  }
+
+  function tellOf(point: string, { missing, uncovered, unparsed, losses }: SpoolResult): void {
     const warn = (event: string, fields: object, text: string): void =>
       seldom(`${event} ${point}`, () => logger.warn({ event, point, ...fields }, text));
     if (missing > 0) warn('spool_gap', { missing }, 'numbers of records are missing');
+    if (losses[0] !== undefined) warn('deny_log_loss', { ...losses[0], places: losses.length }, 'lines may be lost');
+    if (unparsed[0] !== undefined) warn('deny_line_unparsed', unparsed[0], 'kept');
     const [first] = uncovered;
     if (first === undefined) return;
     const count = uncovered.reduce((sum, gap) => sum + gap.count, 0);
@@ -55,41 +94,72 @@ export function createRecordIntake(options: RecordIntakeOptions): RecordIntake {
   }
 
   return {
-    take(point, epoch, records) {
-      const last = records.at(-1);
-      if (last === undefined) return { acknowledged: 0 };
-      const batch = records.map((record) => spooled(record, point));
-      const result = ledger.storeSpooled({ point, epoch, storedMs: now(), records: batch });
-      spoolMetrics.taken(point, result);
-      for (const { event } of result.stored) metrics.stored(event, now());
-      tellOf(point, result);
-      options.onStored(result.stored);
-      return { acknowledged: last.seq };
-    },
+    take: (point, epoch, records) =>
+      store(
+        point,
+        epoch,
+        records.map((record) => ofHost(record, point)),
+      ),
+    takeBatch: (sender, epoch, records) =>
+      store(
+        sender,
+        epoch,
+        records.map((record) => ofBatch(record, sender)),
+      ),
     status() {
-      const [totals, uncovered] = [ledger.totals(), ledger.uncoveredTotals()];
-      return ledger.spools().map(({ point, missing }) => {
+      const { totals, uncovered, spools, unparsed, losses } = ledger.sums();
+      return spools.map(({ point, missing }) => {
         const gaps = byCause(uncovered, point);
         const stored = sumOf(totals.filter((total) => total.point === point));
         const observed = stored + sumOf(uncovered.filter((total) => total.point === point));
-        return { point, stored, gaps, observed, missing, lastEventAt: lastEventOf(totals, point) };
+        const found = { unparsed: byCause(unparsed, point), losses: byCause(losses, point) };
+        return { point, stored, gaps, observed, missing, ...found, lastEventAt: lastEventOf(totals, point) };
       });
     },
   };
 }
 
+/** Equal denials of a window; a clock that was set back within it turns it around. */
+function repeatedEvent(
+  event: DenyEvent,
+  { count = 1, firstMs }: { count?: number | undefined; firstMs?: number | undefined },
+): DenyEvent {
+  if (count === 1 && firstMs === undefined) return event;
+  const first = firstMs === undefined ? event.time : new Date(firstMs).toISOString();
+  const window = windowOf({ windowStart: first, windowEnd: event.windowEnd });
+  return { ...event, count, ...window, time: window.windowEnd };
+}
+
+/** It was denied, and its name is not believed: what is left of it is its count. */
+function unnamed(
+  seq: number,
+  { windowStart, windowEnd, count }: Pick<DenyEvent, 'windowStart' | 'windowEnd' | 'count'>,
+): SpoolRecord {
+  return { seq, gap: { seq, kind: 'gap', windowStart, windowEnd, cause: 'unreadable', count } };
+}
+
 /** Objects that a point had before this service began, or under a policy that is long forgotten. */
 const MOST_UNKNOWN = 32;
 
-/** Totals are kept for ever, by object: a stolen host could fill the ledger with names that it makes up. */
-function boundedNames(labels: Labels): (point: string, denial: HostDenial) => boolean {
+/** Each is a row that is kept for ever. A log has one at a rotation that went wrong: more of them is somebody who makes them up. */
+const LOSSES = { perSecond: 1 / 30, burst: 1_000 };
+
+interface Named {
+  point: string;
+  object: string;
+  revision: number;
+}
+
+/** Totals are kept for ever, by point and object: a stolen key could fill the ledger with names that it makes up. */
+function boundedNames(labels: Labels, most: number): (sender: string, named: Named) => boolean {
   const unknown = new Map<string, Set<string>>();
-  return (point, { object, revision }) => {
+  return (sender, { point, object, revision }) => {
     if (labels.object(point, object, revision) !== null) return true;
-    const names = unknown.get(point) ?? new Set();
-    unknown.set(point, names);
-    if (names.size < MOST_UNKNOWN) names.add(object);
-    return names.has(object);
+    const names = unknown.get(sender) ?? new Set();
+    unknown.set(sender, names);
+    const name = JSON.stringify([point, object]);
+    if (names.size < most) names.add(name);
+    return names.has(name);
   };
 }
 

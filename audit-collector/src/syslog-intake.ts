@@ -15,12 +15,12 @@ export interface SyslogIntake {
   /** What the last attempt to store ended with; null: it was stored. */
   error(): unknown;
   /** Stores what waits. Answers how many messages no ledger took. */
-  close(): number;
+  close(): Promise<number>;
 }
 
 export interface SyslogIntakeOptions {
-  /** Stores all of it or throws. Not called with nothing. */
-  store(messages: readonly DenyMessage[]): void;
+  /** Stores all of it or rejects. One call at a time, and not with nothing. */
+  store(messages: readonly DenyMessage[]): Promise<void>;
   /** There is room again. */
   onRoom(): void;
   onFailed(thrown: unknown): void;
@@ -42,13 +42,17 @@ export function createSyslogIntake(options: SyslogIntakeOptions): SyslogIntake {
   let heldBytes = 0;
   let timer: NodeJS.Timeout | undefined;
   let failed: unknown = null;
+  let storing: Promise<void> | null = null;
+  let closed = false;
+  /** Somebody may have been told that there is no room. */
+  let wasFull = false;
 
   const hasRoom = (): boolean => queue.length < maxMessages && heldBytes < maxBytes;
 
-  function storeBatch(): boolean {
+  async function storeBatch(): Promise<boolean> {
     const batch = queue.slice(0, maxBatch);
     try {
-      options.store(batch.map(({ message }) => message));
+      await options.store(batch.map(({ message }) => message));
     } catch (thrown) {
       failed = thrown ?? new Error('storing failed');
       options.onFailed(thrown);
@@ -62,19 +66,27 @@ export function createSyslogIntake(options: SyslogIntakeOptions): SyslogIntake {
   }
 
   /** One batch at a time, so that connections and scrapes have their turn in between. */
-  function turn(): void {
-    timer = undefined;
+  async function turn(): Promise<void> {
     if (queue.length === 0) return;
-    const wasFull = !hasRoom();
-    const isStored = storeBatch();
-    if (!isStored) gather(retry.nextMs() + gatherMs);
-    else if (queue.length > 0) gather(queue.length >= maxBatch ? 0 : gatherMs);
-    if (isStored && wasFull && hasRoom()) options.onRoom();
+    const isStored = await storeBatch();
+    if (closed) return;
+    if (!isStored) return gather(retry.nextMs() + gatherMs);
+    if (wasFull && hasRoom()) {
+      wasFull = false;
+      options.onRoom();
+    }
+    // After that: what came in at once waits for this.
+    if (queue.length > 0) gather(queue.length >= maxBatch ? 0 : gatherMs);
   }
 
   function gather(delayMs: number): void {
     clearTimeout(timer);
-    timer = setTimeout(turn, delayMs);
+    timer = setTimeout(() => {
+      timer = undefined;
+      storing = turn().finally(() => {
+        storing = null;
+      });
+    }, delayMs);
   }
 
   return {
@@ -82,14 +94,18 @@ export function createSyslogIntake(options: SyslogIntakeOptions): SyslogIntake {
     add(message, bytes) {
       queue.push({ message, bytes: bytes + overheadBytes });
       heldBytes += bytes + overheadBytes;
+      wasFull ||= !hasRoom();
+      if (storing !== null) return; // Its end looks at what came meanwhile.
       if (timer === undefined) gather(gatherMs);
       else if (queue.length === maxBatch && failed === null) gather(0);
     },
     waiting: () => queue.length,
     error: () => failed,
-    close() {
+    async close() {
+      closed = true;
       clearTimeout(timer);
-      while (queue.length > 0 && storeBatch());
+      await storing;
+      while (queue.length > 0 && (await storeBatch()));
       const left = queue.length;
       [queue, heldBytes] = [[], 0];
       return left;

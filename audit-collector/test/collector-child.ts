@@ -8,11 +8,12 @@ import { collectorFor, labels } from './kit.ts';
 const [ledgerFile, file, moment, count] = process.argv.slice(2);
 if (ledgerFile === undefined || file === undefined) throw new Error('usage: collector-child.ts LEDGER LOG');
 const passes = killingItself(moment, count);
-const collector = collectorFor({
+const collector = await collectorFor({
   ledgerFile,
   logs: [{ point: 'edge-1', file }],
   lingerMs: 200,
   pollIntervalMs: 5,
+  ledgerThreads: true,
   labels: {
     ...labels,
     nearest(event) {

@@ -4,13 +4,17 @@ import { appendFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
-import { openLedger } from '../src/ledger.ts';
+import { childEnvironment } from '../../test/kit/child-environment.ts';
+import { runs, seed as seedOf } from '../../test/parity/random-runs.ts';
+import { openLedgerHere } from '../src/ledger/sqlite/sqlite-ledger.ts';
 import { dice, kill } from './killing.ts';
 import { denyLines, refs, until } from './kit.ts';
 
-const lines = 3_000;
-const kills = 15;
-const seed = Number(process.env.EDGEWARD_SEED ?? Date.now() & 0x7fffffff);
+/** Two of each moment. */
+const kills = runs(6);
+/** No more than one question to the ledger answers. */
+const lines = Math.min(9_000, 200 * kills);
+const seed = seedOf();
 
 t.test(`every line is stored exactly once over ${kills} kills and rotations (EDGEWARD_SEED=${seed})`, async (t) => {
   const dir = t.testdir({ 'deny.log': '' });
@@ -23,6 +27,7 @@ t.test(`every line is stored exactly once over ${kills} kills and rotations (EDG
   const start = async (...moment: string[]): Promise<void> => {
     child = fork(join(import.meta.dirname, 'collector-child.ts'), [ledgerFile, log, ...moment], {
       execArgv: ['--conditions=edgeward-source', '--no-warnings'],
+      env: childEnvironment(),
     });
     // One that kills itself at once may not get to say that it started.
     await Promise.race([once(child, 'message'), once(child, 'exit')]);
@@ -60,17 +65,17 @@ t.test(`every line is stored exactly once over ${kills} kills and rotations (EDG
     await kill(child);
     await writing;
   }
-  const ledger = openLedger({ file: ledgerFile });
+  const ledger = await openLedgerHere({ file: ledgerFile });
   t.teardown(() => ledger.close());
-  const before = ledger.denials({ limit: 10_000 }).length;
+  const before = (await ledger.denials({ limit: 10_000 })).length;
   t.ok(before > 0, 'the kills came while denials were being stored');
   await start();
-  await until('every line is stored', () => ledger.denials({ limit: 10_000 }).length >= lines);
+  await until('every line is stored', async () => (await ledger.denials({ limit: 10_000 })).length >= lines);
   await setTimeout(500); // Longer than a rotated file is read on: a line stored twice would be there by now.
   await kill(child);
-  const stored = ledger.denials({ limit: 10_000 }).map(({ event }) => event.ref ?? '');
+  const stored = (await ledger.denials({ limit: 10_000 })).map(({ event }) => event.ref ?? '');
   t.strictSame(stored.toSorted(), refs(0, lines).toSorted());
-  t.equal(ledger.totals()[0]?.count, lines);
-  t.strictSame([ledger.unparsed(), ledger.losses()], [[], []]);
+  t.equal((await ledger.readSums()).totals[0]?.count, lines);
+  t.strictSame([(await ledger.readSums()).unparsed, (await ledger.readSums()).losses], [[], []]);
   t.comment(`${rotations} rotations; ${before} lines were stored before the last start`);
 });

@@ -15,7 +15,7 @@ t.test('only a client with a certificate of the named authority is heard', async
   const server = await ours.sign('collector');
   const tls = writeFiles(dir, server, ours);
   const listener = { point: 'big-1', listen: { host: '0.0.0.0', port: 0 }, from: ['127.0.0.1'], tls };
-  const collector = collectorFor({ ledgerFile: join(dir, 'ledger.db'), logs: [], listeners: [listener] });
+  const collector = await collectorFor({ ledgerFile: join(dir, 'ledger.db'), logs: [], listeners: [listener] });
   t.teardown(() => collector.close());
   await collector.start();
   const status = () => collector.listeners()[0];
@@ -81,7 +81,11 @@ t.test('files that cannot be used show in the status, and are read again until t
   for (const [i, files] of broken.entries()) {
     const listener = { point: 'big-1', listen: { host: '0.0.0.0', port: 0 }, from: ['127.0.0.1'] };
     const tls = { ...good, ...files };
-    const collector = collectorFor({ ledgerFile: join(dir, `${i}.db`), logs: [], listeners: [{ ...listener, tls }] });
+    const collector = await collectorFor({
+      ledgerFile: join(dir, `${i}.db`),
+      logs: [],
+      listeners: [{ ...listener, tls }],
+    });
     t.teardown(() => collector.close());
     await collector.start();
     const { error, listen } = collector.listeners()[0] ?? {};

@@ -1,9 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs';
+import { type DenyRecord, parseDenyLine } from '@edgeward/deny-log';
 import t from 'tap';
 import * as z from 'zod';
 import { type DenyEvent, denyEvent, denyEventSchema } from '../src/deny-event.ts';
-import { type DenyRecord, parseDenyLine } from '../src/deny-log.ts';
-import { denyLine, labels } from './kit.ts';
+import { denyLine, labels, t0 } from './kit.ts';
 
 /** As it happens in the collector: through the line, never past its checks. */
 function eventOf(overrides: Partial<DenyRecord>): DenyEvent {
@@ -43,6 +43,9 @@ t.test('an event says who was refused what, where and why, with the labels of bo
   });
 });
 
+const asked = { peer: null, peerPort: null, method: null, path: null, host: null };
+const flooded = { ...asked, truncated: true, count: 4980, firstMs: t0 - 9_999 };
+
 t.test('what a record says becomes what an event says', async (t) => {
   const table: [name: string, record: Partial<DenyRecord>, expect: Partial<DenyEvent>][] = [
     ['the nearest rule and what it missed', {}, { nearestRule: 'crm-orders', missed: 'source' }],
@@ -71,6 +74,19 @@ t.test('what a record says becomes what an event says', async (t) => {
     ['a unix socket', { source: 'unix:', peer: 'unix:' }, { source: '', peer: null }],
     ['no address', { source: null, peer: null, peerPort: null }, { source: '', peer: null, sourcePort: null }],
     ['what NGINX refused itself', { method: null, path: null, host: null }, { method: null, path: null, host: null }],
+    [
+      'so many of a flood',
+      { ...flooded, source: '10.30.1.4' },
+      { count: 4980, time: '2026-11-22T10:00:00.000Z', windowStart: '2026-11-22T09:59:50.001Z', source: '10.30.1.4' },
+    ],
+    ['a flood of many sources', { ...flooded, source: null }, { source: '', sourcePort: null, peer: null }],
+    ['a flood has the rule that came nearest', flooded, { nearestRule: 'crm-orders', missed: 'source' }],
+    ['but not by what was asked for', { ...flooded, reason: 'bad-request' }, { nearestRule: null, missed: null }],
+    [
+      'a window that a clock turned around',
+      { ...flooded, firstMs: t0 + 10_000 },
+      { windowStart: '2026-11-22T10:00:00.000Z', windowEnd: '2026-11-22T10:00:00.000Z' },
+    ],
     ['hostile text stays text', { path: '/\0\u001b[2J\ud800' }, { path: '/\0\u001b[2J\uFFFD' }],
   ];
   for (const [name, record, expect] of table) {

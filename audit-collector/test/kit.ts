@@ -1,40 +1,12 @@
 /** What the tests of this folder share: lines as NGINX writes them, labels that are easy to tell, waiting that ends. */
 import { setTimeout } from 'node:timers/promises';
+import type { DenyRecord } from '@edgeward/deny-log';
 import { createLogger, createMetrics } from '@edgeward/runtime';
+import { denyRecord } from '../../deny-log/test/lines.ts';
 import type { Labels } from '../src/deny-event.ts';
-import type { DenyRecord } from '../src/deny-log.ts';
 import { type CollectorOptions, createCollector } from '../src/index.ts';
 
-export const t0 = Date.parse('2026-11-22T10:00:00.000Z');
-
-export const denyRecord = (overrides: Partial<DenyRecord> = {}): DenyRecord => ({
-  v: 1,
-  t: t0,
-  ref: 'ref-0',
-  object: 'order-front',
-  source: '10.9.9.9',
-  peer: '10.9.9.9',
-  peerPort: 53122,
-  port: 'tcp/443',
-  method: 'GET',
-  path: '/v1/orders/7',
-  truncated: false,
-  host: 'shop.example',
-  verdict: 'deny',
-  reason: 'unknown-source',
-  rule: null,
-  revision: 12,
-  ...overrides,
-});
-
-export const denyLine = (overrides: Partial<DenyRecord> = {}): string => `${JSON.stringify(denyRecord(overrides))}\n`;
-
-/** Lines whose references are `ref-FROM` … `ref-(TO-1)`, a millisecond apart. */
-export const denyLines = (from: number, to: number): string =>
-  Array.from({ length: to - from }, (_, i) => denyLine({ ref: `ref-${from + i}`, t: t0 + from + i })).join('');
-
-export const refs = (from: number, to: number): string[] =>
-  Array.from({ length: to - from }, (_, i) => `ref-${from + i}`);
+export { denyLine, denyLines, denyRecord, refs, t0 } from '../../deny-log/test/lines.ts';
 
 export const labels: Labels = {
   source: (_, address, revision) => ({
@@ -50,14 +22,21 @@ export const labels: Labels = {
       : { nearestRule: null, missed: null },
 };
 
-export type TestOptions = Partial<CollectorOptions> & Pick<CollectorOptions, 'ledgerFile' | 'logs'>;
+export type TestOptions = Partial<CollectorOptions> &
+  Pick<CollectorOptions, 'logs'> & {
+    /** Of SQLite, where no `ledger` is given. */
+    ledgerFile?: string;
+  };
 
-export const collectorFor = (options: TestOptions): ReturnType<typeof createCollector> =>
+export const collectorFor = ({ ledgerFile = '', ...options }: TestOptions): ReturnType<typeof createCollector> =>
   createCollector({
+    ledger: { kind: 'sqlite', file: ledgerFile },
     labels,
     logger: createLogger({ level: 'silent' }),
     registry: createMetrics({ processMetrics: false }),
     pollIntervalMs: 20,
+    // Threads begin slowly: who tests them asks for them.
+    ledgerThreads: false,
     ...options,
   });
 

@@ -9,9 +9,10 @@ import { collectorFor, labels } from './kit.ts';
 const [ledgerFile, moment, count] = process.argv.slice(2);
 if (ledgerFile === undefined) throw new Error('usage: listener-child.ts LEDGER');
 const passes = killingItself(moment, count);
-const collector = collectorFor({
+const collector = await collectorFor({
   ledgerFile,
   logs: [],
+  ledgerThreads: true,
   listeners: [{ point: 'big-1', listen: { host: '127.0.0.1', port: 0 }, from: ['127.0.0.1'] }],
   labels: {
     ...labels,

@@ -10,9 +10,10 @@ import { collectorFor, labels } from './kit.ts';
 const [ledgerFile, moment, count] = process.argv.slice(2);
 if (ledgerFile === undefined) throw new Error('usage: records-child.ts LEDGER');
 const passes = killingItself(moment, count);
-const collector = collectorFor({
+const collector = await collectorFor({
   ledgerFile,
   logs: [],
+  ledgerThreads: true,
   labels: {
     ...labels,
     nearest(event) {
@@ -22,7 +23,7 @@ const collector = collectorFor({
   },
 });
 collector.onDenial(() => passes('after'));
-process.on('message', ({ epoch, records }: { epoch: string; records: HostRecord[] }) => {
-  process.send?.(collector.takeHostRecords('host-1', epoch, records));
+process.on('message', async ({ epoch, records }: { epoch: string; records: HostRecord[] }) => {
+  process.send?.(await collector.takeHostRecords('host-1', epoch, records));
 });
 process.send?.('ready');

@@ -2,20 +2,23 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import t from 'tap';
-import { openLedger } from '../src/ledger.ts';
+import { childEnvironment } from '../../test/kit/child-environment.ts';
+import { runs, seed as seedOf } from '../../test/parity/random-runs.ts';
+import { openLedgerHere } from '../src/ledger/sqlite/sqlite-ledger.ts';
 import { epochs, hostDenials } from './host-records.ts';
 import { dice, kill } from './killing.ts';
 
-const numbers = 600;
-const maxKills = 40;
-const seed = Number(process.env.EDGEWARD_SEED ?? Date.now() & 0x7fffffff);
+/** At most 61 of them in one life. */
+const numbers = Math.min(9_000, runs(200));
+const maxKills = numbers / 5;
+const seed = seedOf();
 const [epoch] = epochs;
 
 t.test(
   `whenever the collector is killed, what is sent until it is acknowledged is stored once (EDGEWARD_SEED=${seed})`,
   async (t) => {
     const ledgerFile = join(t.testdir({}), 'ledger.db');
-    const ledger = openLedger({ file: ledgerFile });
+    const ledger = await openLedgerHere({ file: ledgerFile });
     t.teardown(() => ledger.close());
     const draw = dice(seed);
     let child: ChildProcess | null = null;
@@ -24,6 +27,7 @@ t.test(
       const moment = draw(1) === 0 ? 'before' : 'after';
       const started = fork(join(import.meta.dirname, 'records-child.ts'), [ledgerFile, moment, String(1 + draw(60))], {
         execArgv: ['--conditions=edgeward-source', '--no-warnings'],
+        env: childEnvironment(),
       });
       child = started;
       await once(started, 'message');
@@ -50,18 +54,18 @@ t.test(
       if (answer !== null) acknowledged = answer;
       else {
         kills += 1;
-        const stored = ledger.denials({ limit: 10_000 }).length;
+        const stored = (await ledger.denials({ limit: 10_000 })).length;
         t.ok(stored >= acknowledged, `${stored} stored, ${acknowledged} of them acknowledged`);
         running = await start();
       }
     }
     await kill(child);
     t.ok(kills > 0, `${kills} kills`);
-    const ports = ledger.denials({ limit: 10_000 }).map(({ event }) => event.sourcePort);
+    const ports = (await ledger.denials({ limit: 10_000 })).map(({ event }) => event.sourcePort);
     t.strictSame(
       ports,
       Array.from({ length: numbers }, (_, i) => i + 1),
     );
-    t.match(ledger.spools(), [{ stored: numbers, missing: 0 }]);
+    t.match((await ledger.readSums()).spools, [{ stored: numbers, missing: 0 }]);
   },
 );

@@ -13,7 +13,7 @@ t.test('with its memory full it stops reading, the sender is held up, and nothin
   const stored: number[] = [];
   let isBroken = true;
   let most = 0;
-  const store = (messages: readonly DenyMessage[]): void => {
+  const store = async (messages: readonly DenyMessage[]): Promise<void> => {
     most = Math.max(most, intake.waiting());
     if (isBroken) throw new Error('the disk is full');
     stored.push(...messages.map(({ number }) => number?.seq ?? 0));
@@ -61,11 +61,11 @@ t.test('with its memory full it stops reading, the sender is held up, and nothin
   t.ok(most <= 500, `at most ${most} messages were in memory`);
   socket.end();
   await once(socket, 'close');
-  t.equal(intake.close(), 0);
+  t.equal(await intake.close(), 0);
 });
 
 t.test('memory is bounded in bytes too', async (t) => {
-  const intake = createSyslogIntake({ store: nothing, onRoom: nothing, onFailed: nothing, maxBytes: 300_000 });
+  const intake = createSyslogIntake({ store: async () => {}, onRoom: nothing, onFailed: nothing, maxBytes: 300_000 });
   t.teardown(() => intake.close());
   const message = readDenyMessage({ kind: 'message', bytes: Buffer.from(denyMessage({ seq: 1 })) });
   let added = 0;

@@ -1,0 +1,122 @@
+/** PostgreSQL killed while it stores: what was acknowledged is there, nothing is there twice, and every sum is its own. */
+import { appendFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { EdgewardError } from '@edgeward/runtime';
+import t from 'tap';
+import { requirePostgres } from '../../../test/kit/postgres.ts';
+import type { Ledger } from '../../src/ledger/ledger.ts';
+import { dice } from '../killing.ts';
+import { collectorFor, denyLines, search, t0, until } from '../kit.ts';
+import { numbered, storeNumbers } from './fixtures.ts';
+import { postgresPlace } from './postgres-place.ts';
+
+requirePostgres(t);
+const place = await postgresPlace(t);
+const { seed, numRuns: kills } = search(t, 3);
+const dayMs = 86_400_000;
+/** Bounds what a round stores, not what it may take. */
+const maxBatches = 500;
+
+t.test(`killed at ${kills} random moments (EDGEWARD_SEED=${seed})`, async (t) => {
+  const { open, sql } = place.make(t);
+  const ledger = await open();
+  const draw = dice(seed);
+  let [next, day, acknowledged] = [1, 0, 0];
+
+  /** Until the server is gone: one batch after the other, each again until it is answered for. */
+  async function storeUntilKilled(): Promise<void> {
+    const before = draw(12);
+    let dying: Promise<void> | null = null;
+    for (let batches = 0; batches < maxBatches; batches += 1) {
+      if (batches === before) dying = setTimeout(draw(15)).then(() => place.server.kill());
+      const seqs = Array.from({ length: 1 + draw(39) }, (_, i) => next + i);
+      if (draw(5) === 0) day += draw(2);
+      const isStored = await store(ledger, seqs, t0 + day * dayMs);
+      if (!isStored) break;
+      next += seqs.length;
+      acknowledged = next - 1;
+    }
+    await dying;
+  }
+
+  const storedSeqs = async (): Promise<number[]> =>
+    (await sql('SELECT ref FROM edgeward.denial_events')).map(({ ref }) => Number(String(ref).split('/')[2]));
+
+  for (let round = 0; round < kills; round += 1) {
+    await storeUntilKilled();
+    await place.server.restart();
+    const seqs = await storedSeqs();
+    t.strictSame([...new Set(seqs)].length, seqs.length, 'nothing twice');
+    for (const [i, seq] of seqs.toSorted((a, b) => a - b).entries()) {
+      if (seq !== i + 1) t.fail(`${i + 1} is missing`);
+    }
+    t.ok(seqs.length >= acknowledged, 'all that was acknowledged');
+  }
+  // What was in hand when it was killed is given again, as its sender does.
+  await storeNumbers(ledger, [numbered({ seq: next }), numbered({ seq: next + 1 })], t0 + day * dayMs);
+
+  const stored = (await storedSeqs()).length;
+  t.match(ledger.sums().sequences, [{ stored, missing: 0 }]);
+  t.strictSame(ledger.sums(), await ledger.readSums());
+  const sums = [ledger.sums().totals, await ledger.minutes({}), await ledger.hours({}), await ledger.edges({})];
+  const counts = sums.map((rows: { count: number }[]) => rows.reduce((all, { count }) => all + count, 0));
+  t.strictSame(counts, [stored, stored, stored, stored]);
+  const [views] = await sql(`SELECT (SELECT sum(count) FROM edgeward.denial_events) AS events,
+    (SELECT sum(count) FROM edgeward.denials_by_minute) AS minutes, (SELECT max(id) FROM edgeward.denial_events) AS last`);
+  t.strictSame(
+    views,
+    { events: String(stored), minutes: String(stored), last: String(stored) },
+    'with ids without a hole',
+  );
+  t.comment(`${stored} stored`);
+});
+
+t.test(
+  'a collector goes on when its server is back, also one that began without, and says meanwhile why it waits',
+  async (t) => {
+    // What is killed is no disk.
+    const { server, access, make } = await postgresPlace(t, { fsync: false });
+    const { open, sql, database } = make(t);
+    await (await open()).close();
+    const log = join(t.testdir({}), 'deny.log');
+    await writeFile(log, denyLines(0, 500));
+    const ledger = { kind: 'postgres' as const, ...access(await database) };
+    const collector = await collectorFor({ ledger, logs: [{ point: 'edge-1', file: log }] });
+    t.teardown(() => collector.close());
+    await collector.start();
+    const stored = (): number => collector.status()[0]?.stored ?? 0;
+    await until('the first lines are stored', () => stored() === 500);
+    await server.kill();
+    await appendFile(log, denyLines(500, 1_000));
+    await until('it says why', () => collector.ledgerError()?.code === 'EDW_ERR_LEDGER_UNREACHABLE');
+    t.equal(stored(), 500);
+    await server.restart();
+    await until('the rest is stored', () => stored() === 1_000);
+    t.equal(collector.ledgerError(), null);
+    await collector.close();
+
+    await server.kill();
+    await appendFile(log, denyLines(1_000, 1_500));
+    const late = await collectorFor({ ledger, logs: [{ point: 'edge-1', file: log }] });
+    t.teardown(() => late.close());
+    await late.start();
+    await until('it says why', () => late.status()[0]?.error?.code === 'EDW_ERR_LEDGER_UNREACHABLE');
+    await server.restart();
+    await until('what was written meanwhile is stored', () => late.status()[0]?.stored === 1_500);
+    const [once] = await sql('SELECT count(*), count(DISTINCT ref) AS refs FROM edgeward.denial_events');
+    t.strictSame(once, { count: '1500', refs: '1500' });
+  },
+);
+
+/** false: the server was killed over it; whether it was stored nobody knows. */
+async function store(ledger: Ledger, seqs: number[], storedMs: number): Promise<boolean> {
+  const denials = seqs.map((seq) => numbered({ seq }));
+  try {
+    await storeNumbers(ledger, denials, storedMs);
+    return true;
+  } catch (thrown) {
+    if (thrown instanceof EdgewardError && thrown.code === 'EDW_ERR_LEDGER_UNREACHABLE') return false;
+    throw thrown;
+  }
+}
