@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build } from 'esbuild';
+import { rareModules } from './rare-modules.ts';
 
 /**
  * Bundles the NGINX module, and proves that everything which must run in njs is written in its dialect: what njs 0.8
@@ -40,7 +41,12 @@ const common: BuildOptions & { write: false } = {
 };
 
 await build({ ...common, entryPoints: [here('../policy/src/index.ts')] });
-const module = await build({ ...common, entryPoints: [here('src/http.ts')], treeShaking: true });
+const module = await build({
+  ...common,
+  entryPoints: [here('src/http.ts')],
+  treeShaking: true,
+  plugins: [rareModules(common)],
+});
 const text = module.outputFiles?.[0]?.text ?? '';
 // njs before 0.8 can't parse `export { x as default }`.
 const rewritten = text.replace(/export \{\n {2}(\w+) as default\n\};\n$/, 'export default $1;\n');

@@ -1,71 +1,116 @@
-import type { AddressKey, Flow, Verdict } from '@edgeward/policy';
+import type { AddressKey, Verdict } from '@edgeward/policy';
 import { formatAddress } from '@edgeward/policy/dialect';
 import fs from 'fs';
+import type { Foldable, Folding, FoldZone } from './folding.ts';
+import { fold, foldUnwritten, refOf } from './folding.ts';
+import { lose } from './totals.ts';
 
 /**
  * Where denials go: one JSON line a denial in a file, and exact totals in a dictionary of numbers. The line is written
  * here and not by `access_log`, which a location, or a server's own log, silently replaces (a would-deny event would
- * be lost, or the user's log). One append of one line is atomic, and costs as much as an unbuffered access_log.
+ * be lost, or the user's log). One append of one line is atomic. A flood is told by its number: `folding`.
  */
 const PATH_LIMIT = 1024;
+/** Far longer than any host; with it no line is too long to be read. */
+const HOST_LIMIT = 4096;
 
+/** That of one transport. */
+export interface DenyLog {
+  counts: NgxSharedDict<number>;
+  file: string;
+  /** null: each denial is a line. */
+  folding: Folding | null;
+  /** Into NGINX's error log. */
+  complain(message: string): void;
+}
+
+/** Of a request, or of a connection, which has neither method nor path nor host. */
 export interface Denial {
-  observed: boolean;
+  ref: string;
+  /** Bind of the object, and the port of it that was judged. */
+  to: string;
+  port: string;
   peer: AddressKey | null;
+  peerPort: number;
   /** Address that was judged, as text. */
   source: string | null;
+  method: string | null;
+  /** Without the query. */
+  path: string | null;
+  host: string | null;
+  verdict: Verdict;
+  observed: boolean;
 }
 
-/** Exact, whatever happens to the log: totals by object and reason. */
-export function count(bind: string, verdict: Verdict, observed: boolean): void {
-  const word = verdict.verdict === 'allow' ? 'allow' : observed ? 'would-deny' : 'deny';
-  add(`${bind}\t${word}\t${verdict.reason}`);
+/** Writes the deny event, or adds it to those that are told by their number. Returns the reference that leads to it. */
+export function recordDenial(log: DenyLog, denial: Denial): string {
+  const nowMs = Date.now();
+  const folding = log.folding;
+  const foldable = foldableOf(denial);
+  const name = folding === null ? null : fold(folding, foldable, nowMs);
+  if (folding !== null && name !== null) return refOf(folding.zone, name);
+  try {
+    fs.appendFileSync(log.file, `${lineOf(denial, nowMs)}\n`);
+    return denial.ref;
+  } catch (problem) {
+    log.complain(`edgeward: the denial ${denial.ref} could not be written: ${(problem as Error).message}`);
+    return foldOrLose(log, denial, nowMs);
+  }
 }
 
-/** Writes the deny event and returns its reference: 64 bits of NGINX's own random request id. */
-export function recordDenial(r: NginxHTTPRequest, flow: Flow, verdict: Verdict, denial: Denial): string {
-  const variables = r.variables;
-  const ref = (variables.request_id as string).slice(0, 16);
-  // As it was judged: bytes that are no UTF-8 as escapes, an absolute target with its host. `why` judges it again.
-  const path = pathOf(flow.path || variables.request_uri || '');
-  const line = JSON.stringify({
+/** Traffic never waits for the audit path, and what is lost is counted. */
+function foldOrLose(log: DenyLog, denial: Denial, nowMs: number): string {
+  const folding = log.folding ?? null;
+  try {
+    if (folding !== null) return refOf(folding.zone, foldUnwritten(folding, foldableOf(denial), nowMs));
+  } catch (_full) {
+    // No room to wait in.
+  }
+  lose(log.counts, denial.to, 1);
+  return denial.ref;
+}
+
+function foldableOf(denial: Denial): Foldable {
+  return {
+    object: denial.to,
+    port: denial.port,
+    source: denial.source,
+    verdict: denial.observed ? 'would-deny' : 'deny',
+    reason: denial.verdict.reason,
+    rule: denial.verdict.rule,
+    revision: denial.verdict.revision,
+  };
+}
+
+function lineOf(denial: Denial, nowMs: number): string {
+  const path = denial.path;
+  return JSON.stringify({
     v: 1,
-    t: Date.now(),
-    ref,
-    object: flow.to,
+    t: nowMs,
+    ref: denial.ref,
+    object: denial.to,
     source: denial.source,
     peer: denial.peer === null ? null : formatAddress(denial.peer),
-    peerPort: Number(variables.remote_port),
-    port: flow.port,
-    method: r.method,
-    path: path.slice(0, PATH_LIMIT),
-    truncated: path.length > PATH_LIMIT,
-    host: variables.http_host || null,
+    peerPort: denial.peerPort,
+    port: denial.port,
+    method: denial.method,
+    path: path === null ? null : path.slice(0, PATH_LIMIT),
+    truncated: path !== null && path.length > PATH_LIMIT,
+    host: denial.host === null ? null : denial.host.slice(0, HOST_LIMIT),
     verdict: denial.observed ? 'would-deny' : 'deny',
-    reason: verdict.reason,
-    rule: verdict.rule,
-    revision: verdict.revision,
+    reason: denial.verdict.reason,
+    rule: denial.verdict.rule,
+    revision: denial.verdict.revision,
   });
-  try {
-    fs.appendFileSync(variables.edgeward_deny_log as string, `${line}\n`);
-  } catch (problem) {
-    // Traffic never waits for the audit path, and what is lost is counted.
-    add(`${flow.to}\tlost\tlog-write`);
-    r.error(`edgeward: the denial ${ref} could not be written: ${(problem as Error).message}`);
-  }
-  return ref;
+}
+
+/** What is folded there; undefined: an http.conf of an earlier version has no such zone, and nothing is. */
+export function foldZone(name: string): FoldZone | undefined {
+  return ngx.shared[name] as NgxSharedDict<number> | undefined;
 }
 
 /** A query may hold secrets and never decides anything. */
-function pathOf(target: string): string {
+export function pathOf(target: string): string {
   const question = target.indexOf('?');
   return question < 0 ? target : target.slice(0, question);
-}
-
-function add(key: string): void {
-  try {
-    (ngx.shared.edgeward_counts as NgxSharedDict<number>).incr(key, 1, 0);
-  } catch (_full) {
-    // A full zone of counters must not deny; the sum of what is there then lies below the ledger's, which shows.
-  }
 }

@@ -1,6 +1,6 @@
 import crypto from 'crypto';
 import fs from 'fs';
-import { ACTIVE, formatActive, modeKey, NO_LAST_KNOWN } from './layout.ts';
+import { ACTIVE, formatActive, modeKey, NO_LAST_KNOWN, parseActive } from './layout.ts';
 import type { Zone } from './zone-life.ts';
 import { reserve } from './zone-life.ts';
 
@@ -10,7 +10,8 @@ import { reserve } from './zone-life.ts';
  * file that is missing or damaged leaves the zone empty, which denies.
  */
 interface LastKnown {
-  format: 1;
+  /** 1: of a driver from before deltas. */
+  format: 1 | 2;
   generation: string;
   revision: number;
   hash: string;
@@ -26,7 +27,7 @@ export function loadLastKnown(zone: Zone, file: string): void {
     const text = fs.readFileSync(file).toString();
     const end = text.indexOf('\n');
     const head = JSON.parse(text.slice(0, end)) as LastKnown;
-    if (head.format !== 1) throw new Error('unknown format');
+    if (head.format !== 1 && head.format !== 2) throw new Error('unknown format');
     Object.keys(head.modes).forEach((bind) => {
       zone.set(modeKey(bind), head.modes[bind] as string);
     });
@@ -51,6 +52,8 @@ function loadPolicy(zone: Zone, head: LastKnown, body: string): void {
     return;
   }
   if (crypto.createHash('sha256').update(body).digest('hex') !== head.sha256) throw new Error('its checksum is wrong');
+  const active = formatActive({ generation: head.generation, revision: head.revision, hash: head.hash });
+  if (parseActive(active) === null) throw new Error('it names no revision');
   const lines = body.split('\n');
   for (let i = 0; i < lines.length; i += 1) {
     const line = lines[i] as string;
@@ -58,5 +61,5 @@ function loadPolicy(zone: Zone, head: LastKnown, body: string): void {
     if (tab > 0) zone.set(line.slice(0, tab), line.slice(tab + 1));
   }
   // Only where nothing is active: a push that came in meanwhile is newer than the file.
-  zone.add(ACTIVE, formatActive({ generation: head.generation, revision: head.revision, hash: head.hash }));
+  zone.add(ACTIVE, active);
 }

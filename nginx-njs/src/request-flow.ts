@@ -1,14 +1,14 @@
 import type { Flow } from '@edgeward/policy';
 
 /** Reads one request the way it was sent, before NGINX tidied it up: `$uri` and `$host` have lost what makes it unsafe. */
-export function flowOf(r: NginxHTTPRequest): Flow {
+export function flowOf(r: NginxHTTPRequest, target: Flow): Flow {
   const variables = r.variables;
   const flow: Flow = {
     from: '',
-    to: variables.edgeward_server || '',
-    port: portOf(r),
+    to: target.to,
+    port: target.port,
     method: r.method as string,
-    path: targetOf(r),
+    path: pathOf(r),
   };
   const host = variables.http_host;
   if (host !== undefined && host !== '') flow.host = host;
@@ -17,16 +17,11 @@ export function flowOf(r: NginxHTTPRequest): Flow {
   return flow;
 }
 
-/** The port that clients connect to, where the user says so; else the listener's. */
-export function portOf(r: NginxHTTPRequest): string {
-  return `tcp/${r.variables.edgeward_port || r.variables.server_port}`;
-}
-
 /**
  * The target as on the request line. `$request_uri` lacks the authority of an absolute target (RFC 9112 §3.2.2), which
  * only `$request` still holds.
  */
-function targetOf(r: NginxHTTPRequest): string {
+function pathOf(r: NginxHTTPRequest): string {
   const line = r.variables.request as string;
   if (line.charAt((r.method as string).length + 1) === '/')
     return escaped(r, 'request_uri', r.variables.request_uri as string);
