@@ -1,53 +1,125 @@
 import type { CompiledObject, CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
-import { type Active, classKey, headerKey, headerOf, idOf, rulesOfClass } from '../src/layout.ts';
+import { type Active, formatHeader, formatPorts, headerKey, idOf } from '../src/layout.ts';
+import { checkLengths, type Entry, type ObjectTables, objectTables, tableEntries } from './object-tables.ts';
+import { type TableDelta, tableDelta } from './table-delta.ts';
 
-/** A compiled policy as the entries of NGINX's dictionary. Equal objects give equal entries, whoever lays them out. */
-export type Entry = readonly [key: string, value: string];
-
+/**
+ * A compiled policy as the entries of NGINX's dictionary. Equal objects on equal bases give equal entries, whoever lays
+ * them out; without a base an object is whole.
+ */
 export interface Layout {
   active: Active;
-  /** By content id: what has to be there before a header that points to it. */
-  contents: Map<string, Entry[]>;
+  /** By id: what has to be there before a header that points to it. */
+  contents: Map<string, Content>;
   headers: Entry[];
+  /** By bind. */
+  placements: Map<string, Placement>;
 }
 
-/** A value larger than this does not fit into one push. */
-const VALUE_LIMIT = 200_000;
+interface Content {
+  entries(): Iterable<Entry>;
+}
 
-export function layOut(policy: CompiledPolicy): Layout {
+/** How one object lies in the zone. */
+interface Placement {
+  /** Of the object. */
+  hash: string;
+  own: ObjectTables;
+  /** What lies there whole: its own tables, or others that the delta turns into them. */
+  base: ObjectTables;
+  delta: TableDelta;
+  header: string;
+}
+
+interface LayoutOptions {
+  /** What the zone holds of these objects; those that did not change stay as they are. */
+  placed?: ReadonlyMap<string, Placement>;
+  /** Tables that the zone holds for an object. */
+  baseOf?: (object: CompiledObject) => ObjectTables | null;
+  /** For a module from before deltas. */
+  former?: boolean;
+}
+
+/** Throws EDW_ERR_POINT_CAPACITY. */
+export function layOut(policy: CompiledPolicy, options: LayoutOptions = {}): Layout {
+  refuseTwins(policy);
   const active = { generation: idOf(policy.hash), revision: policy.revision, hash: policy.hash };
-  const contents = new Map<string, Entry[]>();
-  const headers: Entry[] = [];
+  const layout: Layout = { active, contents: new Map(), headers: [], placements: new Map() };
   for (const object of policy.objects) {
-    contents.set(idOf(object.hash), contentEntries(object));
-    headers.push([headerKey(active.generation, object.bind), JSON.stringify(headerOf(object))]);
+    const earlier = options.placed?.get(object.bind);
+    const placement = earlier?.hash === object.hash ? earlier : placementOf(object, options);
+    layout.placements.set(object.bind, placement);
+    layout.headers.push([headerKey(active.generation, object.bind), placement.header]);
+    for (const [id, content] of contentsOf(placement)) layout.contents.set(id, content);
   }
-  return { active, contents, headers };
+  return layout;
+}
+
+/**
+ * Names in the zone are 48 bits of a hash, which somebody who may write one object can search for until it is that of
+ * another: one of the two would be judged by the tables of the other.
+ */
+function refuseTwins({ objects, revision }: CompiledPolicy): void {
+  const named = new Map<string, CompiledObject>();
+  for (const object of objects) {
+    const id = idOf(object.hash);
+    const twin = named.get(id);
+    named.set(id, object);
+    if (twin === undefined || twin.hash === object.hash) continue;
+    const what = `'${twin.name}' and '${object.name}' would have one name, ${id}, in its zone`;
+    throw new EdgewardError('EDW_ERR_POINT_CAPACITY', `laying out revision ${revision} for NGINX: ${what}`, {
+      mend: 'Change either object in anything. By chance this does not happen: look who changed them last, and why.',
+    });
+  }
 }
 
 /** Every entry, headers last. */
 export function* entriesOf(layout: Layout): Generator<Entry> {
-  for (const entries of layout.contents.values()) yield* entries;
+  for (const content of layout.contents.values()) yield* content.entries();
   yield* layout.headers;
 }
 
-function contentEntries(object: CompiledObject): Entry[] {
-  const content = idOf(object.hash);
-  const entries: Entry[] = Object.entries(object.sources).map(([bucket, value]) => [content + bucket, value]);
-  for (let id = 0; id < object.classes.length; id += 1) {
-    entries.push([classKey(content, id), JSON.stringify(rulesOfClass(object, id))]);
-  }
-  for (const [key, value] of entries) {
-    if (value.length > VALUE_LIMIT) throw tooLarge(object, key, value.length);
-  }
-  return entries;
+/** Whether a verdict on one of its objects reads more than whole tables. */
+export function hasDelta({ placements }: Layout): boolean {
+  return [...placements.values()].some(({ base, delta }) => delta.id !== null || delta.rulesId !== base.id);
 }
 
-function tooLarge(object: CompiledObject, key: string, length: number): EdgewardError {
-  return new EdgewardError(
-    'EDW_ERR_POINT_CAPACITY',
-    `the sources of '${object.name}' are too scattered for NGINX: one value (${key}) would take ${length} bytes`,
-    { mend: 'Join the networks that its rules name into fewer, larger ones, or split the object.' },
-  );
+function placementOf(object: CompiledObject, { baseOf, former = false }: LayoutOptions): Placement {
+  if (former) return whole(object, objectTables(object, JSON.stringify), true);
+  const own = objectTables(object);
+  const base = baseOf?.(object) ?? null;
+  const delta = base === null ? null : tableDelta(base, own);
+  if (base === null || delta === null) return whole(object, own, false);
+  return { hash: object.hash, own, base, delta, header: headerOf(object, base, delta) };
+}
+
+function whole(object: CompiledObject, own: ObjectTables, former: boolean): Placement {
+  checkLengths(object, own);
+  const delta: TableDelta = { id: null, slots: '', slotEntries: [], rulesId: own.id, ruleEntries: [] };
+  const header = former ? formerHeaderOf(object) : headerOf(object, own, delta);
+  return { hash: object.hash, own, base: own, delta, header };
+}
+
+function* contentsOf({ base, delta }: Placement): Generator<[id: string, Content]> {
+  yield [base.id, { entries: () => tableEntries(base) }];
+  if (delta.id !== null) yield [delta.id, { entries: () => delta.slotEntries }];
+  if (delta.rulesId !== base.id) yield [delta.rulesId, { entries: () => delta.ruleEntries }];
+}
+
+function headerOf(object: CompiledObject, base: ObjectTables, delta: TableDelta): string {
+  return formatHeader({
+    content: base.id,
+    rules: delta.rulesId,
+    delta: delta.id,
+    slots: delta.slots,
+    mode: object.mode,
+    protocol: object.protocol,
+    ports: formatPorts(object.ports),
+    trustedProxies: object.trustedProxies,
+  });
+}
+
+function formerHeaderOf({ hash, mode, protocol, ports, trustedProxies }: CompiledObject): string {
+  return JSON.stringify({ content: idOf(hash), mode, protocol, ports, trustedProxies });
 }

@@ -1,3 +1,10 @@
+export * from './hybrid/index.ts';
+export { type NativeRefusal, nativeRefusals } from './native/index.ts';
 export { createNginxPoint, type NginxPoint, type NginxPointOptions, type VerdictCounts } from './nginx-point.ts';
+export * from './process/index.ts';
+export type { ProofAddress, ProofJudged, ProofOutcome, ProofQuestion } from './proof.ts';
+export type { PushTlsFiles } from './push-connection.ts';
+export * from './reload/index.ts';
+export * from './review/index.ts';
 export * from './server/index.ts';
-export { type SnippetPaths, writeSnippets } from './snippets.ts';
+export { type PushTlsSnippet, type SnippetPaths, writeSnippets } from './snippets.ts';

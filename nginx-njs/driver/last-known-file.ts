@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { sha256Hex, writeDurably } from '@edgeward/runtime';
 import type { Active } from '../src/layout.ts';
-import { type Entry, entriesOf, type Layout } from './entries.ts';
+import { entriesOf, type Layout } from './entries.ts';
+import type { Entry } from './object-tables.ts';
 
 /**
  * The file that NGINX loads after a start: the modes of all objects, and the policy itself up to a limit. NGINX
@@ -11,16 +12,19 @@ import { type Entry, entriesOf, type Layout } from './entries.ts';
  */
 const LAST_KNOWN_LIMIT_BYTES: number = 8 * 1024 * 1024;
 
+/** A module from before deltas refuses 2, which it could not read. */
+const FORMATS = { former: 1, now: 2 } as const;
+
 export interface LastKnown {
   active: Active;
   /** Empty where the policy was too large to be written. */
-  entries: Entry[];
+  entries(): Entry[];
 }
 
 export async function writeLastKnown(file: string, policy: CompiledPolicy, layout: Layout): Promise<void> {
   const body = bodyOf(layout);
   const head = {
-    format: 1,
+    format: layout.headers.some(([, header]) => !header.startsWith('{')) ? FORMATS.now : FORMATS.former,
     generation: layout.active.generation,
     revision: layout.active.revision,
     hash: layout.active.hash,
@@ -29,6 +33,18 @@ export async function writeLastKnown(file: string, policy: CompiledPolicy, layou
   };
   // NGINX's worker runs as another user and must read it; it says no more than the balancer's configuration does.
   await writeDurably(file, `${JSON.stringify(head)}\n${body ?? ''}`, { mode: 0o644 });
+}
+
+/** Characters that the file holds of this policy, nearly; none of one that is too large for it. */
+export function lengthToWrite(layout: Layout): number {
+  const length = lengthOf(layout);
+  return length > LAST_KNOWN_LIMIT_BYTES ? 0 : length;
+}
+
+function lengthOf({ placements }: Layout): number {
+  let length = 0;
+  for (const { base } of placements.values()) length += base.size;
+  return length;
 }
 
 /** What was written last, or null when there is none that can be read whole. */
@@ -41,7 +57,7 @@ export async function readLastKnown(file: string): Promise<LastKnown | null> {
     if (head.sha256 !== null && sha256Hex(body) !== head.sha256) return null;
     return {
       active: { generation: head.generation, revision: head.revision, hash: head.hash },
-      entries: head.sha256 === null ? [] : body.split('\n').map(parseLine),
+      entries: () => (head.sha256 === null ? [] : body.split('\n').map(parseLine)),
     };
   } catch {
     return null;
@@ -54,6 +70,7 @@ export function isOf(last: LastKnown | null, active: Active): boolean {
 }
 
 function bodyOf(layout: Layout): string | null {
+  if (lengthOf(layout) > LAST_KNOWN_LIMIT_BYTES) return null;
   const lines: string[] = [];
   let length = 0;
   for (const [key, value] of entriesOf(layout)) {

@@ -1,13 +1,14 @@
-import type { Actual, EnforcementPoint } from '@edgeward/enforcement-point';
-import { type Logger, messageOf } from '@edgeward/runtime';
-import { formatActive } from '../src/layout.ts';
-import { applyPolicy } from './apply.ts';
-import { collect } from './collect.ts';
-import { entriesOf } from './entries.ts';
-import { graceLeftMs, type KnownZone, unknownZone } from './known-zone.ts';
-import { isOf, readLastKnown } from './last-known-file.ts';
-import { differingEntries } from './push-chunks.ts';
+import type { EnforcementPoint } from '@edgeward/enforcement-point';
+import type { CompiledPolicy } from '@edgeward/policy';
+import type { Logger } from '@edgeward/runtime';
+import { joinZones } from './joined-zones.ts';
+import { type ProofAddress, type ProofOutcome, type ProofQuestion, proveOnce } from './proof.ts';
 import { createPushClient, type PushClient } from './push-client.ts';
+import type { PushTlsFiles } from './push-connection.ts';
+import { isSecure } from './push-transport.ts';
+import { createPushedZone, type PushedZone } from './pushed-zone.ts';
+
+const CALL_TIMEOUT_MS = 5000;
 
 /**
  * One NGINX. What is new is written beside what is in force; the last write switches; what nobody reads any more is
@@ -15,114 +16,87 @@ import { createPushClient, type PushClient } from './push-client.ts';
  */
 export interface NginxPointOptions {
   name: string;
-  /** Where http.conf's push server listens, `http://127.0.0.1:9180`. */
+  /** Where http.conf's push server listens, `http://127.0.0.1:9180`; or that of push-tls.conf, `https://nginx:9180`. */
   push: string;
+  /** Where stream.conf's push server listens, `tcp://127.0.0.1:9181` or `tls://nginx:9181`; null: no stream servers. */
+  streamPush?: string | null;
+  /** With `https` and `tls` alone. */
+  tls?: PushTlsFiles | null;
   tokenFile: string;
-  /** The file that NGINX loads after a start. */
+  /** The file that NGINX loads after a start; that of the stream module has `-stream` behind its name. */
   lastKnownFile: string;
   logger: Logger;
   /** For one call: 5 s. */
   timeoutMs?: number;
   /** How long what was replaced stays, for requests that began before the switch: 2 s. */
   collectAfterMs?: number;
+  /** Of mode hybrid; `folder` is what its http module includes. */
+  snapshots?: { folder?: string; beforeSwitch(desired: CompiledPolicy): Promise<void> };
 }
 
 export interface NginxPoint extends EnforcementPoint {
   /** Exact totals that NGINX counted since it started; `epoch` changes with each start. */
   counts(): Promise<VerdictCounts>;
   probe(): Promise<string>;
+  /** One synthetic flow through the server at this address; it is refused whatever the verdict. Never throws. */
+  prove(question: ProofQuestion, at: ProofAddress, signal?: AbortSignal): Promise<ProofOutcome>;
+  /** Makes this driver the one who writes the zone of the http module, and tells the hash of what is in force then. */
+  claim(): Promise<string | null>;
+  /** The native snapshots that NGINX includes; empty words where it includes none. */
+  included(): Promise<{ folder: string; generation: string }>;
 }
 
 export interface VerdictCounts {
   epoch: string;
   counts: { bind: string; verdict: string; reason: string; total: number }[];
+  /** Denials among them that wait, folded, for the line that tells their number. */
+  waiting: number;
 }
 
 export function createNginxPoint(options: NginxPointOptions): NginxPoint {
-  const client = createPushClient({
-    point: options.name,
-    url: options.push,
-    tokenFile: options.tokenFile,
-    timeoutMs: options.timeoutMs ?? 5000,
-  });
-  const { lastKnownFile } = options;
-  const graceMs = options.collectAfterMs ?? 2000;
-  const known = unknownZone();
-  const zone = { point: options.name, client, known, lastKnownFile, graceMs };
-  let timer: NodeJS.Timeout | null = null;
-  let collected = false;
-  let queue: Promise<unknown> = Promise.resolve();
-
-  /** Applying and collecting never overlap: what one writes the other might delete. */
-  function exclusively<T>(work: () => Promise<T>): Promise<T> {
-    const next = queue.then(work, work);
-    queue = next.catch(() => {});
-    return next;
-  }
-
-  function scheduleCollect(afterMs: number): void {
-    timer ??= setTimeout(() => {
-      timer = null;
-      exclusively(collectOnce).catch((cause: unknown) => {
-        options.logger.warn(
-          { event: 'collect_failed', point: options.name, cause: messageOf(cause) },
-          'old entries stay for now',
-        );
-      });
-    }, afterMs).unref();
-  }
-
-  async function collectOnce(): Promise<void> {
-    await collect(zone);
-    // Nobody waits for a grace here, or a push would wait too.
-    if (known.retired.length > 0) scheduleCollect(graceLeftMs(known, Date.now()));
-  }
-
+  const { name, lastKnownFile, streamPush = null } = options;
+  const http = openZone(options, options.push, lastKnownFile, options.snapshots);
+  const stream = streamPush === null ? null : openZone(options, streamPush, streamLastKnown(lastKnownFile));
+  const { inspect, apply, probe, close } = stream === null ? http.zone : joinZones(name, http.zone, stream.zone);
+  const timeoutMs = options.timeoutMs ?? CALL_TIMEOUT_MS;
   return {
-    name: options.name,
-    inspect: () => inspect(client, known, lastKnownFile),
-    apply: (desired) =>
-      exclusively(async () => {
-        const applied = await applyPolicy(zone, desired);
-        // Once without a write too: an earlier process may have died before it collected.
-        if (applied.writes > 0 || !collected) scheduleCollect(graceMs);
-        collected = true;
-        return applied;
-      }),
-    probe: async () => {
-      const state = await client.state();
-      return `${state.bootId} ${state.active === null ? 'empty' : formatActive(state.active)}`;
-    },
+    name,
+    inspect,
+    apply,
+    probe,
     counts: async () => {
-      const { epoch, counts } = await client.counts();
-      return { epoch, counts: counts.map(parseCount) };
+      // Both lie in one NGINX, so both begin anew together: one epoch names its life.
+      const { epoch, counts, waiting = 0 } = await http.client.counts();
+      const ofStream = await stream?.client.counts();
+      return {
+        epoch,
+        counts: [...counts, ...(ofStream?.counts ?? [])].map(parseCount),
+        waiting: waiting + (ofStream?.waiting ?? 0),
+      };
     },
-    close: async () => {
-      if (timer !== null) clearTimeout(timer);
-      await queue;
-      if (timer !== null) clearTimeout(timer);
-      client.close();
-    },
+    prove: (question, at, signal) => proveOnce(http.client, question, at, { timeoutMs, signal }),
+    claim: async () => (await http.zone.claim())?.hash ?? null,
+    included: async () => (await http.client.state()).included ?? { folder: '', generation: '' },
+    close,
   };
 }
 
-async function inspect(client: PushClient, known: KnownZone, lastKnownFile: string): Promise<Actual> {
-  const state = await client.state();
-  if (state.active === null) return { state: 'empty' };
-  const { revision, hash } = state.active;
-  const drift: string[] = [];
-  const last = await readLastKnown(lastKnownFile);
-  if (last === null) drift.push(`the last-known file ${lastKnownFile} is missing or damaged`);
-  else if (!isOf(last, state.active))
-    drift.push(`the last-known file ${lastKnownFile} holds revision ${last.active.revision}`);
-  // A driver that is new compares with what its predecessor wrote down.
-  const predecessors = last?.active.hash === hash ? last.entries : [];
-  const expected = known.layout?.active.hash === hash ? [...entriesOf(known.layout)] : predecessors;
-  const differing = await differingEntries(client, expected);
-  if (differing.length > 0)
-    drift.push(`about ${differing.length} of ${expected.length} entries differ from what was pushed`);
-  // A push is whole or not there: what is swept later was never in force.
-  return { state: 'loaded', revision, hash, drift, unfinished: [] };
+/** Where the stream module's part of a last-known file lies. */
+function streamLastKnown(lastKnownFile: string): string {
+  return `${lastKnownFile}-stream`;
+}
+
+function openZone(
+  options: NginxPointOptions,
+  url: string,
+  lastKnownFile: string,
+  snapshots?: NginxPointOptions['snapshots'],
+): { client: PushClient; zone: PushedZone } {
+  const { name: point, tokenFile, logger, collectAfterMs: graceMs = 2000, timeoutMs = CALL_TIMEOUT_MS } = options;
+  const tls = isSecure(url) ? (options.tls ?? null) : null;
+  const client = createPushClient({ point, url, tokenFile, tls, timeoutMs });
+  const switching = { snapshots: snapshots?.folder, beforeSwitch: snapshots?.beforeSwitch };
+  return { client, zone: createPushedZone({ point, client, lastKnownFile, graceMs, logger, ...switching }) };
 }
 
 function parseCount([key, total]: [string, number]): VerdictCounts['counts'][number] {

@@ -1,5 +1,5 @@
 import { sha256Hex } from '@edgeward/runtime';
-import type { Entry } from './entries.ts';
+import type { Entry } from './object-tables.ts';
 import type { PushClient } from './push-client.ts';
 
 /**

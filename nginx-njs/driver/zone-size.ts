@@ -1,4 +1,4 @@
-import type { Entry } from './entries.ts';
+import type { Entry } from './object-tables.ts';
 
 /**
  * How large a `js_shared_dict_zone` must be. The slab allocator's rounding was measured on njs 0.8.9 with 60 fills,

@@ -6,11 +6,15 @@ import { join } from 'node:path';
 import { fetchPackages, keptTree, runThroughLoader, type UnpackedTree } from '@edgeward/debian-packages';
 import type { NginxCandidate } from './nginx-binary.ts';
 
-const name = 'nginx';
+/** What is fetched of a suite of Debian, and the name under which it is kept: another list of packages takes another name. */
+export const debianNginx: { readonly name: string; readonly packages: readonly string[] } = {
+  name: 'nginx-http-stream',
+  packages: ['nginx', 'libnginx-mod-http-js', 'libnginx-mod-stream', 'libnginx-mod-stream-js'],
+};
 
 /** The unpacked NGINX in `cacheDir`, or null. Whether it runs is for the caller to ask. */
 export async function unpackedNginx(cacheDir: string): Promise<NginxCandidate | null> {
-  const tree = await keptTree({ cacheDir, name });
+  const tree = await keptTree({ cacheDir, name: debianNginx.name });
   return tree === null ? null : candidateIn(tree);
 }
 
@@ -21,11 +25,10 @@ export async function fetchDebianNginx(options: {
   fits: (candidate: NginxCandidate) => Promise<boolean>;
 }): Promise<NginxCandidate> {
   const tree = await fetchPackages({
+    ...debianNginx,
     cacheDir: options.cacheDir,
-    name,
     // Debian 13 is the first release with njs 0.8.
     title: 'NGINX 1.26 with njs 0.8.9 (Debian 13, 13 MB)',
-    packages: ['nginx', 'libnginx-mod-http-js'],
     progress: options.onProgress,
     fits: (kept) => options.fits(candidateIn(kept)),
   });

@@ -27,7 +27,7 @@ export interface NginxBinary extends NginxCandidate {
 export const httpModule = 'ngx_http_js_module.so';
 
 /** The first njs that has `js_shared_dict_zone`, without which a policy can't be pushed. */
-export const oldestNjs = '0.8.0';
+export const oldestNjs = '0.8.1';
 
 export function modulePath(candidate: NginxCandidate): string {
   return join(candidate.modulesDir, httpModule);
