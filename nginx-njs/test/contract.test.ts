@@ -1,7 +1,8 @@
-import { requireNginx } from '@edgeward/test/kit';
+import { onEveryNginx } from '@edgeward/test/kit';
 import t from 'tap';
 import { contractTest } from '../../enforcement-point/src/contract-test.ts';
 import { makeNginxFixture } from './fixtures/nginx-fixture.ts';
 
-await requireNginx(t);
-await contractTest(t, makeNginxFixture);
+const claim = await onEveryNginx(t);
+
+claim('the NGINX driver keeps the contract of drivers', (t, on) => contractTest(t, () => makeNginxFixture(on)));

@@ -2,7 +2,7 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:http2';
-import { type Edge, requireNginx, startEdge, startUpstream } from '@edgeward/test/kit';
+import { type Edge, onEveryNginx } from '@edgeward/test/kit';
 import t from 'tap';
 import { ask, statusOf } from './fixtures/asking.ts';
 import { smallPolicy } from './fixtures/policies.ts';
@@ -11,7 +11,7 @@ import { tamperWith } from './fixtures/tampering.ts';
 const ALLOWED = '127.0.0.1';
 const DENIED = '127.0.0.2';
 
-await requireNginx(t);
+const claim = await onEveryNginx(t);
 
 /** What moved in NGINX's own totals while `during` ran, as `bind verdict reason` → number. */
 async function counted(edge: Edge, during: () => Promise<unknown>): Promise<Record<string, number>> {
@@ -24,8 +24,8 @@ async function counted(edge: Edge, during: () => Promise<unknown>): Promise<Reco
   return Object.fromEntries(moved.filter(([, difference]) => difference !== 0));
 }
 
-t.test('a denied client learns the reference, in header and body, and nothing else', async (t) => {
-  const edge = await startEdge(t);
+claim('a denied client learns the reference, in header and body, and nothing else', async (t, on) => {
+  const edge = await on.startEdge(t);
   await edge.point().apply(smallPolicy({ revision: 1 }));
   for (const method of ['GET', 'POST', 'HEAD', 'FROB']) {
     const { status, headers, body } = await ask(edge, { method, path: '/a.html' });
@@ -40,89 +40,10 @@ t.test('a denied client learns the reference, in header and body, and nothing el
   }
 });
 
-t.test('no directive of a location or of the server opens what is denied', async (t) => {
-  const upstream = await startUpstream(t);
-  const folder = t.testdir({ 'page.html': 'a page\n', dir: { 'index.html': 'an index\n' } });
-  const edge = await startEdge(t, {
-    servers: [{ name: 'order-front', root: false, extra: openings(upstream.url, folder) }],
-  });
-  const point = edge.point();
-  await point.apply(smallPolicy({ revision: 1, allow: [ALLOWED] }));
-  const before = (await edge.denials()).length;
-  for (const path of OPENING_PATHS) {
-    const { status, headers } = await ask(edge, { from: DENIED, path });
-    t.strictSame([status, typeof headers['edgeward-ref']], [403, 'string'], path);
-  }
-  t.equal((await edge.denials()).length - before, OPENING_PATHS.length, 'one event each');
-  t.equal(upstream.requests(), 0, 'and the upstream saw none of them');
-
-  const counts = await counted(edge, async () => {
-    for (const path of OPENING_PATHS) t.ok((await statusOf(edge, { path })) < 400, `${path} is open to who is allowed`);
-  });
-  t.strictSame(counts, { 'order-front allow allowed-by-rule': OPENING_PATHS.length }, 'one verdict each');
-
-  await point.apply(smallPolicy({ revision: 2, allow: [ALLOWED], mode: 'observe' }));
-  const seen = (await edge.denials()).length;
-  for (const path of OPENING_PATHS)
-    t.ok((await statusOf(edge, { from: DENIED, path })) < 400, `${path} passes in observe`);
-  const events = (await edge.denials()).slice(seen);
-  t.strictSame(
-    events.map(({ verdict, path }) => [verdict, path]),
-    OPENING_PATHS.map((path) => ['would-deny', path]),
-  );
-});
-
-const OPENING_PATHS = [
-  '/return',
-  '/redirect',
-  '/rewritten',
-  '/internal/x',
-  '/missing',
-  '/dir/',
-  '/page.html',
-  '/satisfied',
-  '/authorised',
-  '/mirrored',
-  '/fallen-back',
-  '/nested/inner',
-  '/quiet',
-  '/proxied',
-  '/if',
-  '/limited',
-];
-
-/** Everything that is known to answer before, instead of or after the access phase. */
-function openings(upstream: string, folder: string): string {
-  return `
-    error_page 403 =200 /return;
-    error_page 404 = @found;
-    root ${folder};
-    location = /return { return 200 "open\\n"; }
-    location = /redirect { return 301 /return; }
-    location = /rewritten { rewrite ^ /return last; }
-    rewrite ^/internal/ /return last;
-    location = /missing { try_files /nowhere =404; }
-    location @found { return 200 "found\\n"; }
-    location /dir/ { }
-    location = /page.html { }
-    location = /satisfied { satisfy any; allow all; proxy_pass ${upstream}; }
-    location = /authorised { auth_request /auth; proxy_pass ${upstream}; }
-    location = /auth { internal; return 204; }
-    location = /mirrored { mirror /mirror; proxy_pass ${upstream}; }
-    location = /mirror { internal; return 204; }
-    location = /fallen-back { try_files /none @found; }
-    location /nested/ { location = /nested/inner { return 200 "inner\\n"; } return 404; }
-    location = /quiet { access_log off; error_page 403 = @found; proxy_pass ${upstream}; }
-    location = /proxied { proxy_pass ${upstream}; proxy_intercept_errors on; }
-    location = /if { if ($request_method = GET) { return 200 "if\\n"; } return 404; }
-    location = /limited { limit_except POST { allow all; } proxy_pass ${upstream}; }
-    location / { return 404; }`;
-}
-
-t.test(
+claim(
   'in observe and off a request passes; observe logs it also where access_log is off, and tells the client nothing',
-  async (t) => {
-    const edge = await startEdge(t, {
+  async (t, on) => {
+    const edge = await on.startEdge(t, {
       servers: [
         { name: 'order-front', extra: 'access_log off; location = /quiet { access_log off; return 200 "quiet\\n"; }' },
       ],
@@ -142,15 +63,15 @@ t.test(
   },
 );
 
-t.test('a server that does not say which object it is is denied as an unknown object', async (t) => {
-  const edge = await startEdge(t, { servers: [{ name: 'nameless', bind: null }, { name: 'order-front' }] });
+claim('a server that does not say which object it is is denied as an unknown object', async (t, on) => {
+  const edge = await on.startEdge(t, { servers: [{ name: 'nameless', bind: null }, { name: 'order-front' }] });
   await edge.point().apply(smallPolicy({ revision: 1, allow: [ALLOWED] }));
   t.strictSame([await statusOf(edge), await statusOf(edge, { server: 'order-front' })], [403, 200]);
   t.match(await edge.denials(), [{ object: '', reason: 'unknown-object', revision: 1 }]);
 });
 
-t.test('a port that the object does not list is denied, whatever the listener is', async (t) => {
-  const edge = await startEdge(t, {
+claim('a port that the object does not list is denied, whatever the listener is', async (t, on) => {
+  const edge = await on.startEdge(t, {
     servers: [{ name: 'order-front' }, { name: 'listener', bind: 'order-front', port: '""' }],
   });
   await edge.point().apply(smallPolicy({ revision: 1, allow: [ALLOWED] }));
@@ -158,8 +79,8 @@ t.test('a port that the object does not list is denied, whatever the listener is
   t.match(await edge.denials(), [{ port: `tcp/${edge.ports.listener}`, reason: 'port-not-allowed' }]);
 });
 
-t.test('a handler that fails denies as internal-error, with one event and one count', async (t) => {
-  const edge = await startEdge(t);
+claim('a handler that fails denies as internal-error, with one event and one count', async (t, on) => {
+  const edge = await on.startEdge(t);
   const policy = smallPolicy({ revision: 1, allow: [ALLOWED], http: [{ path: '/*' }] });
   await edge.point().apply(policy);
   const content = policy.objects[0]?.hash.slice(0, 12) ?? '';
@@ -195,8 +116,8 @@ t.test('a handler that fails denies as internal-error, with one event and one co
   t.match(await readFile(edge.paths.errorLog, 'utf8'), /edgeward: the verdict failed, and denies: /);
 });
 
-t.test('a deny log that can not be written never opens: what is lost is counted', async (t) => {
-  const edge = await startEdge(t);
+claim('a deny log that can not be written never opens: what is lost is counted', async (t, on) => {
+  const edge = await on.startEdge(t);
   await edge.point().apply(smallPolicy({ revision: 1 }));
   await rm(edge.paths.denyLog, { force: true });
   await mkdir(edge.paths.denyLog);
@@ -210,8 +131,8 @@ t.test('a deny log that can not be written never opens: what is lost is counted'
   t.equal((await edge.denials()).length, 1, 'and it is written again as soon as it can be');
 });
 
-t.test('over HTTP/2 every stream has its verdict and its event', async (t) => {
-  const edge = await startEdge(t, { servers: [{ name: 'order-front', http2: true }] });
+claim('over HTTP/2 every stream has its verdict and its event', async (t, on) => {
+  const edge = await on.startEdge(t, { servers: [{ name: 'order-front', http2: true }] });
   await edge
     .point()
     .apply(smallPolicy({ revision: 1, allow: [ALLOWED], http: [{ path: '/v1/*', hosts: ['shop.example'] }] }));
@@ -228,9 +149,29 @@ t.test('over HTTP/2 every stream has its verdict and its event', async (t) => {
     t.match(event, { reason: 'request-not-allowed', path: '/v1/../v2', host: 'shop.example' });
 });
 
-function http2Get(session: ReturnType<typeof connect>, path: string): Promise<{ status: number; ref: string }> {
+claim('over HTTP/2 a host that is said twice, and differently, is never believed', async (t, on) => {
+  const edge = await on.startEdge(t, { servers: [{ name: 'order-front', http2: true }] });
+  await edge.point().apply(smallPolicy({ revision: 1, allow: [ALLOWED], http: [{ hosts: ['shop.example'] }] }));
+  const session = connect(`http://127.0.0.1:${edge.port}`);
+  t.teardown(() => session.destroy());
+  const asked = async (names: Record<string, string>): Promise<number> => (await http2Get(session, '/', names)).status;
+  t.equal(await asked({ ':authority': 'shop.example' }), 200);
+  t.equal(await asked({ host: 'shop.example' }), 200, 'Host alone is its name');
+  t.equal(await asked({ ':authority': 'other.example' }), 403);
+  for (const [authority, host] of [
+    ['other.example', 'shop.example'],
+    ['shop.example', 'other.example'],
+  ] as const)
+    t.not(await asked({ ':authority': authority, host }), 200, `${authority}, and Host ${host}`);
+});
+
+function http2Get(
+  session: ReturnType<typeof connect>,
+  path: string,
+  names: Record<string, string> = { ':authority': 'shop.example' },
+): Promise<{ status: number; ref: string }> {
   return new Promise((resolve, reject) => {
-    const stream = session.request({ ':path': path, ':authority': 'shop.example' });
+    const stream = session.request({ ':path': path, ...names });
     stream.on('response', (headers) =>
       resolve({ status: Number(headers[':status']), ref: String(headers['edgeward-ref'] ?? '') }),
     );
@@ -240,28 +181,33 @@ function http2Get(session: ReturnType<typeof connect>, path: string): Promise<{ 
   });
 }
 
-t.test('2,000 requests at once on two workers are counted exactly, and every denial is one whole line', async (t) => {
-  const edge = await startEdge(t, { workers: 2 });
-  await edge.point().apply(smallPolicy({ revision: 1, allow: [ALLOWED] }));
-  const agents = [ALLOWED, DENIED].map((localAddress) => new Agent({ keepAlive: true, maxSockets: 16, localAddress }));
-  t.teardown(() => {
-    for (const agent of agents) agent.destroy();
-  });
-  const statuses: Record<number, number> = {};
-  const counts = await counted(edge, async () => {
-    const path = `/${'x'.repeat(900)}`;
-    const all = Array.from({ length: 2000 }, (_, n) => status(edge.port, path, agents[n % 2]));
-    for (const one of await Promise.all(all)) statuses[one] = (statuses[one] ?? 0) + 1;
-  });
-  t.strictSame(statuses, { 200: 1000, 403: 1000 });
-  t.strictSame(counts, { 'order-front allow allowed-by-rule': 1000, 'order-front deny unknown-source': 1000 });
-  const events = await edge.denials();
-  t.strictSame(
-    [events.length, new Set(events.map(({ ref }) => ref)).size],
-    [1000, 1000],
-    'no line lost, mixed or twice',
-  );
-});
+claim(
+  '2,000 requests at once on two workers are counted exactly, and every denial is one whole line',
+  async (t, on) => {
+    const edge = await on.startEdge(t, { workers: 2 });
+    await edge.point().apply(smallPolicy({ revision: 1, allow: [ALLOWED] }));
+    const agents = [ALLOWED, DENIED].map(
+      (localAddress) => new Agent({ keepAlive: true, maxSockets: 16, localAddress }),
+    );
+    t.teardown(() => {
+      for (const agent of agents) agent.destroy();
+    });
+    const statuses: Record<number, number> = {};
+    const counts = await counted(edge, async () => {
+      const path = `/${'x'.repeat(900)}`;
+      const all = Array.from({ length: 2000 }, (_, n) => status(edge.port, path, agents[n % 2]));
+      for (const one of await Promise.all(all)) statuses[one] = (statuses[one] ?? 0) + 1;
+    });
+    t.strictSame(statuses, { 200: 1000, 403: 1000 });
+    t.strictSame(counts, { 'order-front allow allowed-by-rule': 1000, 'order-front deny unknown-source': 1000 });
+    const events = await edge.denials();
+    t.strictSame(
+      [events.length, new Set(events.map(({ ref }) => ref)).size],
+      [1000, 1000],
+      'no line lost, mixed or twice',
+    );
+  },
+);
 
 function status(port: number, path: string, agent: Agent | undefined): Promise<number> {
   return new Promise((resolve, reject) => {

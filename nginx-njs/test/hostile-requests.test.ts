@@ -3,8 +3,16 @@
  * oracle would not give; what comes to the hook and is denied leaves exactly one line, and never reaches the upstream.
  */
 import type { CompiledPolicy, Flow } from '@edgeward/policy';
-import { compileDocuments, type Edge, rawRequest, requireNginx, startEdge, startUpstream } from '@edgeward/test/kit';
-import t from 'tap';
+import {
+  compileDocuments,
+  type Edge,
+  type OnNginx,
+  onEveryNginx,
+  rawRequest,
+  startUpstream,
+  type Upstream,
+} from '@edgeward/test/kit';
+import t, { type Test } from 'tap';
 import { oracle } from '../../policy/test/oracle/oracle.ts';
 import { type Hostile, hostileHeaders, hostileRequests, hostileTargets } from './fixtures/hostile-requests.ts';
 
@@ -45,17 +53,29 @@ const documents = [
   },
 ];
 
-await requireNginx(t);
-const upstream = await startUpstream(t);
-const edge = await startEdge(t, {
-  servers: [
-    { name: 'order-front', upstream: upstream.url },
-    { name: 'trusting-front', upstream: upstream.url },
-    { name: 'local-front', bind: 'order-front' },
-  ],
-});
+const claim = await onEveryNginx(t);
 const policy: CompiledPolicy = compileDocuments(documents, { revision: 7, now: NOW });
-await edge.point().apply(policy);
+
+interface Stand {
+  edge: Edge;
+  upstream: Upstream;
+  refuses(hostile: Hostile): boolean;
+}
+
+async function startStand(t: Test, on: OnNginx): Promise<Stand> {
+  const upstream = await startUpstream(t);
+  const edge = await on.startEdge(t, {
+    servers: [
+      { name: 'order-front', upstream: upstream.url },
+      { name: 'trusting-front', upstream: upstream.url },
+      { name: 'local-front', bind: 'order-front' },
+    ],
+  });
+  await edge.point().apply(policy);
+  const refuses = ({ refused }: Hostile): boolean =>
+    refused === true || (refused === '1.30' && !edge.binary.nginxVersion.startsWith('1.26.'));
+  return { edge, upstream, refuses };
+}
 
 const tables: [string, Hostile[]][] = [
   ['targets', hostileTargets],
@@ -64,10 +84,11 @@ const tables: [string, Hostile[]][] = [
 ];
 
 for (const [what, table] of tables) {
-  t.test(`hostile ${what}: a 200 only where the oracle allows, one line for each denial`, async (t) => {
+  claim(`hostile ${what}: a 200 only where the oracle allows, one line for each denial`, async (t, on) => {
+    const stand = await startStand(t, on);
     const seen: Record<string, number> = {};
     for (const hostile of table) {
-      const outcome = await prove(t, hostile);
+      const outcome = await prove(t, stand, hostile);
       seen[outcome] = (seen[outcome] ?? 0) + 1;
     }
     t.comment(JSON.stringify(seen));
@@ -78,7 +99,8 @@ for (const [what, table] of tables) {
   });
 }
 
-t.test('what is too long for a line is cut and says so', async (t) => {
+claim('what is too long for a line is cut and says so', async (t, on) => {
+  const { edge } = await startStand(t, on);
   const target = `/v2/${'a'.repeat(8000)}`;
   await ask(edge, { name: 'long', target });
   const last = (await edge.denials()).at(-1);
@@ -90,7 +112,7 @@ async function ask(edge: Edge, hostile: Hostile): ReturnType<typeof rawRequest> 
   return rawRequest({ port, bytes: bytesOf(hostile) });
 }
 
-async function prove(t: { strictSame: Compare; match: Compare; ok: Check }, hostile: Hostile): Promise<string> {
+async function prove(t: Test, { edge, upstream, refuses }: Stand, hostile: Hostile): Promise<string> {
   const { name } = hostile;
   const [before, reached] = [await edge.denials(), upstream.requests()];
   const answer = await ask(edge, hostile);
@@ -105,19 +127,16 @@ async function prove(t: { strictSame: Compare; match: Compare; ok: Check }, host
   if (answer.headers['edgeward-ref'] === undefined) {
     t.strictSame(events, [], `${name}: refused by NGINX itself (${answer.status}), no event`);
     t.ok([400, 405, 414, 505].includes(answer.status), `${name}: ${answer.status}`);
-    t.ok(hostile.refused === true, `${name}: refused by NGINX as the table says`);
+    t.ok(refuses(hostile), `${name}: refused by NGINX as the table says`);
     return String(answer.status);
   }
   const { reason, rule } = expect;
   const ref = answer.headers['edgeward-ref'];
   t.strictSame([answer.status, events.length, expect.verdict], [403, 1, 'deny'], `${name}: one event`);
   t.match(events[0], { ref, reason, rule, revision: 7, verdict: 'deny', peer: '127.0.0.1' }, `${name}: ${reason}`);
-  t.ok(hostile.refused !== true, `${name}: came to the hook as the table says`);
+  t.notOk(refuses(hostile), `${name}: came to the hook as the table says`);
   return '403';
 }
-
-type Compare = (found: unknown, wanted: unknown, claim: string) => unknown;
-type Check = (found: unknown, claim: string) => unknown;
 
 function bytesOf(hostile: Hostile): Uint8Array {
   const { method = 'GET', target = '/v1/orders/7', version = ' HTTP/1.1', headers = [] } = hostile;

@@ -1,6 +1,6 @@
 /** The seconds between a start of NGINX and the first push: what the last-known file says, or nothing and closed. */
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { compileDocuments, type Edge, requireNginx, startEdge } from '@edgeward/test/kit';
+import { compileDocuments, type Edge, onEveryNginx, startEdge } from '@edgeward/test/kit';
 import t from 'tap';
 import { layOut } from '../driver/entries.ts';
 import { writeLastKnown } from '../driver/last-known-file.ts';
@@ -13,10 +13,10 @@ const rule = { id: 'r', from: [{ cidr: '127.0.0.1' }], to: "app == 'shop'" };
 const documents = [...MODES.map((mode) => frontDocument(mode, mode)), { kind: 'Policy', name: 'shop', rules: [rule] }];
 const policy = (revision: number): ReturnType<typeof compileDocuments> => compileDocuments(documents, { revision });
 
-await requireNginx(t);
+const claim = await onEveryNginx(t);
 
-t.test('after a restart the first request is judged from the last-known file, on every worker', async (t) => {
-  const edge = await startEdge(t, { servers });
+claim('after a restart the first request is judged from the last-known file, on every worker', async (t, on) => {
+  const edge = await on.startEdge(t, { servers });
   await edge.point().apply(policy(12));
   await edge.restart();
   const asked = Array.from({ length: 20 }, (_, n) => statusOf(edge, { from: n % 2 === 0 ? '127.0.0.1' : '127.0.0.2' }));
@@ -42,9 +42,9 @@ const damages: Damage[] = [
   { name: 'absent', damage: null, modes: false },
   { name: 'empty', damage: () => '', modes: false },
   { name: 'not JSON', damage: (text) => `x${text}`, modes: false },
-  { name: 'of another format', damage: (text) => text.replace('"format":1', '"format":2'), modes: false },
+  { name: 'of another format', damage: (text) => text.replace('"format":2', '"format":3'), modes: false },
   { name: 'null', damage: () => 'null\n', modes: false },
-  { name: 'without modes', damage: () => '{"format":1}\n', modes: false },
+  { name: 'without modes', damage: () => '{"format":2}\n', modes: false },
   { name: 'no text', damage: () => Buffer.from([0xff, 0xfe, 0x00, 0x0a]), modes: false },
   { name: 'cut in its head', damage: (text) => text.slice(0, 40), modes: false },
   { name: 'cut after its head', damage: (text) => `${head(text)}\n`, modes: true },
@@ -58,23 +58,26 @@ const damages: Damage[] = [
   { name: 'of a revision that is none', damage: (text) => text.replace('"revision":3', '"revision":"x"'), modes: true },
 ];
 
-t.test('a last-known file that can not be used denies; observe and off pass while their modes are known', async (t) => {
-  const edge = await startEdge(t, { servers });
-  for (const { name, damage, modes } of damages) {
-    const point = edge.point();
-    await point.apply(policy(3));
-    const text = await readFile(edge.paths.lastKnownFile, 'utf8');
-    if (damage === null) await rm(edge.paths.lastKnownFile);
-    else await writeFile(edge.paths.lastKnownFile, damage(text));
-    await edge.restart();
-    await proveUnloaded(t, edge, name, modes);
-    await point.apply(policy(3));
-    t.strictSame(await statusesOf(edge), [200, 200, 200], `${name}: the next push is judged by`);
-    t.equal((await edge.push({ call: 'state' })).status, 200);
-    await edge.restart();
-    t.strictSame(await statusesOf(edge), [200, 200, 200], `${name}: and the file is good again`);
-  }
-});
+claim(
+  'a last-known file that can not be used denies; observe and off pass while their modes are known',
+  async (t, on) => {
+    const edge = await on.startEdge(t, { servers });
+    for (const { name, damage, modes } of damages) {
+      const point = edge.point();
+      await point.apply(policy(3));
+      const text = await readFile(edge.paths.lastKnownFile, 'utf8');
+      if (damage === null) await rm(edge.paths.lastKnownFile);
+      else await writeFile(edge.paths.lastKnownFile, damage(text));
+      await edge.restart();
+      await proveUnloaded(t, edge, name, modes);
+      await point.apply(policy(3));
+      t.strictSame(await statusesOf(edge), [200, 200, 200], `${name}: the next push is judged by`);
+      t.equal((await edge.push({ call: 'state' })).status, 200);
+      await edge.restart();
+      t.strictSame(await statusesOf(edge), [200, 200, 200], `${name}: and the file is good again`);
+    }
+  },
+);
 
 async function proveUnloaded(
   t: { strictSame(found: unknown, wanted: unknown, claim: string): unknown },
@@ -104,19 +107,19 @@ async function statusesOf(edge: Edge): Promise<number[]> {
   return statuses;
 }
 
-t.test('a policy over 8 MB leaves its modes and says that it was too large', async (t) => {
-  const edge = await startEdge(t, { servers });
+claim('a policy over 8 MB leaves its modes and says that it was too large', async (t, on) => {
+  const edge = await on.startEdge(t, { servers });
   const layout = layOut(policy(4));
-  const [first = []] = layout.contents.values();
   const large = 'ab'.repeat(75_000);
-  for (let n = 0; n * large.length <= 8 * 1024 * 1024; n += 1) first.push([`${'0'.repeat(12)}${1000 + n}`, large]);
+  const entries = Array.from({ length: 57 }, (_, n) => [`${'0'.repeat(12)}${1000 + n}`, large] as const);
+  layout.contents.set('0'.repeat(12), { entries: () => entries });
   await writeLastKnown(edge.paths.lastKnownFile, policy(4), layout);
   await edge.restart();
   await proveUnloaded(t, edge, 'too large', true);
 });
 
-t.test('a last-known file that the zone can not hold denies, and leaves room for a push', async (t) => {
-  const edge = await startEdge(t, { servers: [{ name: 'order-front' }] });
+claim('a last-known file that the zone can not hold denies, and leaves room for a push', async (t, on) => {
+  const edge = await on.startEdge(t, { servers: [{ name: 'order-front' }] });
   await edge.point().apply(largePolicy(1, 500));
   await edge.configure({ zoneSize: '64k' });
   await edge.restart();
@@ -127,24 +130,31 @@ t.test('a last-known file that the zone can not hold denies, and leaves room for
   t.equal(await statusOf(edge), 200);
 });
 
-t.test('a reload keeps the policy; one with another zone size is filled from the file, then by a push', async (t) => {
-  const edge = await startEdge(t, { servers: [{ name: 'order-front' }] });
-  const point = edge.point();
-  await point.apply(smallPolicy({ revision: 1, allow: ['127.0.0.1'] }));
-  const before = await point.probe();
-  await edge.reload();
-  t.equal(await point.probe(), before, 'the probe tells no change');
-  t.equal(await statusOf(edge), 200);
+claim(
+  'a reload keeps the policy; one with another zone size is filled from the file, then by a push',
+  async (t, on) => {
+    const edge = await on.startEdge(t, { servers: [{ name: 'order-front' }] });
+    const point = edge.point();
+    await point.apply(smallPolicy({ revision: 1, allow: ['127.0.0.1'] }));
+    const before = await point.probe();
+    await edge.reload();
+    t.equal(await point.probe(), before, 'the probe tells no change');
+    t.equal(await statusOf(edge), 200);
 
-  await edge.configure({ zoneSize: '5m' });
-  await edge.reload();
-  t.strictSame(await point.inspect(), { state: 'empty' }, 'another size empties the zone');
-  t.not(await point.probe(), before, 'and the probe tells it');
-  t.strictSame([await statusOf(edge), await statusOf(edge, { from: '127.0.0.2' })], [200, 403], 'judged from the file');
-  await point.apply(smallPolicy({ revision: 2, allow: ['127.0.0.2'] }));
-  t.strictSame([await statusOf(edge), await statusOf(edge, { from: '127.0.0.2' })], [403, 200], 'filled by a push');
-  t.match(await ask(edge), { status: 403 });
-});
+    await edge.configure({ zoneSize: '5m' });
+    await edge.reload();
+    t.strictSame(await point.inspect(), { state: 'empty' }, 'another size empties the zone');
+    t.not(await point.probe(), before, 'and the probe tells it');
+    t.strictSame(
+      [await statusOf(edge), await statusOf(edge, { from: '127.0.0.2' })],
+      [200, 403],
+      'judged from the file',
+    );
+    await point.apply(smallPolicy({ revision: 2, allow: ['127.0.0.2'] }));
+    t.strictSame([await statusOf(edge), await statusOf(edge, { from: '127.0.0.2' })], [403, 200], 'filled by a push');
+    t.match(await ask(edge), { status: 403 });
+  },
+);
 
 t.test(
   'a last-known file that is missing, damaged or of another policy is drift, and the next apply mends it',
