@@ -5,9 +5,9 @@
  */
 import { type CompiledPolicy, decide, viewOf } from '@edgeward/policy';
 import { EdgewardError, messageOf } from '@edgeward/runtime';
-import type { Family } from './layout/host-layout.ts';
 import { enforces } from './layout/index.ts';
 import type { Flow, Netfilter } from './netfilter/index.ts';
+import { prefixesOf } from './source-prefixes.ts';
 
 /** Asked before anything is written. Throws EDW_ERR_HOST_TOOL where flows can't be looked at: nobody could be cut. */
 export async function requireFlows(netfilter: Netfilter): Promise<void> {
@@ -21,25 +21,36 @@ export async function requireFlows(netfilter: Netfilter): Promise<void> {
   }
 }
 
-/** How many sources and ports were cut off. */
-export async function cutFlows(netfilter: Netfilter, policy: CompiledPolicy, publishedPorts: boolean): Promise<number> {
+export async function cutFlows(netfilter: Netfilter, policy: CompiledPolicy, publishedPorts: boolean): Promise<void> {
   const [object] = policy.objects;
-  if (object === undefined || !enforces(policy)) return 0;
+  if (object === undefined || !enforces(policy)) return;
   const own = new Set(await netfilter.addresses());
   const view = viewOf(policy);
-  let cut = 0;
+  const isDenied = (flow: Flow): boolean => {
+    const port = judgedPort(flow, own, publishedPorts);
+    if (port === null || own.has(flow.source)) return false;
+    return decide(view, { from: flow.source, to: object.name, port: `${flow.protocol}/${port}` }).verdict === 'deny';
+  };
   for (const family of netfilter.families) {
-    const denied = new Map<string, { family: Family; flow: Flow }>();
+    const called = new Map<string, Called>();
     for (const flow of await netfilter.flows(family)) {
-      const port = judgedPort(flow, own, publishedPorts);
-      if (port === null || own.has(flow.source)) continue;
-      const { verdict } = decide(view, { from: flow.source, to: object.name, port: `${flow.protocol}/${port}` });
-      if (verdict === 'deny') denied.set(`${flow.protocol} ${flow.source} ${flow.port}`, { family, flow });
+      const { protocol, port } = flow;
+      const known = called.get(`${protocol} ${port}`) ?? { protocol, port, denied: new Set(), others: new Set() };
+      called.set(`${protocol} ${port}`, known);
+      (isDenied(flow) ? known.denied : known.others).add(flow.source);
     }
-    for (const { flow } of denied.values()) await netfilter.forgetFlows(family, flow);
-    cut += denied.size;
+    for (const { protocol, port, denied, others } of called.values())
+      for (const source of prefixesOf(denied, others)) await netfilter.forgetFlows(family, { protocol, source, port });
   }
-  return cut;
+}
+
+/** Who called one port. */
+interface Called {
+  protocol: string;
+  port: number;
+  denied: Set<string>;
+  /** Whoever is let in, and whom the policy does not judge. */
+  others: Set<string>;
 }
 
 /** Null for what passes through this host on its way from one to another. */

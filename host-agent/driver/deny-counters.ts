@@ -1,9 +1,9 @@
 /**
  * How many packets a host has denied, or would have: the exact numbers of the kernel, whatever became of samples. They begin
- * at 0 with each generation, and where somebody else rewrites our rules. Reads, and writes nothing.
+ * at 0 with each generation, and where somebody else rewrites our rules. Pure.
  */
 import type { Family } from './layout/host-layout.ts';
-import type { Netfilter, SavedRules } from './netfilter/index.ts';
+import type { SavedRules } from './netfilter/index.ts';
 
 export interface DenyCounter {
   family: Family;
@@ -15,15 +15,9 @@ export interface DenyCounter {
   packets: number;
 }
 
-/** None where no policy of ours judges. */
-export async function denyCounters(netfilter: Netfilter): Promise<DenyCounter[]> {
-  const counters: DenyCounter[] = [];
-  for (const family of netfilter.families) counters.push(...countersIn(family, await netfilter.rules(family)));
-  return counters;
-}
-
 const DENYING = /^EW-(PUB-)?DENY-(\d{1,5})$/;
 
+/** None where no policy of ours judges. */
 export function countersIn(family: Family, rules: SavedRules): DenyCounter[] {
   return [...rules].flatMap(([name, { texts, packets }]) => {
     const [found, published, generation] = DENYING.exec(name) ?? [];

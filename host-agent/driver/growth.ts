@@ -3,7 +3,7 @@
  * their size, and then the rules say so. No rule changes, no counter begins anew, no flow is judged again, and nobody who was
  * let in is not. Anything else is refused here, and becomes new sets and new rules.
  */
-import type { HostState, SetState } from './host-state.ts';
+import { changedSets, type HostState, type SetState } from './host-state.ts';
 import { isCovered } from './layout/covering.ts';
 import type { FamilyLayout, HostLayout, SetLayout } from './layout/host-layout.ts';
 import type { InForce } from './layout/index.ts';
@@ -46,8 +46,8 @@ export function growthOf(
 }
 
 /** What all families agree on; null where they don't, or where somebody changed something. */
-function oneInForce({ families, sets }: HostState): { generation: number; sampled: string } | null {
-  const states = [...families.values()];
+function oneInForce(state: HostState): { generation: number; sampled: string } | null {
+  const states = [...state.families.values()];
   const [first] = states.flatMap(({ meta }) => meta ?? []);
   if (first === undefined) return null;
   const agree = states.every(
@@ -58,8 +58,7 @@ function oneInForce({ families, sets }: HostState): { generation: number; sample
       meta.generation === first.generation &&
       meta.sampled === first.sampled,
   );
-  const intact = [...sets.values()].every(({ whole, references }) => whole || references === 0);
-  return agree && intact ? { generation: first.generation, sampled: first.sampled } : null;
+  return agree && changedSets(state).length === 0 ? { generation: first.generation, sampled: first.sampled } : null;
 }
 
 /** The layout by the names that the rules have at the same places; null where the rules differ in more than names. */

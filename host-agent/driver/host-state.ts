@@ -5,12 +5,14 @@
 import type { Family } from './layout/host-layout.ts';
 import { chainText, digestOf, type FamilyMeta, META_CHAIN, namedDigest, readMeta } from './meta.ts';
 import type { Netfilter, SavedChain, SavedRules, SetHeader } from './netfilter/index.ts';
+import { effectOf } from './netfilter/saved-rules.ts';
 import type { SetContents } from './set-contents.ts';
 
 export const FAMILY_NAMES: Readonly<Record<Family, string>> = { inet: 'IPv4', inet6: 'IPv6' };
 /** Members of all sets. */
 const READ_AT_ONCE = 10_000;
-const HOOKED = ['INPUT', 'FORWARD'] as const;
+/** Built-in chains that a jump of ours may stand in. */
+export const HOOKED = ['INPUT', 'FORWARD', 'OUTPUT'] as const;
 const OWN_CHAIN = /^EW-/;
 const OWN_SET = /^ew[46][np]-[0-9a-f]{16}$/;
 
@@ -36,6 +38,8 @@ export interface SetState extends SetHeader {
   digest: string;
   /** It holds that. */
   whole: boolean;
+  /** A rule of ours names it. One that only somebody else's rule names judges nothing for us, whatever it holds. */
+  judges: boolean;
 }
 
 export async function readHostState(netfilter: Netfilter, contents: SetContents): Promise<HostState> {
@@ -45,6 +49,7 @@ export async function readHostState(netfilter: Netfilter, contents: SetContents)
   ]);
   const families = new Map(rules.map(({ family, rules }) => [family, familyState(family, rules)]));
   const grown = new Map([...families.values()].flatMap(({ meta }) => [...(meta?.grown ?? [])]));
+  const named = new Set([...families.values()].flatMap(({ rules }) => setsNamed(rules)));
   const sets = new Map<string, SetState>();
   const headers = all.filter(({ name }) => isOwnSet(name));
   contents.keepOnly(headers.map(({ name }) => name));
@@ -54,7 +59,8 @@ export async function readHostState(netfilter: Netfilter, contents: SetContents)
   for (const header of headers) {
     const digest = grown.get(header.name) ?? namedDigest(header.name);
     const given = members === null ? undefined : (members.get(header.name) ?? []);
-    sets.set(header.name, { ...header, digest, whole: await contents.isWhole(header, digest, given) });
+    const whole = await contents.isWhole(header, digest, given);
+    sets.set(header.name, { ...header, digest, whole, judges: named.has(header.name) });
   }
   return { families, sets };
 }
@@ -67,6 +73,12 @@ export function familyState(family: Family, rules: SavedRules): FamilyState {
 /** Ours but for the one that tells of the others. */
 export function ownChains(rules: SavedRules): [string, SavedChain][] {
   return [...rules].filter(([name]) => OWN_CHAIN.test(name) && name !== META_CHAIN);
+}
+
+function setsNamed(rules: SavedRules): string[] {
+  return ownChains(rules).flatMap(([, { texts }]) =>
+    texts.flatMap((text) => [...text.matchAll(/ --match-set (\S+) /g)].map(([, name = '']) => name)),
+  );
 }
 
 const RETIRING = /^EW-(?:OK|DENY|PUB-DENY)-(\d{1,5})$/;
@@ -85,7 +97,12 @@ function driftOf(family: Family, rules: SavedRules, meta: FamilyMeta): string[] 
   // A chain that somebody else's rule holds fast is emptied and stays: it says nothing.
   const chains = ownChains(rules)
     .filter(([chain, { hashes }]) => hashes.length > 0 && !retired.has(chain))
-    .map(([chain, { hashes }]) => chainText(chain, hashes));
+    .map(([chain, { hashes, texts }]) =>
+      chainText(
+        chain,
+        hashes.map((hash, at) => ({ hash, effect: effectOf(texts[at] ?? '') })),
+      ),
+    );
   const found = digestOf(
     chains,
     hooks.map(({ chain, target }) => `${chain} ${target}`),
@@ -125,7 +142,7 @@ export function isHeld(found: SavedRules, name: string): boolean {
     });
 }
 
-/** Sets that judge and hold something else than they did. One that nothing names judges nothing. */
+/** Sets that judge and hold something else than they did. */
 export function changedSets({ sets }: HostState): string[] {
-  return [...sets.values()].filter(({ whole, references }) => !whole && references > 0).map(({ name }) => name);
+  return [...sets.values()].filter(({ whole, judges }) => !whole && judges).map(({ name }) => name);
 }

@@ -1,4 +1,4 @@
-export { type DenyCounter, denyCounters } from './deny-counters.ts';
+export type { DenyCounter } from './deny-counters.ts';
 export { createHostPoint, type HostPoint, type HostPointOptions } from './host-point.ts';
 export { type HostOptions, NFLOG_GROUP } from './layout/index.ts';
 export {
@@ -7,10 +7,12 @@ export {
   createToolRun,
   type FoundNetfilter,
   findNetfilter,
+  findRules,
   type Netfilter,
   type RunTool,
   type ToolAnswer,
   type ToolCall,
   type ToolRunOptions,
 } from './netfilter/index.ts';
+export { type HostCounters, hostCounters, type OutgoingCounter } from './outgoing-counters.ts';
 export { type Removal, removeHost } from './remove-host.ts';

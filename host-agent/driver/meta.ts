@@ -7,6 +7,7 @@
 import { sha256Hex } from '@edgeward/runtime';
 import type { FamilyLayout, HostLayout, RuleLayout } from './layout/host-layout.ts';
 import type { SavedRules } from './netfilter/index.ts';
+import { effectOf } from './netfilter/saved-rules.ts';
 
 export const META_CHAIN = 'EW-META';
 
@@ -67,12 +68,12 @@ function layoutDigest(layout: FamilyLayout): string {
   const chains = layout.chains.map(({ name, rules }) =>
     chainText(
       name,
-      rules.map(({ hash }) => hash),
+      rules.map(({ hash, args }) => ({ hash, effect: effectOf(args.join(' ')) })),
     ),
   );
   return digestOf(
     chains,
-    layout.hooks.map(({ chain, rule }) => `${chain} ${hookTarget(rule)}`),
+    layout.hooks.map(({ chain, target }) => `${chain} ${target}`),
   );
 }
 
@@ -80,13 +81,12 @@ export function digestOf(chains: readonly string[], hooks: readonly string[]): s
   return sha256Hex([...[...chains].sort(), ...[...hooks].sort()].join('\n')).slice(0, 16);
 }
 
-export function chainText(name: string, hashes: readonly (string | null)[]): string {
-  return `${name}: ${hashes.map((hash) => hash ?? '?').join(' ')}`;
-}
-
-/** `EW-IN` of `-j EW-IN`. */
-export function hookTarget(rule: readonly string[]): string {
-  return rule.at(-1) ?? '';
+/**
+ * A rule's comment says what it was, and not what it does: whoever exchanged DROP for ACCEPT, or dropped one caller's packets
+ * only, has kept the comment.
+ */
+export function chainText(name: string, rules: readonly { hash: string | null; effect: string }[]): string {
+  return `${name}: ${rules.map(({ hash, effect }) => (hash === null ? '?' : `${hash} ${effect}`)).join(', ')}`;
 }
 
 /** One line of iptables-restore. */

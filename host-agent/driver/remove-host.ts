@@ -11,11 +11,11 @@ export interface Removal {
   /** How many rules, those that hook us in included. */
   rules: number;
   sets: number;
-  /** What rules of others hold fast, in words: empty chains, and sets. None judges anything for us. */
+  /** In words: empty chains and sets that rules of others hold fast, and sets that can't be asked for. None judges anything. */
   left: string[];
 }
 
-/** A second call finds nothing to do. Throws as `Netfilter` does; cut off anywhere, the next call goes on. */
+/** A second call finds nothing to do. Throws as `Netfilter` does for rules; cut off anywhere, the next call goes on. */
 export async function removeHost(netfilter: Netfilter): Promise<Removal> {
   const removal: Removal = { rules: 0, sets: 0, left: [] };
   for (const family of netfilter.families) {
@@ -25,8 +25,8 @@ export async function removeHost(netfilter: Netfilter): Promise<Removal> {
     removal.rules += rules;
     removal.left.push(...held.map((chain) => `chain ${chain}, which a rule of somebody else names`));
   }
-  const { sets, left } = await removeSets(netfilter);
-  return { ...removal, sets, left: [...removal.left, ...left.map((set) => `set ${set}, which is still in use`)] };
+  const { sets, left } = await removeSets(netfilter).catch(notAsked);
+  return { ...removal, sets, left: [...removal.left, ...left] };
 }
 
 function removing(found: SavedRules): { lines: string[]; rules: number; held: string[] } {
@@ -66,7 +66,13 @@ async function removeSets(netfilter: Netfilter): Promise<{ sets: number; left: s
     }
     if (left.length === 0) break;
   }
-  return { sets, left };
+  return { sets, left: left.map((set) => `set ${set}, which is still in use`) };
+}
+
+/** Without rules that name them they judge nothing: the rules are gone, and that is what was asked for. */
+function notAsked(thrown: unknown): { sets: number; left: string[] } {
+  if (!(thrown instanceof EdgewardError)) throw thrown;
+  return { sets: 0, left: [`sets, if there are any (${thrown.message})`] };
 }
 
 async function destroyed(netfilter: Netfilter, set: string): Promise<boolean> {

@@ -5,10 +5,11 @@
  */
 
 import { sha256Hex } from '@edgeward/runtime';
-import { hooksIn, isHeld, ownChains, retiredChains } from './host-state.ts';
-import type { ChainLayout, FamilyLayout, HookLayout } from './layout/host-layout.ts';
-import { type FamilyMeta, formatMeta, hookTarget, META_CHAIN, ruleLine } from './meta.ts';
+import { HOOKED, hooksIn, isHeld, ownChains, retiredChains } from './host-state.ts';
+import type { ChainLayout, FamilyLayout, HookLayout, RuleLayout } from './layout/host-layout.ts';
+import { type FamilyMeta, formatMeta, META_CHAIN, ruleLine } from './meta.ts';
 import type { SavedRules } from './netfilter/index.ts';
+import { effectOf } from './netfilter/saved-rules.ts';
 
 export interface RuleChanges {
   changed: ChainLayout[];
@@ -19,11 +20,10 @@ export interface RuleChanges {
 
 /** What differs between what is there and what is to be; what rules say of themselves is left out. */
 export function ruleChanges(found: SavedRules, layout: FamilyLayout, generation: number): RuleChanges {
-  const chains = [...new Set([...layout.hooks.map(({ chain }) => chain), 'INPUT', 'FORWARD'])];
   return {
     changed: layout.chains.filter((chain) => !isThere(found, chain)),
     stale: staleChains(found, layout, generation),
-    hooks: chains.flatMap((chain) => hookLines(found, chain, layout.hooks)),
+    hooks: HOOKED.flatMap((chain) => hookLines(found, chain, layout.hooks)),
   };
 }
 
@@ -52,8 +52,10 @@ export function dropRetired(found: SavedRules, retired: readonly string[]): stri
 }
 
 function isThere(found: SavedRules, { name, rules }: ChainLayout): boolean {
-  const hashes = found.get(name)?.hashes;
-  return hashes?.length === rules.length && rules.every(({ hash }, index) => hashes[index] === hash);
+  const { hashes, texts } = found.get(name) ?? { hashes: null, texts: [] };
+  const isRule = ({ hash, args }: RuleLayout, at: number): boolean =>
+    hashes?.[at] === hash && effectOf(texts[at] ?? '') === effectOf(args.join(' '));
+  return hashes?.length === rules.length && rules.every(isRule);
 }
 
 /** An empty one that somebody else's rule holds fast is as good as gone. */
@@ -69,10 +71,10 @@ function hookLines(found: SavedRules, chain: string, hooks: readonly HookLayout[
   const present = hooksIn(found, chain);
   const right =
     present.length === wanted.length &&
-    wanted.every(({ rule }, at) => present[at]?.at === at && present[at]?.target === hookTarget(rule));
+    wanted.every(({ target }, at) => present[at]?.at === at && present[at]?.target === target);
   if (right) return [];
-  const inserted = [...wanted].reverse().map(({ rule }) => {
-    const words = rule.join(' ');
+  const inserted = [...wanted].reverse().map(({ target }) => {
+    const words = `-j ${target}`;
     return `-I ${chain} 1 -m comment --comment ew:${sha256Hex(words).slice(0, 12)} ${words}`;
   });
   return [...present.map(({ text }) => `-D ${chain} ${text}`), ...inserted];

@@ -39,7 +39,7 @@ export function createSetContents(netfilter: Netfilter, nowMs: () => number): Se
     isWhole: async (header, digest, members) => {
       const { name, entries } = header;
       const last = known.get(name);
-      const fresh = last !== undefined && last.entries === entries && nowMs() - last.atMs < readAgainMs(name);
+      const fresh = last !== undefined && last.entries === entries && isYoung(nowMs() - last.atMs, name);
       if (fresh && entries > ALWAYS_READ) return last.digest === digest;
       const found = contentOf(header, members ?? (await netfilter.members(name)));
       if (found === null) known.delete(name);
@@ -57,6 +57,11 @@ export function createSetContents(netfilter: Netfilter, nowMs: () => number): Se
       for (const name of known.keys()) if (!kept.has(name)) known.delete(name);
     },
   };
+}
+
+/** Of a clock that was set back nothing follows: a set would else not be read until it is as late again. */
+function isYoung(ageMs: number, set: string): boolean {
+  return ageMs >= 0 && ageMs < readAgainMs(set);
 }
 
 /** Not all of them at once: sets that were filled together would be read together for ever. */

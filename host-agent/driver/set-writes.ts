@@ -26,10 +26,10 @@ export async function writeSets(
   for (const set of wanted) {
     const there = found.get(set.name);
     if (there?.whole === true && there.digest === set.digest) continue;
-    const judges = (there?.references ?? 0) > 0;
-    const lines = judges ? await mending(netfilter, set) : making(set, there !== undefined);
+    const isNamed = (there?.references ?? 0) > 0;
+    const lines = isNamed ? await mending(netfilter, set) : making(set, there !== undefined);
     await writeLines(netfilter, lines, tally);
-    if (!judges) contents.filled(set.name, set.digest, set.members);
+    if (!isNamed) contents.filled(set.name, set.digest, set.members);
   }
 }
 

@@ -5,7 +5,7 @@
  * Rules that were put back say of themselves that they are not as they were written. The next apply, also one of another
  * process, so gives them a new generation, and what was let in meanwhile is judged anew. Until then the work is half done.
  */
-import { FAMILY_NAMES, familyState, hooksIn, ownChains } from './host-state.ts';
+import { FAMILY_NAMES, familyState, HOOKED, hooksIn, ownChains } from './host-state.ts';
 import type { Family } from './layout/host-layout.ts';
 import { formatMeta, META_CHAIN, readMeta } from './meta.ts';
 import type { Netfilter, SavedRules } from './netfilter/index.ts';
@@ -29,7 +29,6 @@ interface Found {
   rules: SavedRules;
 }
 
-const HOOKED = ['INPUT', 'FORWARD'];
 const NOT_AS_WRITTEN = '0'.repeat(16);
 
 export function createStandingRules(netfilter: Netfilter): StandingRules {

@@ -13,10 +13,10 @@ and, for denials by their source, ulogd2 with its JSON output. As root, in this 
   systemctl daemon-reload
   systemctl restart systemd-modules-load.service
   systemctl enable edgeward-agent-restore.service edgeward-agent.service
-  runuser -u edgeward-agent -- edgeward agent enrol INVITE
+  edgeward agent enrol INVITE
   systemctl start edgeward-agent.service
 
-To upgrade: cp -R usr /, then systemctl daemon-reload and systemctl restart edgeward-agent.service. Rules stay in force.
+To upgrade: cp -R --remove-destination usr /, then systemctl daemon-reload and systemctl restart edgeward-agent.service. Rules stay in force.
 To remove: edgeward agent remove --config /etc/edgeward/agent.yaml takes the rules away; nothing else does. Everything else is
 what this folder holds and /var/lib/edgeward-agent. usr/share/doc/edgeward-agent/host.md says more.
 `;

@@ -1,7 +1,7 @@
 import type { PublicKey } from '@edgeward/policy-format';
 import { EdgewardError } from '@edgeward/runtime';
 import * as z from 'zod';
-import { nameField, readAs, valueIn } from './fields.ts';
+import { nameField, valueIn } from './fields.ts';
 
 /** How a host comes by its identity: once by a secret that a person carried there, later by the identity it has. */
 export interface EnrolmentRequest {
@@ -94,15 +94,27 @@ export function formatInvite({ url, secret, authority }: Invite): string {
 /** Throws EDW_ERR_HOST_INVITE; the message has nothing of the invite in it. */
 export function parseInvite(text: string): Invite {
   const trimmed = text.trim();
-  if (!/^[A-Za-z0-9_-]{1,2048}$/.test(trimmed))
-    throw new EdgewardError('EDW_ERR_HOST_INVITE', 'reading an invite: it is not one line of letters and digits', {
-      mend: MEND,
-    });
+  if (!/^[A-Za-z0-9_-]{1,2048}$/.test(trimmed)) throw noInvite('it is not one line of letters and digits');
   const value = valueIn(Buffer.from(trimmed, 'base64url').toString('utf8'));
-  return readAs(inviteSchema, value, { code: 'EDW_ERR_HOST_INVITE', what: 'an invite', mend: MEND });
+  const read = inviteSchema.safeParse(value);
+  if (read.success) return read.data;
+  const parts = new Set(read.error.issues.map(({ path: [part] }) => PART_WORDS[String(part)]));
+  const wrong = [...parts].filter((words) => words !== undefined);
+  throw noInvite(wrong.length === 0 ? 'it is cut off, or another text than an invite' : wrong.join('; '));
 }
 
-const MEND = 'Copy the whole line that `edgeward hosts invite` printed, or make another invite.';
+/** What a person reads of a part that is missing or makes no sense. */
+const PART_WORDS: Readonly<Record<string, string>> = {
+  url: 'it does not say at which https address to enrol',
+  secret: 'it has no secret in it',
+  authority: 'it does not say by whose certificate to know the service',
+};
+
+function noInvite(why: string): EdgewardError {
+  return new EdgewardError('EDW_ERR_HOST_INVITE', `reading an invite: ${why}`, {
+    mend: 'Copy the whole line that `edgeward hosts invite` printed, or make another invite.',
+  });
+}
 
 function isPlainHttps(text: string): boolean {
   if (!URL.canParse(text)) return false;

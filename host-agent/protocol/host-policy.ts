@@ -1,9 +1,9 @@
+import { createHash, type Hash } from 'node:crypto';
 import type { CompiledPolicy } from '@edgeward/policy';
 import {
   canonicalJson,
   type Digest,
   digestOf,
-  isName,
   type PublicKey,
   payloadOf,
   type SignedDocument,
@@ -15,6 +15,7 @@ import {
 import { EdgewardError, messageOf } from '@edgeward/runtime';
 import * as z from 'zod';
 import { countField, hashField, instantField, nameField, readAs, valueIn } from './fields.ts';
+import { compiledPolicySchema } from './policy-schema.ts';
 
 /**
  * A compiled policy as a host takes it over. First line: a `SignedDocument` of the head; after it the policy as JSON, whose
@@ -69,20 +70,98 @@ const headSchema: z.ZodType<HostPolicyHead> = z.strictObject({
   policyBytes: countField,
 });
 
-/** `issuedAt` as `Date.toISOString` writes it. */
-export async function signHostPolicy(policy: CompiledPolicy, issuedAt: string, key: SigningKey): Promise<Uint8Array> {
-  const body = Buffer.from(JSON.stringify(policy));
+/**
+ * What of a policy's bytes does not hang on its number, which stands last: where only the number moved, nothing is written or
+ * hashed again.
+ */
+export interface PolicyFront {
+  /** `hash` of the policy. */
+  hash: string;
+  bytes: number;
+  /** Over these bytes; it goes on from here with whatever number follows. */
+  digest: Hash;
+}
+
+export interface WrittenPolicy {
+  text: Buffer;
+  front: PolicyFront;
+}
+
+export function writeHostPolicy({ revision: _, ...rest }: CompiledPolicy): WrittenPolicy {
+  const text = Buffer.from(JSON.stringify(rest).slice(0, -1));
+  return { text, front: { hash: rest.hash, bytes: text.length, digest: createHash('sha256').update(text) } };
+}
+
+function numberText(revision: number): string {
+  return `,"revision":${revision}}`;
+}
+
+/** The head alone, with the end of its line. `issuedAt` as `Date.toISOString` writes it. */
+export async function signHostPolicyHead(
+  { point, revision, hash }: Pick<CompiledPolicy, 'point' | 'revision' | 'hash'>,
+  front: PolicyFront,
+  issuedAt: string,
+  key: SigningKey,
+): Promise<Buffer> {
+  const number = numberText(revision);
   const head: HostPolicyHead = {
     typ: TYPE,
     v: 1,
-    aud: policy.point,
-    revision: policy.revision,
+    aud: point,
+    revision,
     issuedAt,
-    policyHash: policy.hash,
-    policyDigest: digestOf(body),
-    policyBytes: body.length,
+    policyHash: hash,
+    policyDigest: front.digest.copy().update(number).digest('hex'),
+    policyBytes: front.bytes + number.length,
   };
-  return Buffer.concat([Buffer.from(`${canonicalJson(await sign(head, [key]))}\n`), body]);
+  return Buffer.from(`${canonicalJson(await sign(head, [key]))}\n`);
+}
+
+export async function signHostPolicy(
+  policy: CompiledPolicy,
+  issuedAt: string,
+  key: SigningKey,
+  { text, front }: WrittenPolicy = writeHostPolicy(policy),
+): Promise<Uint8Array> {
+  const head = await signHostPolicyHead(policy, front, issuedAt, key);
+  return Buffer.concat([head, text, Buffer.from(numberText(policy.revision))]);
+}
+
+/**
+ * The whole of what a service sent the head of alone, made from the same policy under another number, as it came once and was
+ * kept. Null where that is not what was signed: then the whole of it has to come. What is made is opened like anything else.
+ */
+export async function completeHostPolicy(
+  head: Uint8Array,
+  keys: readonly PublicKey[],
+  kept: (hash: string) => Promise<Uint8Array | null>,
+): Promise<Uint8Array | null> {
+  const signed = await headAlone(head, keys);
+  const found = signed === null ? null : await kept(signed.policyHash);
+  const front = found === null ? null : frontIn(found);
+  if (signed === null || front === null) return null;
+  const body = Buffer.concat([front, Buffer.from(numberText(signed.revision))]);
+  if (body.length !== signed.policyBytes || digestOf(body) !== signed.policyDigest) return null;
+  return Buffer.concat([head, body]);
+}
+
+async function headAlone(bytes: Uint8Array, keys: readonly PublicKey[]): Promise<HostPolicyHead | null> {
+  try {
+    const { line, body } = partsOf(bytes);
+    return body.length === 0 ? await verifiedHead(line, keys) : null;
+  } catch {
+    return null; // what is wrong with it is told of the whole, if it is so there
+  }
+}
+
+const NUMBER_AT_THE_END = /,"revision":\d{1,16}\}$/;
+
+/** Null for what `signHostPolicy` did not write like that. */
+function frontIn(kept: Uint8Array): Buffer | null {
+  const bytes = Buffer.from(kept.buffer, kept.byteOffset, kept.byteLength);
+  const end = bytes.subarray(0, MAX_HEAD_LINE_BYTES).indexOf(0x0a);
+  const number = NUMBER_AT_THE_END.exec(bytes.subarray(-40).toString('latin1'))?.[0];
+  return end < 0 || number === undefined ? null : bytes.subarray(end + 1, bytes.length - number.length);
 }
 
 /**
@@ -148,20 +227,13 @@ function checkFloor(head: HostPolicyHead, floor: PolicyFloor | null): void {
   );
 }
 
-/** The service that signed made it; what is looked at is what this host would trip over. */
 function policyIn(body: Buffer, head: HostPolicyHead): CompiledPolicy {
   const value = valueIn(body.toString('utf8'));
-  if (!isPolicy(value)) throw unreadable('what it holds is no compiled policy that this version knows');
-  if (value.point !== head.aud || value.revision !== head.revision || value.hash !== head.policyHash)
+  readAs(compiledPolicySchema, value, { ...UNREADABLE, what: 'a policy from the service' });
+  const policy = value as CompiledPolicy;
+  if (policy.point !== head.aud || policy.revision !== head.revision || policy.hash !== head.policyHash)
     throw unreadable('the head names another policy than the one that follows it');
-  return value;
-}
-
-function isPolicy(value: unknown): value is CompiledPolicy {
-  if (typeof value !== 'object' || value === null) return false;
-  const { format, point, revision, hash, objects } = value as Partial<Record<keyof CompiledPolicy, unknown>>;
-  const named = isName(point) && typeof hash === 'string' && Number.isSafeInteger(revision);
-  return format === 1 && named && Array.isArray(objects);
+  return policy;
 }
 
 const UNREADABLE = {

@@ -23,6 +23,8 @@ export interface HostReport {
   repairs: { count: number; last: { at: string; words: string; process: string | null } | null };
   /** Totals since the agent's state began; `pending` are records in the spool now. */
   denials: HostDenialCounts;
+  /** Packets of the host that began something, since the agent's state began. An older agent does not count them. */
+  outgoing?: HostOutgoing;
   certificateEnds: string;
   warnings: string[];
 }
@@ -44,6 +46,13 @@ export interface HostDenialCounts {
   netlinkDrops: number;
   pending: number;
   gaps: number;
+}
+
+/** First packets, and those sent again before an answer; `other` is neither TCP nor UDP. Loopback is left out. */
+export interface HostOutgoing {
+  tcp: number;
+  udp: number;
+  other: number;
 }
 
 /** How often a host reports when nothing happens, and by how much of it a turn may be longer or shorter. */
@@ -84,6 +93,7 @@ export const hostReportSchema: z.ZodType<HostReport> = z.object({
     pending: countField,
     gaps: countField,
   }),
+  outgoing: z.object({ tcp: countField, udp: countField, other: countField }).exactOptional(),
   certificateEnds: instantField,
   warnings: z.array(words).max(MAX_LINES),
 });

@@ -26,12 +26,24 @@ export {
   renewalRequestSchema,
 } from './enrolment.ts';
 export {
+  formatHeld,
+  HELD_HEADER,
+  HOST_POLICY_HEAD_TYPE,
+  HOST_POLICY_TYPE,
+  isHeldIn,
+  MAX_HELD,
+} from './held-policies.ts';
+export {
+  completeHostPolicy,
   type ExpectedPolicy,
   type HostPolicyHead,
   MAX_HOST_POLICY_BYTES,
   openHostPolicy,
   type PolicyFloor,
+  type PolicyFront,
   signHostPolicy,
+  signHostPolicyHead,
+  writeHostPolicy,
 } from './host-policy.ts';
 export {
   HEARTBEAT_JITTER,

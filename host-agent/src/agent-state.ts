@@ -19,9 +19,9 @@ export interface AgentState {
   /** `observe`: enforcing it was refused. */
   form: 'served' | 'observe';
   /** Being taken over: the kernel says how far that came. */
-  next: PolicyRef | null;
+  next: Begun | null;
   /** Whether the service can be reached under `current` is not yet seen; with what was in force before. */
-  probation: Probation | null;
+  probation: Trial | null;
   /** Not applied again before a newer revision. */
   rolledBack: (PolicyRef & { code: string; message: string }) | null;
   /**
@@ -31,10 +31,18 @@ export interface AgentState {
   numberAtLeast: number;
 }
 
-interface Probation {
+/** Decided before anything is written: afterwards the kernel says only that it was begun, and no more what it was before. */
+interface Begun extends PolicyRef {
+  /** What it changes goes back unless the service is reached under it. */
+  tried: boolean;
+}
+
+export interface Trial {
   /** Null: there was none. */
   previous: PolicyRef | null;
   previousForm: 'served' | 'observe';
+  /** Of this agent since it began, none of which came to its end. */
+  starts: number;
 }
 
 export const NO_STATE: AgentState = {
@@ -52,20 +60,46 @@ export function samePolicy(a: PolicyRef | null, b: PolicyRef | null): boolean {
   return a?.revision === b?.revision && a?.hash === b?.hash;
 }
 
+/**
+ * Under what is put in force now: changes in a row are one trial, which goes back to what was in force when the service was
+ * reached last.
+ */
+export function trialOf({ probation, current, form }: AgentState, isTried: boolean): Trial | null {
+  return probation ?? (isTried ? { previous: current, previousForm: form, starts: 0 } : null);
+}
+
+/** This one, or one before it of the same content, was gone back from. */
+export function wentBackFrom({ rolledBack: gone }: AgentState, { hash, revision }: PolicyRef): boolean {
+  return gone !== null && gone.hash === hash && gone.revision >= revision;
+}
+
+/**
+ * Back to what was in force before the trial, under a number that the kernel takes; `gone` is not applied again. What was being
+ * taken over meanwhile is not either, and is offered again.
+ */
+export function wentBack(
+  state: AgentState,
+  gone: NonNullable<AgentState['rolledBack']>,
+  numberAtLeast: number,
+): AgentState {
+  const { previous, previousForm } = state.probation ?? { previous: null, previousForm: 'served' };
+  return {
+    ...{ ...state, current: previous, form: previousForm, next: null, probation: null },
+    ...{ rolledBack: gone, numberAtLeast },
+  };
+}
+
 /** Throws for what this version did not write. */
 export function agentStateOf(value: unknown): AgentState {
   if (!isRecord(value) || value.v !== 1) throw new Error('it is no state of an agent');
   const form = formOf(value.form);
-  const probation = isRecord(value.probation)
-    ? { previous: refOf(value.probation.previous), previousForm: formOf(value.probation.previousForm) }
-    : null;
   return {
     v: 1,
     floor: floorOf(value.floor),
     current: refOf(value.current),
     form,
-    next: refOf(value.next),
-    probation,
+    next: begunOf(value.next),
+    probation: isRecord(value.probation) ? probationOf(value.probation) : null,
     rolledBack: rolledBackOf(value.rolledBack),
     numberAtLeast: countOf(value.numberAtLeast),
   };
@@ -82,6 +116,17 @@ function floorOf(value: unknown): PolicyFloor | null {
   const ref = refOf(value);
   if (ref === null || !isRecord(value) || typeof value.issuedAt !== 'string') return ref;
   return { ...ref, issuedAt: value.issuedAt };
+}
+
+/** Earlier versions wrote nothing of a trial, and count as if there were none. */
+function begunOf(value: unknown): Begun | null {
+  const ref = refOf(value);
+  return ref === null || !isRecord(value) ? null : { ...ref, tried: value.tried === true };
+}
+
+/** Earlier versions counted no starts. */
+function probationOf({ previous, previousForm, starts = 0 }: Record<string, unknown>): Trial {
+  return { previous: refOf(previous), previousForm: formOf(previousForm), starts: countOf(starts) };
 }
 
 function rolledBackOf(value: unknown): AgentState['rolledBack'] {

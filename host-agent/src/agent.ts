@@ -2,22 +2,16 @@
  * The agent of one host, put together. What is known is in force before anything is asked of a network; then the service is
  * followed, what stands is guarded, denials are told. Ending it leaves everything in force.
  */
-import {
-  type Clock,
-  EdgewardError,
-  type Lifecycle,
-  type Logger,
-  messageOf,
-  systemClock,
-  takeStateLock,
-} from '@edgeward/runtime';
-import { createToolRun } from '../driver/index.ts';
+import { type Clock, EdgewardError, type Lifecycle, type Logger, messageOf, systemClock } from '@edgeward/runtime';
+import { createToolRun, type RunTool } from '../driver/index.ts';
+import { takeAgentLock } from './agent-lock.ts';
 import type { AgentConfig } from './config.ts';
 import { createDenials } from './denials/index.ts';
+import { orderedEnd } from './ending.ts';
 import { type Contact, follow } from './follow.ts';
 import { createGuard } from './guard/index.ts';
 import { type Heartbeat, startHeartbeat } from './heartbeat.ts';
-import { endOf, type Identity, readIdentity } from './identity.ts';
+import { endOf, type Identity, keysOfKept, readIdentity } from './identity.ts';
 import { readInForce } from './in-force.ts';
 import { openLastKnown } from './last-known.ts';
 import { type OpenHost, openHost } from './open-host.ts';
@@ -43,19 +37,19 @@ export interface AgentOptions {
 /** Follows until the lifecycle ends. Throws where the host can't be protected at all: not enrolled, no packet filter. */
 export async function startAgent(options: AgentOptions): Promise<void> {
   const { config, logger, lifecycle, clock = systemClock, where = [] } = options;
+  const running: Running = { ...options, clock, where, run: createToolRun({ where }), end: orderedEnd(lifecycle) };
   const identity = await enrolled(config.stateDir);
-  const host = await openHost(identity.point, config, createToolRun({ where }));
+  const unlocked = await lockState(running);
+  const host = await openHost(identity.point, config, running.run);
   for (const warning of host.warnings) logger.warn({ event: 'packet_filter' }, warning);
   const { service, stateDir } = config;
   const link = createServiceLink({ identity, service, stateDir, ending: lifecycle.ending, clock, logger });
-  lifecycle.onClose('service link', link.close);
-  const core = await startCore({ ...options, clock }, host, link);
-  await lockState(stateDir, lifecycle, logger);
-  // Closed before the lock is given back: what is under way writes its state.
-  lifecycle.onClose('policy', core.takeOver.close);
-  const parts = await startParts({ ...options, clock, where }, host, link, core);
+  running.end('service link', link.close);
+  const core = await startCore(running, host, link);
+  if (unlocked !== null) throw unlocked;
+  const parts = await startParts(running, host, link, core);
   core.standing.tell(parts);
-  startLife({ ...options, clock }, host, link, core, parts);
+  startLife(running, host, link, core, parts);
 }
 
 /** Throws EDW_ERR_HOST_NOT_ENROLLED. */
@@ -67,7 +61,12 @@ export async function enrolled(stateDir: string): Promise<Identity> {
   });
 }
 
-type Running = AgentOptions & { clock: Clock };
+interface Running extends AgentOptions {
+  clock: Clock;
+  where: readonly string[];
+  run: RunTool;
+  end: ReturnType<typeof orderedEnd>;
+}
 
 interface Core {
   takeOver: TakeOver;
@@ -78,13 +77,14 @@ interface Core {
   reach: { now: () => Promise<void> };
 }
 
-/** What is known is in force when it resolves: nothing before this asked a network or wrote a file. */
-async function startCore({ config, logger, clock }: Running, host: OpenHost, link: ServiceLink): Promise<Core> {
+/** What is known is in force when it resolves: nothing before this asked a network or wrote a file but the lock. */
+async function startCore(running: Running, host: OpenHost, link: ServiceLink): Promise<Core> {
+  const { config, logger, clock, run, end } = running;
   const { netfilter, point } = host;
   const warnings = [...host.warnings];
-  const [aud, keys] = [point.name, () => link.identity().signingKeys];
+  const aud = point.name;
   const known = await openLastKnown({
-    ...{ stateDir: config.stateDir, aud, keys },
+    ...{ stateDir: config.stateDir, aud, keys: () => keysOfKept(link.identity()) },
     onDamage: (words) => {
       warnings.push(`not used: ${words}`);
       logger.error({ event: 'state_damaged' }, words);
@@ -94,9 +94,17 @@ async function startCore({ config, logger, clock }: Running, host: OpenHost, lin
   const changed = { tell: (): void => {} };
   const reach = { now: (): Promise<void> => Promise.reject(new Error('the agent has only begun')) };
   const takeOver = createTakeOver({
-    ...{ aud, keys, known, standing, clock, logger, wasReached: link.wasReached },
+    ...{
+      aud,
+      keys: () => link.identity().signingKeys,
+      known,
+      standing,
+      clock,
+      logger,
+      isReached: () => isReached(link),
+    },
     surroundings: async () => ({
-      kubernetes: await findKubernetes(netfilter),
+      kubernetes: await findKubernetes({ run }),
       sessions: await readSessions(),
       servicePort: servicePortHere(link),
     }),
@@ -104,8 +112,14 @@ async function startCore({ config, logger, clock }: Running, host: OpenHost, lin
     reach: () => reach.now(),
     onChanged: () => changed.tell(),
   });
+  end('point', point.close);
+  end('policy', takeOver.close);
   await takeOver.restore();
   return { takeOver, standing, warnings, changed, reach };
+}
+
+function isReached(link: ServiceLink): boolean {
+  return link.wasReached() && link.contact().error === null;
 }
 
 /** Where the service that was reached last listens, if that is on this very host. */
@@ -114,14 +128,16 @@ function servicePortHere(link: ServiceLink): number | null {
   return remote !== null && isOwn(remote.address, ownAddresses()) ? remote.port : null;
 }
 
-/** A disk without room keeps no agent from its work; another agent does. */
-async function lockState(stateDir: string, lifecycle: Lifecycle, logger: Logger): Promise<void> {
-  try {
-    lifecycle.onClose('state lock', await takeStateLock(stateDir));
-  } catch (thrown) {
-    if (!(thrown instanceof EdgewardError) || thrown.code !== 'EDW_ERR_STATE_WRITE') throw thrown;
-    logger.error({ event: 'state_not_locked', code: thrown.code }, messageOf(thrown));
-  }
+/**
+ * A disk without room keeps no agent from its work; another agent does. What this answers ends it when last-known-good is in
+ * force, and not before.
+ */
+async function lockState({ config, logger, end }: Running): Promise<EdgewardError | null> {
+  const lock = await takeAgentLock(config.stateDir);
+  if (lock.state === 'in-use') throw lock.cause;
+  if (lock.state === 'held') end('state lock', lock.release);
+  else logger.error({ event: 'state_not_locked', code: lock.cause.code }, lock.cause.message);
+  return lock.state === 'unreadable' ? lock.cause : null;
 }
 
 interface Parts {
@@ -129,36 +145,32 @@ interface Parts {
   denials: Denials;
 }
 
-async function startParts(
-  options: Running & { where: readonly string[] },
-  host: OpenHost,
-  link: ServiceLink,
-  core: Core,
-): Promise<Parts> {
-  const { config, clock, logger, lifecycle, where } = options;
+async function startParts(options: Running, host: OpenHost, link: ServiceLink, core: Core): Promise<Parts> {
+  const { config, clock, logger, where, end } = options;
   const changed = (): void => core.changed.tell();
   const guard = createGuard({
     ...{ point: host.point, netfilter: host.netfilter, where, reaction: config.reaction, clock, logger },
     ...{ onRepair: () => void core.standing.repaired().then(changed), onContended: changed, onDrift: changed },
   });
-  lifecycle.onClose('guard', guard.close);
+  end('guard', guard.close);
   const { stateDir, runtimeDir } = config;
   const send: SendDenials = (gzipped) => link.client().denials(gzipped);
   const denials = await createDenials({ stateDir, runtimeDir, netfilter: host.netfilter, send, clock, logger, where });
-  lifecycle.onClose('denials', denials.close);
+  end('denials', denials.close);
   host.tellRetired(denials.countersRetired);
   return { guard, denials };
 }
 
 /** Reports, and follows. */
 function startLife(options: Running, host: OpenHost, link: ServiceLink, core: Core, { guard, denials }: Parts): void {
-  const { config, version, clock, logger, lifecycle } = options;
+  const { config, version, clock, logger, lifecycle, end } = options;
   const startedAtMs = clock.now();
   const file = createStatusFile(config.runtimeDir, logger);
   const compose = (): ReturnType<typeof reportOf> =>
     reportOf({
       ...{ version, backend: host.netfilter.backend, startedAtMs, nowMs: clock.now() },
-      ...{ stands: core.takeOver.view(), guard: guard.status(), denials: denials.counters() },
+      ...{ stands: core.takeOver.view(), guard: guard.status() },
+      ...{ denials: denials.counters(), outgoing: denials.outgoing() },
       certificateEnds: endOf(link.identity().certificate),
       warnings: [...core.warnings, ...link.warnings(), ...denials.warnings()],
     });
@@ -208,6 +220,8 @@ function startLife(options: Running, host: OpenHost, link: ServiceLink, core: Co
     const before = link.contact().error;
     link.met(contact);
     if ((before === null) !== (contact.state === 'reached')) void writeStatus();
+    // A service that was started anew knows nothing of this host; and all its hosts find it at the same time.
+    if (before !== null && contact.state === 'reached') clock.after(Math.random() * SPREAD_MS, heartbeat.soon);
   }
 
   // Timers alone keep no process alive, and between two questions to a service that is away there is nothing else.
@@ -215,7 +229,7 @@ function startLife(options: Running, host: OpenHost, link: ServiceLink, core: Co
   const following = follow({
     ...{ client: link.client, offer: core.takeOver.offer, onContact, clock, logger, signal: lifecycle.ending },
   });
-  lifecycle.onClose('following', async () => {
+  end('following', async () => {
     await heartbeat.close();
     await following;
     clearInterval(alive);
@@ -224,3 +238,5 @@ function startLife(options: Running, host: OpenHost, link: ServiceLink, core: Co
 }
 
 const ALIVE_MS = 2 ** 30;
+/** Hundreds of hosts, and one service that verifies and stores what each of them says. */
+const SPREAD_MS = 3_000;

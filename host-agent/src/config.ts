@@ -92,6 +92,6 @@ export function readAgentConfig(input: {
     backend,
     reaction,
     logLevel,
-    host: { mark: parsed.mark === 'off' ? null : parsed.mark, verdict, publishedPorts, syncService: [] },
+    host: { mark: parsed.mark === 'off' ? null : parsed.mark, verdict, publishedPorts },
   };
 }

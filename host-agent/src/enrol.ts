@@ -5,8 +5,10 @@
  */
 
 import { X509Certificate } from 'node:crypto';
+import { mkdtemp, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { connect } from 'node:tls';
-import { EdgewardError, makeFolder } from '@edgeward/runtime';
+import { EdgewardError, makeFolder, stateWriteError } from '@edgeward/runtime';
 import {
   type EnrolmentRequest,
   enrolmentAnswerSchema,
@@ -16,8 +18,17 @@ import {
   parseInvite,
   renewalStatement,
 } from '../protocol/index.ts';
+import { asOwnerOf } from './folder-owner.ts';
 import { exchange, unreachable } from './https-exchange.ts';
-import { fingerprintOf, type Identity, identityFrom, newKey, writeIdentity } from './identity.ts';
+import {
+  fingerprintOf,
+  type Identity,
+  identityFrom,
+  newKey,
+  readIdentity,
+  succeeding,
+  writeIdentity,
+} from './identity.ts';
 import { read, type ServiceClient } from './service-client.ts';
 
 const TIMEOUT_MS = 20_000;
@@ -25,8 +36,13 @@ const TIMEOUT_MS = 20_000;
 /** Throws EDW_ERR_HOST_INVITE, EDW_ERR_SERVICE_UNREACHABLE, what the service refuses with, and EDW_ERR_STATE_WRITE. */
 export async function enrolHost(text: string, stateDir: string): Promise<Identity> {
   const invite = parseInvite(text);
-  // A host that could not keep what it gets would have used up the secret for nothing.
-  await makeFolder(stateDir);
+  await asOwnerOf(stateDir, () => makeFolder(stateDir));
+  // Asked again whose it is: somebody may have made it meanwhile.
+  return asOwnerOf(stateDir, () => enrol(invite, stateDir));
+}
+
+async function enrol(invite: Invite, stateDir: string): Promise<Identity> {
+  await tryToWrite(stateDir);
   const ca = await authorityOf(invite);
   const made = newKey();
   const request: EnrolmentRequest = {
@@ -46,9 +62,20 @@ export async function enrolHost(text: string, stateDir: string): Promise<Identit
     timeoutMs: TIMEOUT_MS,
     maxBytes: MAX_ENROLMENT_BYTES * 4,
   });
-  const identity = identityFrom(read(url, answer, enrolmentAnswerSchema), made.key);
+  // One that is damaged has nothing to go on with.
+  const before = await readIdentity(stateDir).catch(() => null);
+  const identity = succeeding(identityFrom(read(url, answer, enrolmentAnswerSchema), made.key), before);
   await writeIdentity(stateDir, identity);
   return identity;
+}
+
+/** A host that could not keep what it gets would have used up the secret for nothing. */
+async function tryToWrite(stateDir: string): Promise<void> {
+  try {
+    await rmdir(await mkdtemp(join(stateDir, '.enrol-')));
+  } catch (thrown) {
+    throw stateWriteError(stateDir, thrown);
+  }
 }
 
 /** The next certificate, for a key of its own. What was in use stays until all of it is written. */
@@ -56,7 +83,7 @@ export async function renewIdentity(client: ServiceClient, held: Identity, state
   const made = newKey();
   const { publicKey } = made;
   const proof = made.prove(renewalStatement(held.point, publicKey));
-  const identity = identityFrom(await client.renew({ v: 1, publicKey, proof }), made.key);
+  const identity = succeeding(identityFrom(await client.renew({ v: 1, publicKey, proof }), made.key), held);
   if (identity.point !== held.point)
     throw new EdgewardError(
       'EDW_ERR_HOST_IDENTITY',

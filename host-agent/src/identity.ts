@@ -7,7 +7,6 @@ import { join } from 'node:path';
 import type { PublicKey } from '@edgeward/policy-format';
 import { EdgewardError, messageOf, readSecret, systemCodeOf, writeDurably } from '@edgeward/runtime';
 import { type EnrolmentAnswer, proofFor } from '../protocol/index.ts';
-import { giveToFolderOwner } from './ownership.ts';
 
 export interface Identity {
   v: 1;
@@ -20,6 +19,8 @@ export interface Identity {
   authority: string;
   /** Of the service: what signs policies. */
   signingKeys: PublicKey[];
+  /** Of the services before it, the newest first: what this host has from them is read back, and nothing new is believed. */
+  formerKeys: PublicKey[];
   /** Addresses of its listener for hosts. */
   service: string[];
 }
@@ -58,9 +59,7 @@ export async function readIdentity(stateDir: string): Promise<Identity | null> {
 
 /** What was there before stays whole until the new one is. Throws EDW_ERR_STATE_WRITE. */
 export async function writeIdentity(stateDir: string, identity: Identity): Promise<void> {
-  const path = join(stateDir, FILE);
-  await writeDurably(path, `${JSON.stringify(identityOf(identity))}\n`);
-  await giveToFolderOwner(path);
+  await writeDurably(join(stateDir, FILE), `${JSON.stringify(identityOf(identity))}\n`);
 }
 
 function identityOf(value: unknown): Identity {
@@ -73,16 +72,33 @@ function identityOf(value: unknown): Identity {
   if (!Array.isArray(signingKeys) || signingKeys.length === 0) throw new Error('it names no key that signs policies');
   if (!new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key)))
     throw new Error('the certificate is not that of the key');
-  return { v, point, key, certificate, authority, signingKeys, service };
+  // An identity of an earlier version has none.
+  const formerKeys = Array.isArray(found.formerKeys) ? found.formerKeys : [];
+  return { v, point, key, certificate, authority, signingKeys, formerKeys, service };
 }
 
 /** Of what the service answered to our key. */
 export function identityFrom(answer: EnrolmentAnswer, key: string): Identity {
   try {
-    return identityOf({ ...answer, key });
+    return identityOf({ ...answer, key, formerKeys: [] });
   } catch (thrown) {
     throw identityError(`reading what the service issued: ${messageOf(thrown)}`, thrown);
   }
+}
+
+const MOST_FORMER_KEYS = 16;
+
+/** What the host has in force under `before` outlives it: until there is a newer policy, a reboot has nothing else. */
+export function succeeding(identity: Identity, before: Identity | null): Identity {
+  if (before === null || before.point !== identity.point) return identity;
+  const named = new Set(identity.signingKeys.map(({ x }) => x));
+  const former = [...before.signingKeys, ...before.formerKeys].filter(({ x }) => !named.has(x));
+  return { ...identity, formerKeys: former.slice(0, MOST_FORMER_KEYS) };
+}
+
+/** Whom what lies on this host is believed of. Of what is offered `signingKeys` alone are. */
+export function keysOfKept({ signingKeys, formerKeys }: Identity): PublicKey[] {
+  return [...signingKeys, ...formerKeys];
 }
 
 function isTexts(value: unknown): value is string[] {

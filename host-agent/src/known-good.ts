@@ -6,7 +6,7 @@ import type { CompiledPolicy } from '@edgeward/policy';
 import type { AgentState, PolicyRef } from './agent-state.ts';
 import type { InForce } from './in-force.ts';
 import type { LastKnown } from './last-known.ts';
-import { observedPolicy } from './safety/observed-policy.ts';
+import { inForm } from './safety/observed-policy.ts';
 
 export interface KnownGood {
   ref: PolicyRef;
@@ -17,16 +17,29 @@ export interface KnownGood {
   policy: CompiledPolicy;
   /** It was being taken over when the agent ended. */
   begun: boolean;
+  /** The kernel takes it under this number, or its own where that is higher. */
+  numberAtLeast: number;
 }
 
+type Read = Omit<KnownGood, 'numberAtLeast'>;
+
 export async function knownGood(known: LastKnown, kernel: InForce | null): Promise<KnownGood | null> {
+  const found = await readBest(known, kernel);
+  if (found === null) return null;
+  const { numberAtLeast } = known.state();
+  // What came later may stand where its file is not to be used any more: no lower number is taken instead of it.
+  const needed = Math.max(numberAtLeast, kernel?.highest ?? 0);
+  return { ...found, numberAtLeast: needed > found.ref.revision ? needed : numberAtLeast };
+}
+
+async function readBest(known: LastKnown, kernel: InForce | null): Promise<Read | null> {
   const { current, form, next, probation } = known.state();
   if (next !== null) {
-    const begun = await readOne(known, next, 'served');
+    const begun = await readOne(known, { revision: next.revision, hash: next.hash }, 'served');
     // Half of it stands already: the older one would be refused, and the newer one was checked before it was begun.
     const hashes = kernel?.hashes ?? [];
     if (begun !== null && hashes.includes(begun.policy.hash)) return { ...begun, begun: true };
-    const observed = begun === null ? null : inForm(begun, 'observe');
+    const observed = begun === null ? null : knownIn(begun, 'observe');
     if (observed !== null && hashes.includes(observed.policy.hash)) return { ...observed, begun: true };
   }
   if (current !== null) {
@@ -38,11 +51,11 @@ export async function knownGood(known: LastKnown, kernel: InForce | null): Promi
   return before === null ? null : readOne(known, before, probation?.previousForm ?? 'served');
 }
 
-async function readOne(known: LastKnown, ref: PolicyRef, form: AgentState['form']): Promise<KnownGood | null> {
+async function readOne(known: LastKnown, ref: PolicyRef, form: AgentState['form']): Promise<Read | null> {
   const served = await known.policy(ref);
-  return served === null ? null : inForm({ ref, form, served, policy: served, begun: false }, form);
+  return served === null ? null : knownIn({ ref, form, served, policy: served, begun: false }, form);
 }
 
-function inForm(found: KnownGood, form: AgentState['form']): KnownGood {
-  return { ...found, form, policy: form === 'observe' ? observedPolicy(found.served) : found.served };
+function knownIn(found: Read, form: AgentState['form']): Read {
+  return { ...found, form, policy: inForm(found.served, form) };
 }

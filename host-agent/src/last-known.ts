@@ -3,14 +3,21 @@
  * lowest revision that it still believes. One small file says all of it and is replaced whole; policies stand beside it as the
  * service signed them, and are verified again whenever they are read. Killed anywhere, one whole state is found.
  */
-import { readdir, readFile, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CompiledPolicy } from '@edgeward/policy';
 import type { PublicKey } from '@edgeward/policy-format';
-import { EdgewardError, makeFolder, messageOf, systemCodeOf, unfinishedSuffix, writeDurably } from '@edgeward/runtime';
-import { openHostPolicy, type PolicyFloor } from '../protocol/index.ts';
+import {
+  EdgewardError,
+  makeFolder,
+  messageOf,
+  readPlainFile,
+  systemCodeOf,
+  unfinishedSuffix,
+  writeDurably,
+} from '@edgeward/runtime';
+import { MAX_HOST_POLICY_BYTES, openHostPolicy, type PolicyFloor } from '../protocol/index.ts';
 import { type AgentState, agentStateOf, NO_STATE, type PolicyRef, samePolicy } from './agent-state.ts';
-import { giveToFolderOwner } from './ownership.ts';
 
 export interface LastKnown {
   /** What was written last; what a restart would find. */
@@ -34,7 +41,7 @@ export interface LastKnownOptions {
   stateDir: string;
   /** The point. */
   aud: string;
-  /** Asked each time: a renewed identity may name others. */
+  /** Whom what is kept is believed of. Asked each time: a renewed identity may name others. */
   keys: () => readonly PublicKey[];
   /** Told of what is there and can't be used: nothing of it is believed. */
   onDamage: (words: string) => void;
@@ -42,6 +49,7 @@ export interface LastKnownOptions {
 
 const STATE = 'state.json';
 const FOLDER = 'policies';
+const MOST_STATE_BYTES = 1_048_576;
 
 /** Reads, and writes nothing: a full disk keeps nobody from applying what is there. */
 export async function openLastKnown({ stateDir, aud, keys, onDamage }: LastKnownOptions): Promise<LastKnown> {
@@ -54,7 +62,6 @@ export async function openLastKnown({ stateDir, aud, keys, onDamage }: LastKnown
   async function write(next: AgentState): Promise<void> {
     await makeFolder(stateDir);
     await writeDurably(path, `${JSON.stringify(next)}\n`);
-    await giveToFolderOwner(path);
     unsaved = false;
     // Whatever stays by a failure here is swept after the next switch.
     await sweep(stateDir, folder, next).catch(() => {});
@@ -69,7 +76,11 @@ export async function openLastKnown({ stateDir, aud, keys, onDamage }: LastKnown
     const file = join(folder, nameOf(ref));
     try {
       // What was believed once is held to signature and name again, and to no floor: going back is going below it.
-      const opened = await openHostPolicy(await readFile(file), { aud, keys: keys(), floor: null });
+      const opened = await openHostPolicy(await readPlainFile(file, MAX_HOST_POLICY_BYTES), {
+        aud,
+        keys: keys(),
+        floor: null,
+      });
       if (!samePolicy(opened.policy, ref)) throw new Error('it is another policy');
       return opened.policy;
     } catch (thrown) {
@@ -100,7 +111,7 @@ export async function openLastKnown({ stateDir, aud, keys, onDamage }: LastKnown
 
 async function readState(path: string, onDamage: (words: string) => void): Promise<AgentState> {
   try {
-    return agentStateOf(JSON.parse(await readFile(path, 'utf8')));
+    return agentStateOf(JSON.parse((await readPlainFile(path, MOST_STATE_BYTES)).toString()));
   } catch (thrown) {
     if (systemCodeOf(thrown) === 'ENOENT') return NO_STATE;
     if (systemCodeOf(thrown) !== null) throw stateReadError(path, thrown);

@@ -4,6 +4,7 @@
  */
 import type { CompiledPolicy } from '@edgeward/policy';
 import type { DenyCounter } from '../driver/index.ts';
+import type { HostOutgoing } from '../protocol/host-report.ts';
 
 /**
  * Keeps rules and sets as they were applied. It repairs by applying the policy it was last told of, and nothing else.
@@ -45,6 +46,8 @@ export interface Denials {
   countersRetired(counters: readonly DenyCounter[]): void;
   /** As last read: nothing is asked for it. */
   counters(): DenialCounters;
+  /** What the host began itself, since the agent's state began; read along with the counters of denials, and never judged. */
+  outgoing(): HostOutgoing;
   warnings(): string[];
   /** What is in the spool stays there. Never rejects. */
   close(): Promise<void>;

@@ -1,15 +1,25 @@
 /**
- * The dead-man's handle: after rules changed, the service has to be reached over a new connection within a minute, or what
- * changed goes back. It counts time as it passes, whatever is done to the clock. It says when, and does nothing itself.
+ * The dead-man's handle: after rules changed, the service has to answer over a new connection within a minute, or what changed
+ * goes back. The minute runs from the first change that is not confirmed, so that changes in a row put nothing off; whoever
+ * answered before the last of them says nothing of it. It counts time as it passes, whatever is done to the clock. It says when,
+ * and does nothing itself.
  */
-import { type Clock, messageOf, pauseFor } from '@edgeward/runtime';
+import { type Clock, EdgewardError, messageOf, pauseFor } from '@edgeward/runtime';
+import type { PolicyRef } from './agent-state.ts';
+
+export interface Probation {
+  /** This stands from now on, and is to be confirmed. */
+  begin(ref: PolicyRef): void;
+  /** Nothing is to be confirmed any more. */
+  end(): void;
+}
 
 export interface ProbationOptions {
   clock: Clock;
   /** Reaches the service over a connection that was not there before; throws where it can't. */
   reach: () => Promise<void>;
-  /** The service was reached. */
-  onPassed: () => Promise<void>;
+  /** The service was reached under this one. */
+  onPassed: (ref: PolicyRef) => Promise<void>;
   /** It was not, and why not. */
   onFailed: (why: string) => Promise<void>;
 }
@@ -17,42 +27,62 @@ export interface ProbationOptions {
 const PROBATION_MS = 60_000;
 const TRY_AGAIN_MS = 3_000;
 
-/** The answer ends it without either. */
-export function startProbation({ clock, reach, onPassed, onFailed }: ProbationOptions): () => void {
-  const state = { over: false };
-  let why = 'it was not reached';
+export function createProbation({ clock, reach, onPassed, onFailed }: ProbationOptions): Probation {
+  let cancel: (() => void) | null = null;
   let pause = pauseFor(clock, 0);
-  const cancel = clock.after(PROBATION_MS, () => {
-    if (state.over) return;
-    end();
-    void onFailed(why);
-  });
+  let why = '';
+  /** Of the change that is tried: whoever tries an earlier one gives up. */
+  let turn = 0;
 
   function end(): void {
-    state.over = true;
-    cancel();
+    turn += 1;
+    cancel?.();
+    cancel = null;
     pause.end();
   }
 
-  async function tryAgain(): Promise<void> {
-    while (!state.over) {
-      const reached = await reach().then(
-        () => true,
-        (thrown: unknown) => {
-          why = messageOf(thrown);
-          return false;
-        },
-      );
-      if (state.over) return;
+  async function isReached(): Promise<boolean> {
+    try {
+      await reach();
+      return true;
+    } catch (thrown) {
+      why = messageOf(thrown);
+      return isAnswer(thrown);
+    }
+  }
+
+  async function tryAgain(ref: PolicyRef): Promise<void> {
+    const mine = turn;
+    while (mine === turn) {
+      const reached = await isReached();
+      if (mine !== turn) return;
       if (reached) {
         end();
-        return onPassed();
+        return onPassed(ref);
       }
       pause = pauseFor(clock, TRY_AGAIN_MS);
       await pause.over;
     }
   }
 
-  void tryAgain();
-  return end;
+  return {
+    begin(ref) {
+      turn += 1;
+      pause.end();
+      if (cancel === null) {
+        why = 'it was not reached';
+        cancel = clock.after(PROBATION_MS, () => {
+          end();
+          void onFailed(why);
+        });
+      }
+      void tryAgain(ref);
+    },
+    end,
+  };
+}
+
+/** Whoever answers is there, also where the answer is no: that it is busy, or knows no such host. */
+function isAnswer(thrown: unknown): boolean {
+  return thrown instanceof EdgewardError && thrown.code !== 'EDW_ERR_SERVICE_UNREACHABLE';
 }

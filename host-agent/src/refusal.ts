@@ -33,11 +33,18 @@ export function nackOfState({ rolledBack }: AgentState): HostNack | null {
   return { revision, code, message };
 }
 
-export function reportedState(state: AgentState, refusal: HostNack | null): HostReport['state'] {
+/** `why` goes on with how long it was tried, or how often. */
+export function rolledBack(revision: number, why: string): HostNack {
+  const message = `revision ${revision} changed rules, and then the sync service could not be reached ${why}`;
+  return { revision, code: 'EDW_ERR_HOST_ROLLED_BACK', message: message.slice(0, MAX_MESSAGE) };
+}
+
+/** `stands`: a policy does, whether this host's state knows of it or not. */
+export function reportedState(state: AgentState, refusal: HostNack | null, stands: boolean): HostReport['state'] {
   if (state.rolledBack !== null) return 'rolled-back';
-  if (state.form === 'observe' && state.current !== null) return 'observed';
+  if (stands && state.form === 'observe' && state.current !== null) return 'observed';
   if (refusal !== null) return 'refused';
-  return state.current === null ? 'no-policy' : 'applied';
+  return stands ? 'applied' : 'no-policy';
 }
 
 /** A document that was lost, or read while it was written, must not open a host that is enforced. */

@@ -10,12 +10,13 @@ export interface Reported {
   stands: Pick<HostReport, 'applied' | 'state' | 'mode' | 'rules' | 'nack'>;
   guard: GuardStatus;
   denials: DenialCounters;
+  outgoing: NonNullable<HostReport['outgoing']>;
   certificateEnds: string;
   warnings: readonly string[];
 }
 
 export function reportOf(from: Reported): HostReport {
-  const { stands, guard, denials } = from;
+  const { stands, guard } = from;
   const { last, count } = guard.repairs;
   return {
     v: 1,
@@ -37,7 +38,8 @@ export function reportOf(from: Reported): HostReport {
           ? null
           : { ...last, words: cut(last.words, 500), process: last.process && cut(last.process, 200) },
     },
-    denials: { ...denials },
+    denials: from.denials,
+    outgoing: from.outgoing,
     certificateEnds: from.certificateEnds,
     warnings: lines([...from.warnings, ...guard.warnings]),
   };

@@ -3,30 +3,38 @@
  * all. Nothing is tried again here, and nothing is decided.
  */
 import { Agent } from 'node:https';
-import { EdgewardError } from '@edgeward/runtime';
+import { type HttpsAnswer as Answer, EdgewardError, type HttpsAsked } from '@edgeward/runtime';
 import {
+  completeHostPolicy,
   denialAnswerSchema,
   type EnrolmentAnswer,
   enrolmentAnswerSchema,
+  formatHeld,
+  HELD_HEADER,
+  HOST_POLICY_HEAD_TYPE,
   type HostReport,
   type HostReportAnswer,
   hostReportAnswerSchema,
   MAX_HOST_POLICY_BYTES,
   type RenewalRequest,
 } from '../protocol/index.ts';
-import { type Answer, badAnswer, type Exchange, exchange } from './https-exchange.ts';
+import { type HeldPolicies, NONE_HELD } from './held-policies.ts';
+import { badAnswer, exchange } from './https-exchange.ts';
 import type { Identity } from './identity.ts';
 import type { SendDenials } from './parts.ts';
 
 type PolicyAnswer =
-  | { state: 'policy'; etag: string | null; signed: Buffer }
+  | { state: 'policy'; etag: string | null; signed: Uint8Array }
   | { state: 'unchanged' }
   /** The service knows this host and has nothing for it. */
   | { state: 'none' };
 
 export interface ServiceClient {
-  /** Waits for something else than `etag`, up to a minute. */
-  policy(etag: string | null): Promise<PolicyAnswer>;
+  /**
+   * Something else than `etag`, if there is; with `wait` it is waited for, up to a minute. What lies here already, but for its
+   * number, is not sent again.
+   */
+  policy(etag: string | null, options: { wait: boolean }): Promise<PolicyAnswer>;
   /** `fresh`: over a connection that is made for it. */
   report(report: HostReport, options?: { fresh: boolean }): Promise<HostReportAnswer>;
   denials: SendDenials;
@@ -36,6 +44,7 @@ export interface ServiceClient {
   close(): void;
 }
 
+const POLICY_PATH = '/v1/host/policy';
 /** The service may hold a long poll for 55 s. */
 const POLL_SECONDS = 55;
 const POLL_TIMEOUT_MS = 120_000;
@@ -56,11 +65,14 @@ export interface ServiceClientOptions {
   identity: Identity;
   /** Empty: those of the identity. */
   service: readonly string[];
+  /** What need not be sent again: nothing without it. */
+  held?: HeldPolicies;
   /** Ends whatever is under way. */
   ending: AbortSignal;
 }
 
-export function createServiceClient({ identity, service, ending }: ServiceClientOptions): ServiceClient {
+export function createServiceClient(options: ServiceClientOptions): ServiceClient {
+  const { identity, service, held = NONE_HELD, ending } = options;
   const urls = (service.length > 0 ? service : identity.service).map((url) => url.replace(/\/$/, ''));
   const tls = { ca: identity.authority, cert: identity.certificate, key: identity.key };
   const agent = new Agent({ keepAlive: true, maxSockets: 4, timeout: POLL_TIMEOUT_MS });
@@ -71,7 +83,7 @@ export function createServiceClient({ identity, service, ending }: ServiceClient
     const url = urls[at % urls.length] ?? '';
     const { path, fresh = false, maxBytes = MAX_ANSWER_BYTES, timeoutMs = CALL_TIMEOUT_MS, ...rest } = asked;
     const connection = { url: `${url}${path}`, tls, agent: fresh ? (false as const) : agent, signal: ending };
-    const whole: Exchange = { ...connection, ...rest, maxBytes, timeoutMs };
+    const whole: HttpsAsked = { ...connection, ...rest, maxBytes, timeoutMs };
     const answer = await exchange(whole).catch((thrown: unknown) => {
       // The next call goes to the next address.
       if (!ending.aborted) at += 1;
@@ -79,6 +91,15 @@ export function createServiceClient({ identity, service, ending }: ServiceClient
     });
     if (answer.remote !== null) remote = { address: answer.remote, port: Number(new URL(url).port || 443) };
     return answer;
+  }
+
+  function askPolicy(etag: string | null, wait: boolean, held: readonly string[]): Promise<Answer> {
+    const headers: Record<string, string> = { 'accept-encoding': 'gzip' };
+    if (wait) headers.prefer = `wait=${POLL_SECONDS}`;
+    if (etag !== null) headers['if-none-match'] = etag;
+    if (held.length > 0) headers[HELD_HEADER] = formatHeld(held);
+    const bounds = { maxBytes: MAX_HOST_POLICY_BYTES, timeoutMs: POLL_TIMEOUT_MS };
+    return call({ path: POLICY_PATH, method: 'GET', headers, ...bounds });
   }
 
   const post = (path: string, body: unknown, more: Partial<Call> = {}): Promise<Answer> =>
@@ -91,18 +112,13 @@ export function createServiceClient({ identity, service, ending }: ServiceClient
     });
 
   return {
-    async policy(etag) {
-      const path = '/v1/host/policy';
-      const headers: Record<string, string> = { 'accept-encoding': 'gzip', prefer: `wait=${POLL_SECONDS}` };
-      if (etag !== null) headers['if-none-match'] = etag;
-      const bounds = { maxBytes: MAX_HOST_POLICY_BYTES, timeoutMs: POLL_TIMEOUT_MS };
-      const answer = await call({ path, method: 'GET', headers, ...bounds });
-      if (answer.status === 304) return { state: 'unchanged' };
-      if (answer.status === 200) return { state: 'policy', etag: answer.headers.etag ?? null, signed: answer.body };
-      const refusal = refusalOf(path, answer);
-      // Of any other server that knows no such path nothing follows.
-      if (refusal.code === 'EDW_ERR_HOST_NO_POLICY') return { state: 'none' };
-      throw refusal;
+    async policy(etag, { wait }) {
+      const answer = await askPolicy(etag, wait, await held.names());
+      if (!isHeadAlone(answer)) return policyIn(answer);
+      const signed = await completeHostPolicy(answer.body, identity.signingKeys, held.read);
+      if (signed !== null) return { state: 'policy', etag: answer.headers.etag ?? null, signed };
+      // What lies here is not what was signed: then all of it, and that is taken as it comes.
+      return policyIn(await askPolicy(etag, wait, []));
     },
     report: async (report, { fresh } = { fresh: false }) =>
       read('/v1/host/report', await post('/v1/host/report', report, { fresh }), hostReportAnswerSchema),
@@ -116,6 +132,19 @@ export function createServiceClient({ identity, service, ending }: ServiceClient
     remote: () => remote,
     close: () => agent.destroy(),
   };
+}
+
+function isHeadAlone({ status, headers }: Answer): boolean {
+  return status === 200 && headers['content-type'] === HOST_POLICY_HEAD_TYPE;
+}
+
+function policyIn(answer: Answer): PolicyAnswer {
+  if (answer.status === 304) return { state: 'unchanged' };
+  if (answer.status === 200) return { state: 'policy', etag: answer.headers.etag ?? null, signed: answer.body };
+  const refusal = refusalOf(POLICY_PATH, answer);
+  // Of any other server that knows no such path nothing follows.
+  if (refusal.code === 'EDW_ERR_HOST_NO_POLICY') return { state: 'none' };
+  throw refusal;
 }
 
 interface Schema<T> {

@@ -5,6 +5,7 @@
 import { type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
 import { renewIdentity } from './enrol.ts';
 import type { Contact } from './follow.ts';
+import { heldPolicies } from './held-policies.ts';
 import { endOf, type Identity, renewAtMs } from './identity.ts';
 import { createServiceClient, type ServiceClient } from './service-client.ts';
 import type { ServiceContact } from './status-file.ts';
@@ -41,8 +42,9 @@ const CLIENT_GRACE_MS = 130_000;
 
 export function createServiceLink(options: ServiceLinkOptions): ServiceLink {
   const { service, stateDir, ending, clock, logger } = options;
+  const held = heldPolicies(stateDir);
   let { identity } = options;
-  let client = createServiceClient({ identity, service, ending });
+  let client = createServiceClient({ identity, service, held, ending });
   let reachedAtMs: number | null = null;
   let error: ServiceContact['error'] = null;
   let mayRenew = true;
@@ -65,7 +67,7 @@ export function createServiceLink(options: ServiceLinkOptions): ServiceLink {
     try {
       identity = await renewIdentity(client, identity, stateDir);
       const before = client;
-      client = createServiceClient({ identity, service, ending });
+      client = createServiceClient({ identity, service, held, ending });
       clock.after(CLIENT_GRACE_MS, () => before.close());
       mayRenew = false;
       clock.after(LEAST_BETWEEN_RENEWALS_MS, () => {

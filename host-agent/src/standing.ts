@@ -16,11 +16,11 @@ export interface Standing {
   put(policy: CompiledPolicy, atLeast: number): Promise<boolean>;
   /** What stands by our doing, numbered as it was made; null before the first. */
   policy(): CompiledPolicy | null;
-  /** Digests of the rules of both families, as they were written. */
+  /** Digests of the rules of both families, as they were written; null until they could be read. */
   rules(): string | null;
   /** Another has put the same policy anew, under rules of another generation: they are read, and told. Never rejects. */
   repaired(): Promise<void>;
-  /** What could not be read after a repair is tried again. Never rejects. */
+  /** What could not be read after an apply or a repair is tried again. Never rejects. */
   settle(): Promise<void>;
   /** Tells what stands now, and from then on. */
   tell(parts: { guard: Guard; denials: Denials }): void;
@@ -39,6 +39,8 @@ interface Stands {
   sampled: string;
   rules: string | null;
 }
+
+const UNREAD = { generation: 0, sampled: '', rules: null };
 
 export function createStanding({ point, netfilter }: StandingOptions): Standing {
   let stands: Stands | null = null;
@@ -60,37 +62,38 @@ export function createStanding({ point, netfilter }: StandingOptions): Standing 
     parts?.guard.pause();
     try {
       const { writes } = await point.apply(numbered);
-      isOld = false;
-      const found = await readInForce(netfilter);
-      const { generation = 0, sampled = '', rules = null } = found ?? {};
-      stands = { policy, numbered, generation, sampled, rules };
-      tellDenials();
+      // Whatever reading it says: a guard that was left with the one before would put that back.
+      stands = { policy, numbered, ...UNREAD };
+      isOld = true;
+      if (!(await readAnew())) tellDenials();
       return writes > 0;
     } finally {
       tellGuard();
     }
   }
 
-  async function readAnew(): Promise<void> {
-    if (!isOld || stands === null) return;
+  /** True where something new was told. */
+  async function readAnew(): Promise<boolean> {
+    if (!isOld || stands === null) return false;
     // Before it is read: a repair meanwhile makes it old again.
     isOld = false;
     const found = await readInForce(netfilter).catch(() => null); // the guard finds the same fault, and tells it
     // Something else stands only while it is undone: the repair of that is told too.
     isOld ||= found === null || found.rules === null || found.hash !== stands.numbered.hash;
-    if (found === null || isOld) return;
+    if (found === null || isOld) return false;
     const { generation, sampled, rules } = found;
     stands = { ...stands, generation, sampled, rules };
     tellDenials();
+    return true;
   }
 
   return {
     put: (policy, atLeast) => queue.run(() => put(policy, atLeast)),
-    repaired: () => {
+    repaired: async () => {
       isOld = true;
-      return queue.run(readAnew);
+      await queue.run(readAnew);
     },
-    settle: () => queue.run(readAnew),
+    settle: async () => void (await queue.run(readAnew)),
     policy: () => stands?.policy ?? null,
     rules: () => stands?.rules ?? null,
     tell(told) {

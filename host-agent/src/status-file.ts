@@ -1,11 +1,12 @@
 /**
  * What `edgeward agent status` shows: the last report, and how the service was met, in a folder that is gone with the machine's
- * memory. Nobody decides anything by it, so a failure to write it is told once and is no failure.
+ * memory; and the same as metrics, for a node exporter. Nobody decides anything by it, so a failure to write it is told once and is no failure.
  */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createWorkQueue, EdgewardError, type Logger, messageOf, systemCodeOf } from '@edgeward/runtime';
 import type { HostReport } from '../protocol/index.ts';
+import { agentMetricsText } from './agent-metrics.ts';
 
 export interface AgentStatus {
   point: string;
@@ -25,23 +26,24 @@ export interface ServiceContact {
 }
 
 const FILE = 'status.json';
+/** Of this ending are the files that a node exporter reads. */
+const METRICS = 'metrics.prom';
 
 export function createStatusFile(
   runtimeDir: string,
   logger: Logger,
 ): { write(status: AgentStatus): Promise<void>; remove(): Promise<void> } {
   const path = join(runtimeDir, FILE);
+  const metrics = join(runtimeDir, METRICS);
   // Two at once would write into one file.
   const queue = createWorkQueue();
-  // Another agent that still ends writes beside it.
-  const unfinished = `${path}.${process.pid}.new`;
   let told = false;
 
   async function write(status: AgentStatus): Promise<void> {
     try {
       await mkdir(runtimeDir, { recursive: true, mode: 0o755 });
-      await writeFile(unfinished, `${JSON.stringify(status)}\n`, { mode: 0o644 });
-      await rename(unfinished, path);
+      await replace(path, `${JSON.stringify(status)}\n`);
+      await replace(metrics, agentMetricsText(status));
       told = false;
     } catch (thrown) {
       if (!told) logger.warn({ event: 'status_not_written', path, err: thrown }, messageOf(thrown));
@@ -51,8 +53,21 @@ export function createStatusFile(
 
   return {
     write: (status) => queue.run(() => write(status)),
-    remove: () => queue.run(() => rm(path, { force: true })).catch(() => {}),
+    remove: () =>
+      queue
+        .run(() => Promise.all([path, metrics].map((file) => rm(file, { force: true }))))
+        .then(
+          () => {},
+          () => {},
+        ),
   };
+}
+
+async function replace(path: string, text: string): Promise<void> {
+  // Another agent that still ends writes beside it.
+  const unfinished = `${path}.${process.pid}.new`;
+  await writeFile(unfinished, text, { mode: 0o644 });
+  await rename(unfinished, path);
 }
 
 /** Null where no agent runs, or its folder is another one. Throws EDW_ERR_STATE_READ. */

@@ -1,35 +1,25 @@
 /**
- * From a policy that the service offers to the policy in force: verified, durable, judged for safety, applied, remembered; and
- * back again where the service can't be reached afterwards. One step at a time. Killed anywhere, the next start finds a whole
- * state and goes on; whatever fails leaves what is in force.
+ * From a policy that the service offers to the policy in force: verified, judged for safety, durable, applied, remembered. One
+ * step at a time. Killed anywhere, the next start finds a whole state and goes on; what fails before it is applied leaves what
+ * is in force, and what fails then is finished or undone. What is refused is written nowhere.
  */
 import type { CompiledPolicy } from '@edgeward/policy';
-import { type Clock, type Logger, messageOf } from '@edgeward/runtime';
-import { type HostNack, type HostReport, openHostPolicy } from '../protocol/index.ts';
-import { type AgentState, type PolicyRef, samePolicy } from './agent-state.ts';
+import { createWorkQueue, messageOf } from '@edgeward/runtime';
+import { type HostReport, openHostPolicy } from '../protocol/index.ts';
+import { type AgentState, type PolicyRef, samePolicy, wentBackFrom } from './agent-state.ts';
+import { createHolding, type HoldingOptions, type Taken } from './holding.ts';
 import type { InForce } from './in-force.ts';
-import { type KnownGood, knownGood } from './known-good.ts';
-import { floorOf, type LastKnown, type LastKnownOptions } from './last-known.ts';
-import { createOverdue } from './overdue.ts';
-import { startProbation } from './probation.ts';
+import { floorOf, type LastKnownOptions } from './last-known.ts';
 import { isFinal, nackOf, nackOfState, noObject, reportedState } from './refusal.ts';
 import { type Judgement, judge, type Surroundings } from './safety/judgement.ts';
-import { noPolicy, observedPolicy } from './safety/observed-policy.ts';
-import { isEnforcing, type Standing } from './standing.ts';
+import { inForm } from './safety/observed-policy.ts';
+import { isEnforcing } from './standing.ts';
 
-export interface TakeOverOptions extends Pick<LastKnownOptions, 'aud' | 'keys'> {
-  known: LastKnown;
-  standing: Standing;
+export interface TakeOverOptions extends Pick<LastKnownOptions, 'keys'>, Omit<HoldingOptions, 'inTurn' | 'whenDue'> {
   /** What is the case on this host now. */
   surroundings: () => Promise<Omit<Surroundings, 'enforcing'>>;
-  inForce: () => Promise<InForce | null>;
-  /** Whether the service was reached since the agent started. */
-  wasReached: () => boolean;
-  reach: () => Promise<void>;
-  /** Something that a report says has changed. */
-  onChanged: () => void;
-  clock: Clock;
-  logger: Logger;
+  /** Whether the service was there when it was asked last. */
+  isReached: () => boolean;
 }
 
 /** `again`: worth offering again after a while; `settled` is not. */
@@ -47,139 +37,17 @@ export interface TakeOver {
 }
 
 export function createTakeOver(options: TakeOverOptions): TakeOver {
-  const { known, standing, logger, clock } = options;
-  /** As it was served, whichever form of it is in force. */
-  let served: CompiledPolicy | null = null;
-  /** What the kernel goes on with although its file is not believed any more: signed by a service that is no more. */
-  let unread: PolicyRef | null = null;
-  let refusal: HostNack | null = nackOfState(known.state());
-  let endProbation = (): void => {};
-  const overdue = createOverdue({
-    clock,
-    logger,
-    whenDue: () => void inTurn(settle),
-    onFirst: () => options.onChanged(),
-  });
-  let queue: Promise<unknown> = Promise.resolve();
-
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const next = queue.then(work, work);
-    queue = next.catch(() => {});
-    return next;
-  }
-
-  async function put(policy: CompiledPolicy, atLeast: number): Promise<boolean> {
-    const changed = await standing.put(policy, atLeast);
-    unread = null;
-    overdue.paid();
-    return changed;
-  }
-
-  async function restore(): Promise<void> {
-    try {
-      await restoreKnown();
-    } catch (thrown) {
-      overdue.owe('applying last-known-good', thrown, restore);
-    }
-  }
-
-  async function restoreKnown(): Promise<void> {
-    const kernel = await options.inForce();
-    const { current, rolledBack, numberAtLeast } = known.state();
-    const found = await knownGood(known, kernel);
-    if (found === null && current === null && rolledBack !== null && kernel?.hashes.includes(rolledBack.hash)) {
-      // Killed on the way back from the first policy: what is told to be gone still judges.
-      await put(noPolicy(options.aud, kernel.highest), numberAtLeast);
-      return;
-    }
-    if (found === null) {
-      overdue.paid();
-      unread = current === null || kernel === null ? null : { revision: kernel.highest, hash: kernel.hash };
-      const words = unread === null ? 'no policy is known on this host yet' : 'what stands is not touched';
-      return logger.info({ event: 'nothing_known' }, words);
-    }
-    served = found.served;
-    await put(found.policy, numberAtLeast);
-    if (found.begun) await commit(found, known.state(), { writes: true });
-    else if (known.state().probation !== null) onProbation(found.ref);
-    const { revision, hash } = found.ref;
-    logger.info({ event: 'restored', revision, hash, form: found.form }, 'last-known-good is in force');
-  }
-
-  /** What happened is remembered, also where it can't be written. */
-  async function commit(
-    taken: Omit<KnownGood, 'policy'>,
-    before: AgentState,
-    { writes }: { writes: boolean },
-  ): Promise<void> {
-    const { ref, form } = taken;
-    const tried = writes && (options.wasReached() || taken.begun);
-    const confirmed = before.probation ?? { previous: before.current, previousForm: before.form };
-    served = taken.served;
-    await known.remember({
-      ...before,
-      current: ref,
-      form,
-      next: null,
-      probation: tried ? confirmed : before.probation,
-      rolledBack: null,
-      numberAtLeast: ref.revision >= before.numberAtLeast ? 0 : before.numberAtLeast,
-    });
-    if (known.state().probation !== null) onProbation(ref);
-  }
-
-  function onProbation(ref: PolicyRef): void {
-    endProbation();
-    endProbation = startProbation({
-      clock,
-      reach: options.reach,
-      onPassed: () => inTurn(() => passed(ref)),
-      onFailed: (why) => inTurn(() => goBack(ref, why)),
-    });
-  }
-
-  async function passed(ref: PolicyRef): Promise<void> {
-    const state = known.state();
-    if (!samePolicy(state.current, ref) || state.probation === null) return;
-    await known.remember({ ...state, probation: null });
-    logger.info({ event: 'confirmed', revision: ref.revision }, 'the service is reached under this policy');
-  }
-
-  async function goBack(ref: PolicyRef, why: string): Promise<void> {
-    const state = known.state();
-    if (!samePolicy(state.current, ref) || state.probation === null) return;
-    const { previous, previousForm } = state.probation;
-    const kept = previous === null ? null : await known.policy(previous);
-    // Without what was there before, going back would open the host.
-    if (previous !== null && kept === null) return known.remember({ ...state, probation: null });
-    const code = 'EDW_ERR_HOST_ROLLED_BACK';
-    const message = `revision ${ref.revision} changed rules, and then the sync service could not be reached for a minute: ${why}`;
-    // The driver takes no lower number than the kernel has.
-    const numberAtLeast = Math.max(state.numberAtLeast, ref.revision);
-    refusal = { revision: ref.revision, code, message };
-    served = kept;
-    await known.remember({
-      ...state,
-      current: kept === null ? null : previous,
-      form: previousForm,
-      probation: null,
-      rolledBack: { ...ref, code, message },
-      numberAtLeast,
-    });
-    const policy = kept === null ? noPolicy(options.aud, ref.revision) : inForm(kept, previousForm);
-    const putBack = (): Promise<unknown> =>
-      put(policy, numberAtLeast).catch((thrown: unknown) => overdue.owe('going back', thrown, putBack));
-    await putBack();
-    logger.warn({ event: 'rolled_back', revision: ref.revision, to: previous?.revision ?? null, code }, message);
-    options.onChanged();
-  }
+  const { known, standing, logger } = options;
+  const { run: inTurn, settled } = createWorkQueue();
+  const holding = createHolding({ ...options, inTurn, whenDue: () => inTurn(settle) });
 
   async function offer(signed: Uint8Array, revision: number): Promise<Outcome> {
     try {
       return await takeOver(signed);
     } catch (thrown) {
-      refusal = nackOf(thrown, revision);
-      logger.error({ event: 'refused', revision, code: refusal.code, err: thrown }, messageOf(thrown));
+      const nack = nackOf(thrown, revision);
+      holding.refuse(nack);
+      logger.error({ event: 'refused', revision, code: nack.code, err: thrown }, messageOf(thrown));
       options.onChanged();
       return isFinal(thrown) ? 'settled' : 'again';
     }
@@ -191,39 +59,64 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
     const floor = floorOf(before, (await options.inForce())?.highest ?? null);
     const { head, policy } = await openHostPolicy(signed, { aud, keys: keys(), floor });
     const ref = { revision: policy.revision, hash: policy.hash };
-    const { rolledBack } = before;
-    if (rolledBack !== null && rolledBack.hash === ref.hash && rolledBack.revision >= ref.revision) {
-      refusal = nackOfState(before);
+    if (wentBackFrom(before, ref)) {
+      holding.refuse(nackOfState(before));
       return 'settled';
     }
     if (policy.objects.length === 0 && (await enforces())) throw noObject(aud);
-    const isNew = !samePolicy(before.current, ref) || served === null;
-    if (isNew) await known.keep(ref, signed);
-    const state = { ...before, floor: { ...ref, issuedAt: head.issuedAt }, next: isNew ? ref : null };
-    if (isNew) await known.switchTo(state);
-    return inForms(policy, ref, state);
-  }
-
-  /** In the form that is safe here. */
-  async function inForms(policy: CompiledPolicy, ref: PolicyRef, before: AgentState): Promise<Outcome> {
     const judgement = await judged(policy);
     if (judgement.form === 'none') {
       refuse(ref, judgement);
       return 'again';
     }
-    const { form } = judgement;
-    const effective = inForm(policy, form);
-    const writes = await put(effective, before.numberAtLeast).catch(async (thrown: unknown) => {
-      // What the driver refused before it wrote anything was not begun.
-      if (isFinal(thrown)) await known.remember({ ...before, next: null });
+    const state = { ...before, floor: { ...ref, issuedAt: head.issuedAt } };
+    if (!isHeld(ref, state) && !(await isKept(ref, state))) await known.keep(ref, signed);
+    await inForce({ ref, form: judgement.form, served: policy }, state);
+    refuse(ref, judgement);
+    return 'settled';
+  }
+
+  /** Not where its file was not to be used any more, and the one before it stands. */
+  function isHeld(ref: PolicyRef, { current }: AgentState): boolean {
+    return samePolicy(current, ref) && samePolicy(holding.served(), ref);
+  }
+
+  /** By an offer before this one. */
+  async function isKept(ref: PolicyRef, { next }: AgentState): Promise<boolean> {
+    return samePolicy(next, ref) && (await known.policy(ref)) !== null;
+  }
+
+  async function inForce(taken: Taken, before: AgentState): Promise<void> {
+    const { ref, form, served } = taken;
+    const policy = inForm(served, form);
+    const isChange = !isHeld(ref, before) || before.form !== form;
+    const next = isChange ? { ...ref, tried: await isTried(policy, before) } : null;
+    const state = { ...before, next };
+    const isBegun = samePolicy(before.next, ref);
+    if (next !== null && !(isBegun && before.next?.tried === next.tried)) await known.switchTo(state);
+    const writes = await holding.put(policy, state.numberAtLeast).catch(async (thrown: unknown) => {
+      // What the driver refused before it wrote anything was not begun; unless it was before.
+      if (isFinal(thrown)) await known.remember({ ...state, next: isBegun ? next : null });
+      else if (next !== null) holding.finishLater(ref, thrown);
       throw thrown;
     });
-    await commit({ ref, form, served: policy, begun: false }, before, { writes });
-    refuse(ref, judgement);
+    await holding.commit(taken, state, next?.tried ?? false);
     const { revision, hash } = ref;
     logger.info({ event: 'policy_applied', revision, hash, form, writes }, form === 'served' ? 'applied' : 'observed');
     options.onChanged();
-    return 'settled';
+  }
+
+  /** Whether what changes goes back unless the service is reached under it. */
+  async function isTried(policy: CompiledPolicy, { next, current }: AgentState): Promise<boolean> {
+    if (!isEnforcing(policy)) return false;
+    // What was begun, and what takes its place, are one change: the service may have gone with the half that got in.
+    if (next?.tried) return true;
+    // What was away before is no sign.
+    if (!options.isReached()) return false;
+    // The same under another number is no change.
+    if (standing.policy()?.hash === policy.hash || isWholly(await options.inForce(), policy)) return false;
+    // Of what enforced here before nothing is known: going back would open the host.
+    return current !== null || !(await enforces());
   }
 
   /** After a restart whose restore failed the kernel knows, and this agent does not yet. */
@@ -239,18 +132,20 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
 
   function refuse({ revision }: PolicyRef, judgement: Judgement): void {
     if (judgement.form === 'served') {
-      refusal = null;
+      holding.refuse(null);
       return;
     }
     const { code, message, mend } = judgement;
-    if (refusal?.code !== code || refusal.message !== message)
-      logger.warn({ event: 'not_enforced', revision, code, mend }, message);
-    refusal = { revision, code, message };
+    const before = holding.refusal();
+    holding.refuse({ revision, code, message });
+    if (before?.revision === revision && before.code === code && before.message === message) return;
+    logger.warn({ event: 'not_enforced', revision, code, mend }, message);
+    options.onChanged();
   }
 
   async function settle(): Promise<void> {
     await known.save();
-    if (await overdue.settle()) return;
+    if (await holding.settle()) return;
     if (known.state().form === 'observe') await judgeAgain().catch(logNotJudged);
   }
 
@@ -260,37 +155,40 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
 
   async function judgeAgain(): Promise<void> {
     const state = known.state();
-    if (served === null || state.current === null) return;
+    const { current: ref } = state;
+    const served = holding.served();
+    // Of what stands in its place nothing was refused.
+    if (served === null || ref === null || !isHeld(ref, state) || wentBackFrom(state, ref)) return;
     const judgement = await judged(served);
-    if (judgement.form === 'served') await inForms(served, state.current, state);
-    else refuse(state.current, judgement);
+    if (judgement.form === 'served') await inForce({ ref, form: 'served', served }, state);
+    refuse(ref, judgement);
   }
 
   return {
-    restore: () => inTurn(restore),
+    restore: () => inTurn(holding.restore),
     offer: (signed, revision) => inTurn(() => offer(signed, revision)),
     settle: () => inTurn(settle),
     view() {
-      const { current } = known.state();
+      const state = known.state();
       // What was put back where there was none is no policy.
-      const stands = current === null ? null : standing.policy();
+      const stands = state.current === null ? null : standing.policy();
+      // Whoever numbers policies has to hear of it: below that number nothing is taken.
+      const applied = stands === null ? holding.unread() : { revision: stands.revision, hash: stands.hash };
       return {
-        // Whoever numbers policies has to hear of it: below that number nothing is taken.
-        applied: stands === null ? unread : { revision: stands.revision, hash: stands.hash },
-        state: reportedState(known.state(), refusal),
+        applied,
+        state: reportedState(state, holding.refusal(), applied !== null),
         mode: stands?.objects[0]?.mode ?? null,
         rules: standing.rules(),
-        nack: refusal,
+        nack: holding.refusal(),
       };
     },
     async close() {
-      endProbation();
-      overdue.close();
-      await queue;
+      holding.close();
+      await settled();
     },
   };
 }
 
-function inForm(policy: CompiledPolicy, form: AgentState['form']): CompiledPolicy {
-  return form === 'observe' ? observedPolicy(policy) : policy;
+function isWholly(kernel: InForce | null, { hash }: CompiledPolicy): boolean {
+  return kernel !== null && kernel.rules !== null && kernel.hashes.every((one) => one === hash);
 }

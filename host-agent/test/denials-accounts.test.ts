@@ -10,6 +10,7 @@ import {
   newAccounts,
 } from '../src/denials/accounts.ts';
 import { countedSince } from '../src/denials/counter-baseline.ts';
+import { createRetired } from '../src/denials/retired-counters.ts';
 
 const LAG_MS = 10;
 const RUNS = 300 * Number(process.env.EDGEWARD_RUNS ?? 1);
@@ -192,5 +193,23 @@ t.test('counters go on over generations, boots and whoever writes our rules anew
     t.strictSame([counted.added, counted.lost], [added, lost], name);
     baseline = counted.next;
   }
+  t.end();
+});
+
+t.test('counters that went are known until a window has accounted for them', (t) => {
+  const counter = (generation: number, packets: number): DenyCounter => ({
+    ...{ family: 'inet', hook: 'input', generation, verdict: 'deny', packets },
+  });
+  const retired = createRetired();
+  retired.add([counter(1, 7)]);
+  t.equal(retired.countedSince({}, []).added, 7);
+  const { added, forget } = retired.countedSince({}, []);
+  t.equal(added, 7, 'also where the window before came to nothing');
+  retired.add([counter(2, 3)]);
+  forget();
+  const later = retired.countedSince({}, [counter(3, 1)]);
+  t.equal(later.added, 3 + 1, 'what was told meanwhile is not forgotten');
+  later.forget();
+  t.equal(retired.countedSince(later.next, [counter(3, 1)]).added, 0);
   t.end();
 });

@@ -1,12 +1,12 @@
 /** What a host denies is told as `decide` says it, also while the policy changes. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type CompiledPolicy, decide, viewOf } from '@edgeward/policy';
 import { compileDocuments, HOST_ADDRESSES, type ProbeFlow, requireHosts } from '@edgeward/test/kit';
 import t from 'tap';
-import { denialsStage, reading, requireUlogd, settled } from './fixtures/denials-stage.ts';
+import { denialsStage, kernelCount, reading, requireUlogd, settled, until } from './fixtures/denials-stage.ts';
 
 requireHosts(t);
 await requireUlogd(t);
+t.jobs = 4;
 
 interface Variant {
   revision: number;
@@ -70,6 +70,8 @@ for (const mode of ['enforce', 'observe'] as const) {
   });
 }
 
+const MAX_ROUNDS = 200;
+
 t.test('a sample is judged by the policy that denied it, whichever is in force when it is read', async (t) => {
   t.setTimeout(120_000);
   const stage = await denialsStage(t);
@@ -87,21 +89,32 @@ t.test('a sample is judged by the policy that denied it, whichever is in force w
   const denials = await stage.open();
   denials.policyApplied(first, 1, first.hash.slice(0, 8));
   await reading(stage);
-  const flows = ['203.0.113.9', '10.1.66.6', '10.1.0.5'].flatMap((from) =>
-    ['udp/5432', 'udp/53'].map((port) => ({ from, to: inet, port })),
+  // Each policy has callers of its own: a source is sampled five times, and then once a second.
+  const callersAt = (revision: number): ProbeFlow[] =>
+    ['203.0.113.', '10.1.66.', '10.1.0.'].flatMap((net) =>
+      ['udp/5432', 'udp/53'].map((port) => ({ from: `${net}${10 + revision}`, to: inet, port })),
+    );
+  await stage.host.call(
+    changes.flatMap(({ revision }) => callersAt(revision)).map((flow) => ({ ...flow, port: 'udp/9' })),
   );
-  let calling = true;
-  const calls = (async () => {
-    for (let round = 0; round < 100 && calling; round += 1) await stage.host.call(flows);
-  })();
-  for (const policy of policies.values()) {
+  let flows = callersAt(first.revision);
+  const calls: Promise<unknown>[] = [];
+  // Silence takes its time: the next are called meanwhile.
+  const pace = setInterval(() => {
+    if (calls.length < MAX_ROUNDS) calls.push(stage.host.call(flows));
+  }, 100);
+  t.teardown(() => clearInterval(pace));
+  for (const [revision, policy] of policies) {
     await denials.policyComing(policy);
     await stage.point.apply(policy);
     denials.policyApplied(policy, 1, policy.hash.slice(0, 8));
-    await sleep(1500);
+    await stage.point.settled();
+    flows = callersAt(revision);
+    const counted = await kernelCount(stage);
+    await until('it has denied some', async () => (await kernelCount(stage)) > counted + flows.length);
   }
-  calling = false;
-  await calls;
+  clearInterval(pace);
+  await Promise.all(calls);
   await settled(stage, denials);
   const found = stage.service.denials();
   const wrong = found.filter(({ source, port, revision, reason, rule, object, verdict }) => {

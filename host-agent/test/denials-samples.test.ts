@@ -10,11 +10,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { createLogger, systemClock } from '@edgeward/runtime';
 import t, { type Test } from 'tap';
+import { createNetfilter, type RunTool } from '../driver/index.ts';
+import { createDenials, type HostDenials } from '../src/denials/index.ts';
 import { readSampleLine } from '../src/denials/sample.ts';
 import { openSampleFile, type Places, type SampleFile } from '../src/denials/sample-file.ts';
 import { netlinkDropsIn } from '../src/denials/ulogd.ts';
 import { isPlainPath, ulogdConfiguration } from '../src/denials/ulogd-configuration.ts';
+import { until } from './fixtures/denials-stage.ts';
 
 /** As ulogd 2.0.8 writes it, without what nobody reads. */
 const LINE: Record<string, unknown> = {
@@ -176,6 +180,46 @@ t.test('a link in place of the file is not followed, and no file grows without b
   writeFileSync(path, 'x'.repeat(401));
   await file.bound();
   t.equal(statSync(path).size, 0);
+});
+
+/** Nothing is sampled and nobody is asked. */
+async function counting(
+  t: Test,
+  stateDir: string,
+  runtimeDir: string,
+): Promise<{ denials: HostDenials; logged: string[] }> {
+  const run: RunTool = () => Promise.reject(new Error('nobody is asked'));
+  const logged: string[] = [];
+  const denials = await createDenials({
+    ...{ stateDir, runtimeDir, netfilter: createNetfilter('nft', run), runTool: run, clock: systemClock },
+    send: () => Promise.reject(new Error('nothing is sent')),
+    logger: createLogger({ level: 'warn', destination: { write: (line) => void logged.push(line) } }),
+    ...{ windowMs: 20, ulogdFolders: [] },
+  });
+  t.teardown(() => denials.close());
+  return { denials, logged };
+}
+
+const saysTorn = (line: string): boolean => line.includes('denials_torn');
+
+t.test('what a spool lost by damage is said', async (t) => {
+  const damaged = { denials: { spool: { '0000000000000001.segment': 'x'.repeat(100) } } };
+  const folder = t.testdir({ whole: {}, damaged, run: {} });
+  const { logged: before } = await counting(t, join(folder, 'whole'), join(folder, 'run'));
+  t.strictSame(before.filter(saysTorn), [], 'nothing of a new one');
+  const { logged } = await counting(t, join(folder, 'damaged'), join(folder, 'run'));
+  t.match(JSON.parse(logged.find(saysTorn) ?? '{}'), { event: 'denials_torn', bytes: 100 });
+});
+
+t.test('while the spool can not be opened what ulogd writes does not grow without bound', async (t) => {
+  const folder = t.testdir({ state: { denials: { spool: 'no folder' } }, run: {} });
+  const [stateDir, runtimeDir] = [join(folder, 'state'), join(folder, 'run')];
+  const path = join(runtimeDir, 'samples.json');
+  const { denials } = await counting(t, stateDir, runtimeDir);
+  t.ok(denials.warnings().some((words) => words.startsWith('opening the spool of denials')));
+  writeFileSync(path, '');
+  truncateSync(path, 64 * 1024 * 1024 + 1);
+  await until('it begins anew', () => statSync(path).size === 0);
 });
 
 t.test('drops of a socket are read from the table of the kernel', (t) => {

@@ -1,5 +1,5 @@
 /** What a host keeps of policies, and how its denials reach the service. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -16,6 +16,9 @@ import { startSender } from '../src/denials/sender.ts';
 import type { SendDenials } from '../src/parts.ts';
 import { storingService, until } from './fixtures/denials-stage.ts';
 import { hostPolicy } from './fixtures/host-fixture.ts';
+
+// Pauses are waited for.
+t.jobs = 3;
 
 const SAMPLE: Sample = {
   ...{ hook: 'input', generation: 1, policy: 'abcdef01', source: '10.2.0.5', sourcePort: 7 },
@@ -77,6 +80,39 @@ t.test('the policies of the last days are kept, and not more of them', async (t)
   await kept.keep(later, later.hash.slice(0, 8));
   clock.set(8 * 86_400_000 + 1);
   t.strictSame([await found(10), await found(11)], [0, 1], 'the one that was in force until now, and none before it');
+});
+
+t.test('a list of policies that was damaged is as good as none, and another one is begun', async (t) => {
+  const policy = hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] });
+  const sampled = policy.hash.slice(0, 8);
+  for (const text of ['', '{"v":1}', '{"v":1,"policies":[null,7,{"hash":"../../x"}]}', '[]', 'null']) {
+    const folder = t.testdir({ 'list.json': text });
+    const kept = await openKeptPolicies(folder, clockAt(1_000));
+    t.equal(kept.wordFor(sampled, 1_000), sampled, text);
+    await kept.keep(policy, sampled);
+    t.equal((await (await openKeptPolicies(folder, clockAt(1_000))).find(sampled, 1_000)).length, 1, text);
+  }
+});
+
+t.test('a policy on disk that was damaged names nothing, and is written anew when it is in force', async (t) => {
+  const policy = hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] });
+  const another = JSON.stringify(hostPolicy({ revision: 1, allow: ['10.2.0.0/16'] }));
+  const sampled = policy.hash.slice(0, 8);
+  const damages = ['', '{"half', '{}', 'null', '[]'].map((text) => [text, text] as const);
+  for (const [name, text] of [...damages, ['another policy', another] as const]) {
+    const folder = t.testdir({});
+    await (await openKeptPolicies(folder, clockAt(1_000))).keep(policy, sampled);
+    writeFileSync(join(folder, `${policy.hash}.json`), text);
+    const kept = await openKeptPolicies(folder, clockAt(2_000));
+    t.strictSame(await kept.find(sampled, 1_500), [], `${name}: no name`);
+    await kept.keep(policy, sampled);
+    t.equal((await kept.find(sampled, 1_500)).length, 1, `${name}: as soon as it is told`);
+    t.equal(
+      (await (await openKeptPolicies(folder, clockAt(3_000))).find(sampled, 1_500)).length,
+      1,
+      `${name}: on disk`,
+    );
+  }
 });
 
 t.test('equal samples are one, and there is a bound', (t) => {

@@ -1,7 +1,7 @@
 /** A real ulogd: its file that is put aside, one that an agent left behind, one that can't be started. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLogger, systemClock } from '@edgeward/runtime';
 import { HOST_ADDRESSES, requireHosts } from '@edgeward/test/kit';
@@ -15,8 +15,23 @@ import { hostPolicy } from './fixtures/host-fixture.ts';
 
 requireHosts(t);
 await requireUlogd(t);
+t.jobs = 4;
 
 const POLICY = hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] });
+
+/** Processes of whose words this is one. */
+function runningWith(word: string): number[] {
+  const pids = readdirSync('/proc').map(Number).filter(Boolean);
+  return pids.filter((pid) => wordsOf(pid).includes(word));
+}
+
+function wordsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+  } catch {
+    return []; // it has ended
+  }
+}
 
 function supervised(t: Test, stage: DenialsStage, folders?: readonly string[]): { ulogd: Ulogd; logged: string[] } {
   const logged: string[] = [];
@@ -49,20 +64,18 @@ t.test('no sample is lost or read twice while files are put aside', async (t) =>
       seen.push(read.state === 'sample' ? read.sample.source : read.state);
     });
   const sources = Array.from({ length: 60 }, (_, n) => `203.0.113.${n + 1}`);
-  for (let round = 0; round < 6; round += 1) {
-    const from = sources.slice(round * 10, round * 10 + 10);
-    const calls = stage.host.call(from.map((one) => ({ from: one, to: HOST_ADDRESSES.inet, port: 'udp/5999' })));
-    await look();
-    await file.settle();
-    await calls;
-    await look();
-    await file.settle();
+  const calls: Promise<unknown>[] = [];
+  for (let round = 1; round <= 6; round += 1) {
+    const from = sources.slice(round * 10 - 10, round * 10);
+    calls.push(stage.host.call(from.map((one) => ({ from: one, to: HOST_ADDRESSES.inet, port: 'udp/5999' }))));
+    for (let looks = 0; looks < 400 && seen.length < round * 10; looks += 1) {
+      await look();
+      await file.settle();
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
   }
-  for (let tries = 0; tries < 100 && seen.length < sources.length; tries += 1) {
-    await look();
-    await file.settle();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await Promise.all(calls);
+  await look();
   t.strictSame(seen.toSorted(), sources.toSorted());
   t.ok(turns >= 3, `${turns} files`);
 });
@@ -113,6 +126,29 @@ t.test('a number of a process that is somebody else now is left alone', async (t
   const { ulogd } = supervised(t, stage);
   await until('it reads', () => existsSync(join(stage.runtimeDir, 'samples.json')));
   t.equal(ulogd.warning(), null);
+});
+
+t.test('of several that were started one runs, also where a number could not be written', async (t) => {
+  const stage = await denialsStage(t);
+  const folder = t.testdir({});
+  const program = join(folder, 'ulogd');
+  writeFileSync(program, `#!/bin/sh\nexec tail -f ${program}\n`, { mode: 0o755 });
+  // In the place of the file.
+  const pidPath = join(stage.runtimeDir, 'ulogd.pid');
+  mkdirSync(pidPath, { recursive: true });
+  const { ulogd } = supervised(t, stage, [folder]);
+  t.teardown(() => {
+    for (const pid of runningWith(program)) process.kill(pid, 'SIGKILL');
+  });
+  await until('it is told', () => ulogd.warning() !== null);
+  rmSync(pidPath, { recursive: true });
+  // The file is there a moment before its number is.
+  await until('the only one is the one that is written down', () => {
+    const running = runningWith(program);
+    return existsSync(pidPath) && running.length === 1 && running[0] === pidIn(stage);
+  });
+  await ulogd.close();
+  t.strictSame(runningWith(program), [], 'and none is left when it is closed');
 });
 
 function pidIn({ runtimeDir }: DenialsStage): number {

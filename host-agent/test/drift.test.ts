@@ -2,11 +2,13 @@
 import { requireHosts, startHost, type TestHost } from '@edgeward/test/kit';
 import t from 'tap';
 import { type Backend, createHostPoint, createNetfilter, createToolRun } from '../driver/index.ts';
+import { closedWith } from './fixtures/closed-with.ts';
 import { hostPolicy } from './fixtures/host-fixture.ts';
 import { HOST_OPTIONS } from './fixtures/host-options.ts';
 import { readForeign, readOwnState, writeForeign } from './fixtures/host-own-state.ts';
 
 requireHosts(t);
+t.jobs = 3;
 
 interface Scene {
   host: TestHost;
@@ -29,6 +31,12 @@ interface Tampering {
 const TAMPERINGS: Tampering[] = [
   { name: 'our entry chain is emptied', tamper: ({ tables }) => tables('-F', 'EW-IN'), told: /rules differ/ },
   { name: 'the jump is deleted', tamper: ({ tables }) => tables('-D', 'INPUT', '1'), told: /rules differ/ },
+  { name: 'what goes out is not seen', tamper: ({ tables }) => tables('-D', 'OUTPUT', '1'), told: /rules differ/ },
+  {
+    name: 'what goes out is dropped in our chain',
+    tamper: ({ tables }) => tables('-A', 'EW-OUT', '-j', 'DROP'),
+    told: /rules differ/,
+  },
   {
     name: 'a rule is put before our jump',
     tamper: ({ tables }) => tables('-I', 'INPUT', '1', '-j', 'ACCEPT'),
@@ -43,6 +51,36 @@ const TAMPERINGS: Tampering[] = [
   {
     name: 'a rule of ours is replaced',
     tamper: ({ tables, generation }) => tables('-R', `EW-DENY-${generation}`, '2', '-j', 'ACCEPT'),
+    told: /rules differ/,
+  },
+  {
+    name: 'a rule of ours does something else, and says what it said',
+    tamper: async ({ host, backend, tables, generation }) => {
+      const rules = await host.run(`iptables-${backend}-save`, '-t', 'filter');
+      const said = /-A EW-DENY-\d+ .*--comment "?(ew:[0-9a-f]{12})"? -j DROP/.exec(rules)?.[1] ?? '';
+      await tables('-R', `EW-DENY-${generation}`, '2', '-m', 'comment', '--comment', said, '-j', 'ACCEPT');
+    },
+    told: /rules differ/,
+  },
+  {
+    name: 'a rule of ours drops one caller only, and says and does what it did',
+    tamper: (scene) => narrowed(scene, ['-s', '1.2.3.4']),
+    told: /rules differ/,
+  },
+  {
+    name: 'a rule of ours drops every other packet',
+    tamper: (scene) => narrowed(scene, ['-m', 'statistic', '--mode', 'nth', '--every', '2', '--packet', '0']),
+    told: /rules differ/,
+  },
+  {
+    name: 'more states pass as known',
+    tamper: async ({ host, backend, tables }) => {
+      const rules = await host.run(`iptables-${backend}-save`, '-t', 'filter');
+      const known = rules.split('\n').filter((line) => line.startsWith('-A EW-IN '));
+      const at = known.findIndex((line) => line.includes('--ctdir REPLY'));
+      const words = (known[at] ?? '').replaceAll('"', '').replace(' ESTABLISHED ', ' NEW,ESTABLISHED ').split(' ');
+      await tables('-R', 'EW-IN', String(at + 1), ...words.slice(2));
+    },
     told: /rules differ/,
   },
   { name: 'the table is emptied', tamper: ({ tables }) => tables('-F'), told: null, theirs: true },
@@ -78,15 +116,24 @@ const TAMPERINGS: Tampering[] = [
   },
 ];
 
+async function narrowed({ host, backend, tables, generation }: Scene, match: string[]): Promise<void> {
+  const rules = await host.run(`iptables-${backend}-save`, '-t', 'filter');
+  const said = /-A EW-DENY-\d+ .*--comment "?(ew:[0-9a-f]{12})"? -j DROP/.exec(rules)?.[1] ?? '';
+  await tables('-R', `EW-DENY-${generation}`, '2', ...match, '-m', 'comment', '--comment', said, '-j', 'DROP');
+}
+
 for (const backend of ['nft', 'legacy'] as const) {
   t.test(`whatever is tampered with is seen and repaired (${backend})`, async (t) => {
     const host = await startHost(t);
     const open = (): ReturnType<typeof createHostPoint> =>
-      createHostPoint({
-        name: 'host-db',
-        options: HOST_OPTIONS,
-        netfilter: createNetfilter(backend, createToolRun({ where: host.where })),
-      });
+      closedWith(
+        t,
+        createHostPoint({
+          name: 'host-db',
+          options: HOST_OPTIONS,
+          netfilter: createNetfilter(backend, createToolRun({ where: host.where })),
+        }),
+      );
     const policy = hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] });
     const point = open();
     await point.apply(policy);
@@ -118,11 +165,8 @@ for (const backend of ['nft', 'legacy'] as const) {
 
 t.test('a chain of ours that a foreign rule jumps to holds nothing up', async (t) => {
   const host = await startHost(t);
-  const point = createHostPoint({
-    name: 'host-db',
-    options: HOST_OPTIONS,
-    netfilter: createNetfilter('nft', createToolRun({ where: host.where })),
-  });
+  const netfilter = createNetfilter('nft', createToolRun({ where: host.where }));
+  const point = closedWith(t, createHostPoint({ name: 'host-db', options: HOST_OPTIONS, netfilter }));
   await point.apply(hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] }));
   const generation = /EW-POL-(\d+)/.exec(await host.run('iptables-nft-save', '-t', 'filter'))?.[1] ?? '';
   await host.run('iptables-nft', '-N', 'THEIRS');

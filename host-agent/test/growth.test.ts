@@ -7,14 +7,16 @@ import {
   createNetfilter,
   createToolRun,
   type DenyCounter,
-  denyCounters,
   type HostPoint,
+  hostCounters,
   type RunTool,
 } from '../driver/index.ts';
+import { closedWith } from './fixtures/closed-with.ts';
 import { cuttingRun, hostPolicy } from './fixtures/host-fixture.ts';
 import { HOST_OPTIONS } from './fixtures/host-options.ts';
 
 requireHosts(t);
+t.jobs = 3;
 
 const { inet, inet6 } = HOST_ADDRESSES;
 const FEW = ['10.1.0.0/24', '10.4.0.1', '2001:db8:1::/48'];
@@ -47,7 +49,10 @@ async function scene(t: Test, backend: Backend): Promise<Scene> {
     host,
     run,
     open: (how = run) =>
-      createHostPoint({ name: 'host-db', options: HOST_OPTIONS, netfilter: createNetfilter(backend, how) }),
+      closedWith(
+        t,
+        createHostPoint({ name: 'host-db', options: HOST_OPTIONS, netfilter: createNetfilter(backend, how) }),
+      ),
     shape: async () => {
       const rules = await host.run(`iptables-${backend}-save`, '-t', 'filter');
       const sets = (await host.run('ipset', 'list', '-n')).split('\n').filter((name) => name.startsWith('ew'));
@@ -76,14 +81,14 @@ for (const backend of ['nft', 'legacy'] as const) {
     await point.apply(few);
     const before = await shape();
     t.strictSame(await host.call(flows), ['refused', 'silent', 'silent', 'silent', 'silent'], 'a few are let in');
-    const denied = packets(await denyCounters(netfilter));
+    const denied = packets((await hostCounters(netfilter)).denials);
     t.ok(denied > 0, 'the others are counted');
     const { writes } = await point.apply(more);
     t.equal(writes, 3, 'one program for all sets, and one a family to say so');
     const { grown, ...after } = await shape();
     t.ok(grown > 0, 'the rules say which sets have grown');
     t.strictSame(after, { sets: before.sets, generation: before.generation }, 'names and generation stay');
-    t.ok(packets(await denyCounters(netfilter)) >= denied, 'counters go on');
+    t.ok(packets((await hostCounters(netfilter)).denials) >= denied, 'counters go on');
     t.strictSame(await host.call(flows), ['refused', 'refused', 'refused', 'silent', 'refused'], 'more are let in');
     for (const one of [point, open()]) {
       t.strictSame(await one.inspect(), loaded(more), 'what is in force is told, also to a new process');
@@ -145,6 +150,20 @@ for (const backend of ['nft', 'legacy'] as const) {
     t.strictSame(await open().inspect(), loaded(more), 'also where the rules no longer say what it holds');
   });
 }
+
+t.test('a set that has grown and that somebody else names too goes out of our hands in peace', async (t) => {
+  const { host, open, shape } = await scene(t, 'nft');
+  const point = open();
+  await point.apply(few);
+  await point.apply(more);
+  const set = (await shape()).sets.find((name) => name.startsWith('ew4p')) ?? '';
+  await host.run('iptables-nft', '-A', 'INPUT', '-m', 'set', '--match-set', set, 'src,dst', '-j', 'ACCEPT');
+  await point.apply(fewer);
+  await point.close();
+  t.ok((await shape()).sets.includes(set), 'it is still there');
+  t.strictSame(await open().inspect(), loaded(fewer), 'what it holds is nothing to us');
+  t.equal((await open().apply(fewer)).writes, 0, 'and there is nothing to write');
+});
 
 const packets = (counters: DenyCounter[]): number => counters.reduce((sum, { packets }) => sum + packets, 0);
 

@@ -55,7 +55,7 @@ function checkShape({ chains, hooks, sets }: FamilyLayout): void {
     if (!/^EW-[A-Z-]+(?:-[0-9]{1,5})?$/.test(name) || name.length > 28) fail(`chain ${name}`);
     known.add(name);
   }
-  for (const { rule } of hooks) if (!known.has(rule[1] ?? '')) fail(`no chain for ${rule.join(' ')}`);
+  for (const { target } of hooks) if (!known.has(target)) fail(`no chain ${target}`);
   const held = sets.map(({ name }) => name);
   if ([...asked].sort().join() !== held.join()) fail(`sets asked for: ${[...asked].join()}, and there: ${held.join()}`);
   for (const { name, members, maxelem } of sets) {
@@ -85,7 +85,6 @@ t.test('of any policy and any flow it says what decide says, to the host and thr
     mark: fc.constantFrom(OPTIONS.mark, { mask: 0xffff_0000, shift: 16 }, null),
     verdict: fc.constantFrom('exclusive' as const, 'coexist' as const),
     publishedPorts: fc.constant(true),
-    syncService: fc.constant([]),
   });
   const isHost = (document: unknown): boolean =>
     (document as { point?: string }).point?.startsWith('point-of-') === true;

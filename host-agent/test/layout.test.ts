@@ -4,6 +4,7 @@ import { enforced, HOST, host, management, OPTIONS, policyOf, rules } from './fi
 import { fateOf, type Packet } from './fixtures/layout-kernel.ts';
 
 const allow = { from: [{ cidr: '10.1.0.0/24' }, { cidr: '2001:db8:1::/48' }], ports: ['tcp/5432'] };
+const HOST_ADDRESS = '10.40.0.7';
 const marked = (generation: number): number => generation * 65_536 + 0x4000;
 const endOf = (layout: HostLayout, packet: Packet, hook: 'INPUT' | 'FORWARD' = 'INPUT'): string =>
   fateOf(layout.families[packet.source.includes(':') ? 'inet6' : 'inet'], hook, packet).end;
@@ -91,10 +92,43 @@ t.test('with mode off, or with nothing to protect, everything passes at once', a
         [
           ['EW-IN', ['-j RETURN']],
           ['EW-FWD', ['-j RETURN']],
+          ['EW-OUT', ['-j RETURN']],
         ],
       );
     }
   }
+});
+
+t.test('what a host begins itself is counted by protocol and left alone, whatever its policy says', async (t) => {
+  const begun = { source: HOST_ADDRESS, protocol: 'tcp', port: 443, mark: 0x4000 };
+  const table: [string, Packet, string[]][] = [
+    ['a connection', begun, ['tcp']],
+    ['a datagram', { ...begun, protocol: 'udp', port: 53 }, ['udp']],
+    ['an echo', { ...begun, protocol: 'icmp', port: 8 }, ['other']],
+    ['to itself', { ...begun, device: 'lo' }, []],
+    ['what has an answer', { ...begun, states: ['ESTABLISHED'] }, []],
+    ['an answer', { ...begun, states: ['ESTABLISHED'], direction: 'REPLY' }, []],
+    ['an error about a flow', { ...begun, protocol: 'icmp', port: 3, states: ['RELATED'] }, []],
+    ['no flow at all', { ...begun, states: ['INVALID'] }, []],
+  ];
+  const observed = policyOf(host({ mode: 'observe' }), rules(allow));
+  for (const policy of [enforced(), enforced(allow), observed])
+    for (const options of [OPTIONS, { ...OPTIONS, mark: null }, { ...OPTIONS, verdict: 'coexist' as const }]) {
+      const { families } = hostLayout(policy, options);
+      for (const [name, packet, counted] of table) {
+        const wanted = { end: 'RETURN', mark: 0x4000, samples: [], counted };
+        t.strictSame(fateOf(families.inet, 'OUTPUT', packet), wanted, name);
+        t.strictSame(fateOf(families.inet6, 'OUTPUT', packet), wanted, `${name}, IPv6`);
+      }
+    }
+});
+
+t.test('no policy has other rules for what goes out than another, so no counter begins anew', async (t) => {
+  const chainOf = (layout: HostLayout): unknown => layout.families.inet.chains.find(({ name }) => name === 'EW-OUT');
+  const found = chainOf(hostLayout(enforced(allow), OPTIONS));
+  t.ok(found);
+  const observed = policyOf(host({ mode: 'observe' }), rules(allow));
+  t.strictSame(chainOf(hostLayout(observed, { ...OPTIONS, publishedPorts: true, mark: null })), found);
 });
 
 t.test('published ports are judged by the port that was asked for, other forwarding is not ours', async (t) => {
@@ -106,7 +140,10 @@ t.test('published ports are judged by the port that was asked for, other forward
   t.equal(endOf(layout, { ...packet, source: '10.2.0.9', states: ['NEW'] }, 'FORWARD'), 'RETURN');
   const answer = { ...packet, source: '172.17.0.2', states: ['ESTABLISHED', 'DNAT'], direction: 'REPLY' as const };
   t.equal(endOf(layout, answer, 'FORWARD'), 'ACCEPT');
-  t.strictSame(hostLayout(enforced(), OPTIONS).families.inet.hooks, [{ chain: 'INPUT', rule: ['-j', 'EW-IN'] }]);
+  t.strictSame(hostLayout(enforced(), OPTIONS).families.inet.hooks, [
+    { chain: 'INPUT', target: 'EW-IN' },
+    { chain: 'OUTPUT', target: 'EW-OUT' },
+  ]);
 });
 
 t.test('a policy of no workload, or of several objects, is refused', async (t) => {

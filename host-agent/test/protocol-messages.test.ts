@@ -132,6 +132,8 @@ t.test(
     const copy: unknown = JSON.parse(JSON.stringify(report));
     t.strictSame(hostReportOf(copy), report);
     t.strictSame(hostReportOf({ ...report, temperature: 21 }), report, 'passed over');
+    const counting = { ...report, outgoing: { tcp: 3, udp: 2, other: 0 } };
+    t.strictSame(hostReportOf(counting), counting, 'an older agent does not count what goes out');
     t.match(
       hostReportOf({ ...report, warnings: ['a\nb\u202e'] }),
       { warnings: ['a\u{fffd}b\u{fffd}'] },
@@ -143,6 +145,7 @@ t.test(
       ['a hash that is none', { ...report, applied: { revision: 7, hash: 'x' } }],
       ['a state that is none', { ...report, state: 'fine' }],
       ['a code that is none', { ...report, nack: { revision: 1, code: 'no', message: '' } }],
+      ['a part of what goes out', { ...report, outgoing: { tcp: 1 } }],
       ['a negative count', { ...report, repairs: { count: -1, last: null } }],
       ['more lines than are shown', { ...report, drift: Array.from({ length: 21 }, () => 'x') }],
       ['a time of another form', { ...report, clock: 'Mon Nov 23' }],
@@ -161,21 +164,36 @@ t.test('an invite is one line, and nothing else is taken for one', async (t) => 
   const line = formatInvite(invite);
   t.match(line, /^[A-Za-z0-9_-]+$/);
   t.strictSame(parseInvite(` ${line}\n`), invite, 'white space of a terminal is no part of it');
-  const cases: [string, string][] = [
-    ['nothing', ''],
-    ['half of it', line.slice(0, line.length / 2)],
-    ['two lines', `${line}\n${line}`],
-    ['an address in clear', formatInvite({ ...invite, url: 'http://edgeward.example' })],
-    ['an address with a user', formatInvite({ ...invite, url: 'https://a:b@edgeward.example' })],
-    ['a short secret', formatInvite({ ...invite, secret: 'A' })],
-    ['an authority that is none', formatInvite({ ...invite, authority: 'AB' })],
+  const { secret: _, ...withoutSecret } = invite;
+  const packed = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const [noLine, cutOff] = [
+    'it is not one line of letters and digits',
+    'it is cut off, or another text than an invite',
   ];
-  for (const [name, text] of cases)
+  const [noUrl, noSecret] = ['it does not say at which https address to enrol', 'it has no secret in it'];
+  const noAuthority = 'it does not say by whose certificate to know the service';
+  const cases: [string, string, string][] = [
+    ['nothing', '', noLine],
+    ['half of it', line.slice(0, line.length / 2), cutOff],
+    ['one character less', line.slice(0, -1), cutOff],
+    ['a word', 'hello', cutOff],
+    ['a list', packed([invite]), cutOff],
+    ['two lines', `${line}\n${line}`, noLine],
+    ['an address in clear', formatInvite({ ...invite, url: 'http://edgeward.example' }), noUrl],
+    ['an address with a user', formatInvite({ ...invite, url: 'https://a:b@edgeward.example' }), noUrl],
+    ['a short secret', formatInvite({ ...invite, secret: 'A' }), noSecret],
+    ['no secret', packed(withoutSecret), noSecret],
+    ['an authority that is none', formatInvite({ ...invite, authority: 'AB' }), noAuthority],
+    ['an object of something else', packed({ hello: 1 }), [noUrl, noSecret, noAuthority].join('; ')],
+  ];
+  for (const [name, text, words] of cases) {
     t.equal(
       codeOf(() => parseInvite(text)),
       'EDW_ERR_HOST_INVITE',
       name,
     );
+    t.throws(() => parseInvite(text), { message: `reading an invite: ${words}` }, `${name}, in words for a person`);
+  }
 });
 
 t.test('a proof holds for one key and one statement', async (t) => {

@@ -2,7 +2,16 @@ import type { CompiledPolicy } from '@edgeward/policy';
 import { generateSigningKey, type SigningKey } from '@edgeward/policy-format';
 import { EdgewardError } from '@edgeward/runtime';
 import t from 'tap';
-import { openHostPolicy, type PolicyFloor, signHostPolicy } from '../protocol/index.ts';
+import {
+  completeHostPolicy,
+  formatHeld,
+  isHeldIn,
+  openHostPolicy,
+  type PolicyFloor,
+  signHostPolicy,
+  signHostPolicyHead,
+  writeHostPolicy,
+} from '../protocol/index.ts';
 
 const at = '2026-11-23T10:00:00.000Z';
 const later = '2026-11-23T10:00:00.001Z';
@@ -87,6 +96,52 @@ t.test('what is signed for another host, by another key, or not as it is here, i
     'EDW_ERR_HOST_POLICY_SIGNATURE',
     'without any key nothing is believed',
   );
+});
+
+t.test(
+  'of a policy that is held under another number the head is enough, and nothing else is made of it',
+  async (t) => {
+    const [key, other] = [await generateSigningKey(), await generateSigningKey()];
+    const held = policyOf();
+    const moved = policyOf({ revision: 12_345 });
+    const headBy = (signer: SigningKey, policy: CompiledPolicy): Promise<Uint8Array> =>
+      signHostPolicyHead(policy, writeHostPolicy(held).front, later, signer);
+    const kept = Buffer.from(await signHostPolicy(held, at, key));
+    const whole = Buffer.from(await signHostPolicy(moved, later, key));
+    const head = Buffer.from(await headBy(key, moved));
+    const complete = (head: Uint8Array, kept: Uint8Array | null): Promise<Uint8Array | null> =>
+      completeHostPolicy(head, [key.publicKey], async (hash) => (hash === held.hash ? kept : null));
+    t.strictSame(await complete(head, kept), whole, 'byte for byte what the service would have sent');
+    const opened = await openHostPolicy(whole, { aud: 'host-1', keys: [key.publicKey], floor: null });
+    t.strictSame(opened.policy, moved);
+
+    const damaged = Buffer.from(kept);
+    damaged[damaged.length - 30] = 0x20;
+    const cases: [string, Uint8Array, Uint8Array | null][] = [
+      ['it is not there any more', head, null],
+      ['one byte of it is another', head, damaged],
+      ['it is another policy', head, await signHostPolicy(policyOf({ objects: [{} as never] }), at, key)],
+      ['it is that of another host', head, await signHostPolicy(policyOf({ point: 'host-2' }), at, key)],
+      ['it was written in another order', head, joined(kept, Buffer.from(`\n${JSON.stringify(held)}`))],
+      ['it is empty', head, Buffer.from('\n')],
+      ['the head is for another host', await headBy(key, { ...moved, point: 'host-2' }), kept.subarray(0, 40)],
+      ['the head is signed by a stranger', await headBy(other, moved), kept],
+      ['the head names another policy', await headBy(key, { ...moved, hash: 'b'.repeat(64) }), kept],
+      ['more than a head came', Buffer.concat([head, Buffer.from('{}')]), kept],
+      ['less than a head came', head.subarray(0, -1), kept],
+      ['nothing came', Buffer.alloc(0), kept],
+    ];
+    for (const [name, head, kept] of cases) t.equal(await complete(head, kept).catch(String), null, name);
+  },
+);
+
+t.test('a host names what it holds, a few of them', (t) => {
+  const [one, two] = ['a'.repeat(64), 'b'.repeat(64)];
+  t.equal(isHeldIn(formatHeld([one, two]), two), true);
+  t.equal(isHeldIn(formatHeld([one]), two), false);
+  for (const header of [undefined, '', 'a'.repeat(15), one, '*', ['x', 'y']]) t.equal(isHeldIn(header, one), false);
+  t.equal(isHeldIn(formatHeld([two, two, two, two, one]), one), false, 'four at most');
+  t.end();
 });
 
 /** What only a service of another version would sign. */

@@ -2,10 +2,12 @@
 import { HOST_ADDRESSES, requireHosts, startHost } from '@edgeward/test/kit';
 import t from 'tap';
 import { createHostPoint, createNetfilter, createToolRun } from '../driver/index.ts';
+import { closedWith } from './fixtures/closed-with.ts';
 import { hostPolicy } from './fixtures/host-fixture.ts';
 import { HOST_OPTIONS } from './fixtures/host-options.ts';
 
 requireHosts(t);
+t.jobs = 2;
 
 const PUBLISHED = 5432;
 const CONTAINER_PORT = 80;
@@ -19,7 +21,7 @@ for (const backend of ['nft', 'legacy'] as const) {
     const flows = callers.map((from) => ({ from, to: from.includes(':') ? inet6 : inet, port: `tcp/${PUBLISHED}` }));
     const netfilter = createNetfilter(backend, createToolRun({ where: host.where }));
     const open = (publishedPorts: boolean): ReturnType<typeof createHostPoint> =>
-      createHostPoint({ name: 'host-db', options: { ...HOST_OPTIONS, publishedPorts }, netfilter });
+      closedWith(t, createHostPoint({ name: 'host-db', options: { ...HOST_OPTIONS, publishedPorts }, netfilter }));
     const allow = ['10.1.0.0/16', '2001:db8:1::/48'];
     const passes = ['refused', 'refused', 'refused', 'refused'];
     t.strictSame(await host.call(flows), passes, 'without a policy the container answers everyone');

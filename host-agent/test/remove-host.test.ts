@@ -1,12 +1,14 @@
 /** Taking everything of ours away: the only way in which rules of Edgeward disappear, and it touches nothing else. */
 import { HOST_ADDRESSES, requireHosts, startHost } from '@edgeward/test/kit';
 import t from 'tap';
-import { createHostPoint, createNetfilter, createToolRun, removeHost } from '../driver/index.ts';
+import { createHostPoint, createNetfilter, createToolRun, type RunTool, removeHost } from '../driver/index.ts';
 import { hostPolicy } from './fixtures/host-fixture.ts';
 import { HOST_OPTIONS } from './fixtures/host-options.ts';
 import { readForeign, readOwnState, writeForeign } from './fixtures/host-own-state.ts';
 
 requireHosts(t);
+// Each has a host of its own, and waits most of its time for calls that nobody answers.
+t.jobs = 5;
 
 const NOTHING = { rules: [[], []], sets: [] };
 const flows = [
@@ -49,3 +51,22 @@ for (const backend of ['nft', 'legacy'] as const) {
     t.strictSame(await host.call(flows), ['refused', 'refused'], 'nobody is judged');
   });
 }
+
+t.test('where sets can not be asked for the rules go, and it says so', async (t) => {
+  const host = await startHost(t);
+  const run = createToolRun({ where: host.where });
+  const cases: Record<string, RunTool> = {
+    'no ipset': (call) => run(call.program === 'ipset' ? { ...call, program: 'ipset-is-missing' } : call),
+    'no sets in the kernel': (call) => (call.program === 'ipset' ? run({ program: 'false', args: [] }) : run(call)),
+  };
+  const point = createHostPoint({ name: 'host-db', options: HOST_OPTIONS, netfilter: createNetfilter('nft', run) });
+  for (const [name, without] of Object.entries(cases)) {
+    await point.apply(hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] }));
+    await point.settled();
+    const { rules, sets, left } = await removeHost(createNetfilter('nft', without));
+    t.ok(rules > 20 && sets === 0, name);
+    t.match(left, [/^sets, if there are any \(running `(ipset|ipset-is-missing|false)/], name);
+    t.strictSame(await host.call(flows), ['refused', 'refused'], `${name}: nobody is judged`);
+  }
+  t.match(await removeHost(createNetfilter('nft', run)), { rules: 0, sets: 4, left: [] }, 'where they can be, they go');
+});

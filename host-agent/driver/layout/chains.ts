@@ -3,6 +3,7 @@ import type { ChainLayout, Family, FamilyLayout, HookLayout, HostOptions, SetLay
 import { logRule } from './log-rule.ts';
 import { markArgs } from './mark.ts';
 import { memberTexts } from './members.ts';
+import { OUTGOING_CHAIN, outgoingRules } from './outgoing.ts';
 import type { HookRules } from './policy-rules.ts';
 import { chainOf } from './rule.ts';
 import { distinctSets, setOf } from './sets.ts';
@@ -52,6 +53,7 @@ export function familyLayout(request: ChainRequest): FamilyLayout {
     ]),
     chainOf('EW-SYS', [...systemRules(family, passOf(request)), ...judged('EW-SAFE')]),
     chainOf('EW-IN', [['-i', 'lo', '-j', 'RETURN'], ...knownFlows(request), ...invalid(request), ['-g', 'EW-SYS']]),
+    chainOf(OUTGOING_CHAIN, outgoingRules()),
   ];
   if (rules.published !== null) chains.push(...publishedChains(request, rules.published.rulesTo(ok)));
   const sets = [
@@ -64,13 +66,14 @@ export function familyLayout(request: ChainRequest): FamilyLayout {
 
 /** Everything passes, and what else the host has decides. */
 export function openFamily(options: HostOptions): FamilyLayout {
-  const names = options.publishedPorts ? ['EW-IN', 'EW-FWD'] : ['EW-IN'];
-  return { sets: [], chains: names.map((name) => chainOf(name, [['-j', 'RETURN']])), hooks: hooksOf(options) };
+  const hooks = hooksOf(options);
+  return { sets: [], chains: hooks.map(({ target }) => chainOf(target, [['-j', 'RETURN']])), hooks };
 }
 
 function hooksOf({ publishedPorts }: HostOptions): HookLayout[] {
-  const input: HookLayout = { chain: 'INPUT', rule: ['-j', 'EW-IN'] };
-  return publishedPorts ? [input, { chain: 'FORWARD', rule: ['-j', 'EW-FWD'] }] : [input];
+  const input: HookLayout = { chain: 'INPUT', target: 'EW-IN' };
+  const forward: HookLayout[] = publishedPorts ? [{ chain: 'FORWARD', target: 'EW-FWD' }] : [];
+  return [input, ...forward, { chain: 'OUTPUT', target: OUTGOING_CHAIN }];
 }
 
 /** Who observes accepts nothing: another firewall of this host may deny it, and must go on doing so. */

@@ -28,9 +28,9 @@ export interface FamilyLayout {
 }
 
 export interface HookLayout {
-  chain: 'INPUT' | 'FORWARD';
-  /** Arguments after `-I CHAIN 1`, as a rule's. */
-  rule: string[];
+  chain: 'INPUT' | 'FORWARD' | 'OUTPUT';
+  /** The chain of ours that it jumps to. */
+  target: string;
 }
 
 export interface SetLayout {
@@ -66,6 +66,4 @@ export interface HostOptions {
   verdict: 'exclusive' | 'coexist';
   /** Judge forwarded connections too, by their original destination port: published ports of containers. */
   publishedPorts: boolean;
-  /** Where the agent calls its sync service. The answers are of established connections; nothing is opened for them. */
-  syncService: { address: string; port: number }[];
 }

@@ -1,9 +1,10 @@
 /**
  * Which backend a host's rules live in, found once: iptables-nft, or iptables-legacy where the rules live there already. Never
  * both. Without ip6tables only a host whose kernel has IPv6 switched off goes on, with IPv4 alone. Throws EDW_ERR_HOST_TOOL
- * with what is missing, so that an agent without tools or kernel says so at its start.
+ * with what is missing, so that an agent without tools or kernel says so at its start, and EDW_ERR_POINT_UNREACHABLE where a
+ * program that is there gives no answer.
  */
-import { EdgewardError, messageOf } from '@edgeward/runtime';
+import { EdgewardError, messageOf, systemCodeOf } from '@edgeward/runtime';
 import type { Family } from '../layout/host-layout.ts';
 import { META_CHAIN } from '../meta.ts';
 import { type Backend, createNetfilter, INCOMPATIBLE, type Netfilter, program } from './netfilter.ts';
@@ -22,10 +23,16 @@ export interface FoundNetfilter {
 
 /** Looks, and writes nothing. */
 export async function findNetfilter(run: RunTool): Promise<FoundNetfilter> {
+  const found = await findRules(run);
+  await requireSets(run);
+  return found;
+}
+
+/** The same for who only takes rules away: also where sets can't be had. */
+export async function findRules(run: RunTool): Promise<FoundNetfilter> {
   const isOff = await isSixOff(run);
   const [nft, legacy] = [await rulesIn(run, 'nft', isOff), await rulesIn(run, 'legacy', isOff)];
   const backend = backendOf(nft, legacy);
-  await requireSets(run);
   const [own, other] = backend === 'nft' ? [nft, legacy] : [legacy, nft];
   const families = own?.families ?? ['inet', 'inet6'];
   return {
@@ -49,7 +56,7 @@ interface FoundRules {
 async function rulesIn(run: RunTool, backend: Backend, isSixOff: boolean): Promise<FoundRules | null> {
   const found: FoundRules = { families: [], rules: 0, ours: false };
   for (const family of ['inet', 'inet6'] as const) {
-    const answer = await run({ program: program(family, backend, 'save'), args: [] }).catch(() => null);
+    const answer = await run({ program: program(family, backend, 'save'), args: [] }).catch(whereMissing);
     if (family === 'inet6' && isSixOff && answer?.status !== 0) continue;
     if (answer === null) return null;
     found.families.push(family);
@@ -63,6 +70,12 @@ async function rulesIn(run: RunTool, backend: Backend, isSixOff: boolean): Promi
     found.rules += answer.stdout.match(/^:\S+ (DROP|REJECT) /gm)?.length ?? 0;
   }
   return found;
+}
+
+/** A program that is there and gives no answer may have rules of ours to tell. */
+function whereMissing(thrown: unknown): null {
+  if (thrown instanceof Error && systemCodeOf(thrown.cause) === 'ENOENT') return null;
+  throw thrown;
 }
 
 /** What can't be read may hold rules of ours: whoever took the other backend then would judge by both. */

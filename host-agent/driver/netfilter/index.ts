@@ -1,4 +1,4 @@
-export { type FoundNetfilter, findNetfilter } from './find-netfilter.ts';
+export { type FoundNetfilter, findNetfilter, findRules } from './find-netfilter.ts';
 export type { Flow } from './flows.ts';
 export { type Backend, createNetfilter, type Netfilter } from './netfilter.ts';
 export type { SavedChain, SavedRules } from './saved-rules.ts';

@@ -31,7 +31,7 @@ export interface Netfilter {
   writeSets(lines: Iterable<string>): Promise<number>;
   /** Flows of TCP and UDP that the kernel tracks: those with this mark (`0x10000/0xfff0000`), or all. */
   flows(family: Family, mark?: string): Promise<Flow[]>;
-  /** Tracked no more: the next packet begins a flow. */
+  /** Tracked no more: the next packet begins a flow. `source` is an address or a prefix. */
   forgetFlows(family: Family, flow: { protocol: string; source: string; port: number }): Promise<void>;
   /** The host's own. */
   addresses(): Promise<string[]>;

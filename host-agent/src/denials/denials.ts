@@ -1,8 +1,8 @@
 /**
  * What this host denies, or would deny: exact counts from the counters of the kernel, samples named by the policy that they were
  * taken under, and their way to the service. What the counters have and no sample has becomes a gap with its number. All that
- * was told is in the spool with where the counters and samples stood then, so that a kill loses and doubles nothing. Nothing
- * here holds up traffic, an apply, or the agent's start.
+ * was told is in the spool with where the counters and samples stood then, so that a kill loses and doubles nothing. What
+ * the host begins itself is counted on the way. Nothing here holds up traffic; an apply waits for one window, and for no service.
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,11 +10,13 @@ import { type DenySpool, openDenySpool } from '@edgeward/deny-spool';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { type Clock, createWorkQueue, EdgewardError, type Logger, messageOf, repeatedly } from '@edgeward/runtime';
 import { createToolRun, type DenyCounter, type Netfilter, type RunTool } from '../../driver/index.ts';
+import { openOutgoing } from '../outgoing/outgoing-totals.ts';
 import type { DenialCounters, Denials, SendDenials } from '../parts.ts';
 import { isSettled, newAccounts } from './accounts.ts';
 import { spoolGapRecord } from './denial-record.ts';
 import { openKeptPolicies } from './kept-policies.ts';
 import { createPublishedPorts } from './published-ports.ts';
+import { createRetired } from './retired-counters.ts';
 import { boundSamples, openSampleFile, type SampleFile } from './sample-file.ts';
 import { type Sender, startSender } from './sender.ts';
 import { noteOf, type SpoolNote } from './spool-note.ts';
@@ -74,7 +76,16 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
   const queue = createWorkQueue();
   const complaints = new Map<string, string>();
   let note: SpoolNote = { v: 1, boot, baseline: {}, places: null, accounts: newAccounts(clock.now()) };
-  const retiredBefore: DenyCounter[] = [];
+  const retired = createRetired();
+  const outgoing = await openOutgoing({
+    path: join(folder, 'outgoing.json'),
+    boot,
+    everyMs: QUIET_WINDOWS * windowMs,
+    trouble: (thrown) => {
+      if (thrown === null) complaints.delete(OUTGOING);
+      else complain(OUTGOING, thrown);
+    },
+  });
   let opened: Opened | null = null;
   let closed = false;
   let quiet = 0;
@@ -94,19 +105,26 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
       const { maxSpoolBytes } = options;
       const bounds = maxSpoolBytes === undefined ? {} : { maxBytes: maxSpoolBytes };
       const spool = await openDenySpool({ folder: join(folder, 'spool'), gapRecord: spoolGapRecord, ...bounds });
+      tellOfDamage(spool);
       note = noteOf(spool.note(), boot, clock.now());
       const file = await openSampleFile({ path: samplesPath, places: note.places, reopen: ulogd.reopen });
       const refused = (thrown: unknown): void => complain('reading counters of denials', thrown);
-      const windows = createWindows({ netfilter, file, policies, published, lagMs: windowMs, refused });
+      const windows = createWindows({ netfilter, file, policies, published, retired, lagMs: windowMs, refused });
       const sender = startSender({ spool, send: options.send, clock, logger });
       opened = { spool, file, windows, sender };
-      windows.retired(retiredBefore.splice(0));
       complaints.delete(OPENING);
       return opened;
     } catch (thrown) {
       complain(OPENING, thrown);
       return null;
     }
+  }
+
+  /** The end of what a kill interrupted is nothing that anybody was told of; records of a disk that is damaged were. */
+  function tellOfDamage(spool: DenySpool): void {
+    const { tornBytes } = spool.status();
+    if (tornBytes === 0) return;
+    logger.warn({ event: 'denials_torn', bytes: tornBytes }, 'denials on disk were cut off by a kill, or damaged');
   }
 
   async function closeWindow(): Promise<void> {
@@ -118,6 +136,7 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
     if (window === null) return file.bound();
     complaints.delete('reading counters of denials');
     note = window.note;
+    await outgoing.take(window.outgoing, clock.now());
     const { records, count, fromMs, moved } = window;
     quiet = !moved && isSettled(note.accounts) && ulogd.warning() === null ? quiet + 1 : 0;
     if (!moved && records.length === 0 && spool.status().shed === null) return;
@@ -170,13 +189,13 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
       await run();
     },
     countersRetired: (counters) => {
-      if (opened === null) retiredBefore.push(...counters);
-      else opened.windows.retired(counters);
+      retired.add(counters);
       quiet = 0;
       // They are known to nobody else by now.
       void run();
     },
     counters: () => countersOf(note, opened?.spool.status().pending ?? 0),
+    outgoing: outgoing.told,
     warnings: () =>
       [ulogd.warning(), opened?.sender.warning() ?? null, ...complaints.values()].filter((it) => it !== null),
     close: async () => {
@@ -186,6 +205,7 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
       await ulogd.close().catch((thrown: unknown) => complain('ending ulogd', thrown));
       await run();
       await queue.settled();
+      await outgoing.close();
       await opened?.sender.close();
       await opened?.spool.close();
     },
@@ -194,6 +214,7 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
 
 const OPENING = 'opening the spool of denials';
 const KEEPING = 'keeping denials';
+const OUTGOING = 'counting what the host begins itself';
 
 function countersOf({ accounts }: SpoolNote, pending: number): DenialCounters {
   const { denied, sampled, notSampled, netlinkDrops, gaps } = accounts;

@@ -4,10 +4,11 @@
  * the time tells which. On disk, so that a sample is still named after the agent was restarted. Judging is `decide`, and nothing
  * else.
  */
-import { readFile, rm, stat } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type CompiledPolicy, type LoadedPolicy, unpack, viewOf } from '@edgeward/policy';
 import { type Clock, makeFolder, writeDurably } from '@edgeward/runtime';
+import { compiledPolicySchema } from '../../protocol/policy-schema.ts';
 
 /** A policy as it judged on this host. */
 export interface JudgingPolicy {
@@ -18,11 +19,17 @@ export interface JudgingPolicy {
 }
 
 export interface KeptPolicies {
-  /** In force from now on, and `sampled` is what its samples carry. Judges at once, and is kept when it settles. */
+  /**
+   * In force from now on, and `sampled` is what its samples carry. Judges at once, and is kept when it settles, also where what
+   * lay on disk was damaged.
+   */
   keep(policy: CompiledPolicy, sampled: string): Promise<void>;
   /** Which one a sample of this time was taken under, as a word that differs for another one. */
   wordFor(sampled: string, atMs: number): string;
-  /** That one first, then others that had the same samples: clocks and applies take their time. Empty where none is known. */
+  /**
+   * That one first, then others that had the same samples: clocks and applies take their time. Empty where none is known. Never
+   * rejects.
+   */
   find(sampled: string, atMs: number): Promise<JudgingPolicy[]>;
 }
 
@@ -45,22 +52,39 @@ export async function openKeptPolicies(folder: string, clock: Clock): Promise<Ke
   const listPath = join(folder, 'list.json');
   const pathOf = (hash: string): string => join(folder, `${hash}.json`);
   const memory = new Map<string, CompiledPolicy | null>();
-  const judging = new Map<string, JudgingPolicy | null>();
+  const judging = new Map<string, JudgingPolicy>();
+  /** Hashes of policies whose files were written or read by this agent, and are whole. */
+  const whole = new Set<string>();
   /** Newest first. */
   let lines = await readList(listPath);
 
   /** Kept in memory at once, and on disk where there is room: what can't be written is known until the agent ends. */
   async function write(policy: CompiledPolicy, dropped: ReadonlySet<string>): Promise<void> {
     await makeFolder(folder);
-    if (!(await isThere(pathOf(policy.hash)))) await writeDurably(pathOf(policy.hash), JSON.stringify(policy));
+    if (!(await isWhole(policy.hash))) await writeDurably(pathOf(policy.hash), JSON.stringify(policy));
+    whole.add(policy.hash);
     await writeDurably(listPath, JSON.stringify({ v: 1, policies: lines }));
-    for (const hash of dropped) await rm(pathOf(hash), { force: true });
+    for (const hash of dropped) {
+      whole.delete(hash);
+      await rm(pathOf(hash), { force: true });
+    }
+  }
+
+  async function isWhole(hash: string): Promise<boolean> {
+    return whole.has(hash) || (await readWhole(hash)) !== null;
+  }
+
+  async function readWhole(hash: string): Promise<CompiledPolicy | null> {
+    const read = await readPolicy(pathOf(hash), hash);
+    if (read === null) whole.delete(hash);
+    else whole.add(hash);
+    return read;
   }
 
   async function policyOf(hash: string): Promise<CompiledPolicy | null> {
     const known = memory.get(hash);
     if (known !== undefined) return known;
-    const read = await readPolicy(pathOf(hash));
+    const read = await readWhole(hash);
     memory.set(hash, read);
     return read;
   }
@@ -70,8 +94,9 @@ export async function openKeptPolicies(folder: string, clock: Clock): Promise<Ke
     const known = judging.get(word);
     if (known !== undefined) return known;
     const policy = await policyOf(hash);
+    // Not remembered where it can't be read: it may come again, and is kept then.
     const made = policy === null ? null : judgingOf({ ...policy, revision });
-    judging.set(word, made);
+    if (made !== null) judging.set(word, made);
     return made;
   }
 
@@ -94,7 +119,9 @@ export async function openKeptPolicies(folder: string, clock: Clock): Promise<Ke
       const { hash, revision } = policy;
       memory.set(hash, policy);
       const [newest] = lines;
-      if (newest?.sampled === sampled && newest.hash === hash && newest.revision === revision) return;
+      const isNewest = newest?.sampled === sampled && newest.hash === hash && newest.revision === revision;
+      if (isNewest && (await isWhole(hash))) return;
+      if (isNewest) return write(policy, new Set());
       const sinceMs = clock.now();
       const before = lines;
       lines = bounded([{ sampled, hash, revision, sinceMs }, ...before], sinceMs);
@@ -138,24 +165,31 @@ function judgingOf(policy: CompiledPolicy): JudgingPolicy | null {
   return { object: object.name, enforces, view: viewOf(policy) };
 }
 
-async function isThere(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => null)) !== null;
+function isLine(value: unknown): value is Line {
+  if (typeof value !== 'object' || value === null) return false;
+  const { sampled, hash, revision, sinceMs } = value as Partial<Record<keyof Line, unknown>>;
+  const isNumbered = typeof revision === 'number' && typeof sinceMs === 'number';
+  return typeof sampled === 'string' && typeof hash === 'string' && /^[0-9a-f]{64}$/.test(hash) && isNumbered;
 }
 
-async function readPolicy(path: string): Promise<CompiledPolicy | null> {
-  // Written by this module, whole or not at all.
-  return readFile(path, 'utf8').then(
-    (text) => JSON.parse(text) as CompiledPolicy,
-    () => null,
-  );
+/** Null for what is missing, damaged or another one: a disk may give back anything. */
+async function readPolicy(path: string, hash: string): Promise<CompiledPolicy | null> {
+  try {
+    const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+    if (!compiledPolicySchema.safeParse(value).success) return null;
+    const policy = value as CompiledPolicy;
+    return policy.hash === hash ? policy : null;
+  } catch {
+    return null;
+  }
 }
 
 async function readList(path: string): Promise<Line[]> {
   const text = await readFile(path, 'utf8').catch(() => null);
   if (text === null) return [];
   try {
-    const { v, policies } = JSON.parse(text) as { v: number; policies: Line[] };
-    return v === 1 ? policies : [];
+    const { v, policies } = JSON.parse(text) as { v?: unknown; policies?: unknown };
+    return v === 1 && Array.isArray(policies) ? policies.filter(isLine) : [];
   } catch {
     return [];
   }

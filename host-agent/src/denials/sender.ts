@@ -4,8 +4,8 @@
  */
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { DenySpool } from '@edgeward/deny-spool';
-import { backoff, type Clock, EdgewardError, type Logger, messageOf, type Pause, pauseFor } from '@edgeward/runtime';
+import { type DenySpool, type Sent, type StoredRecord, startSending } from '@edgeward/deny-spool';
+import { backoff, type Clock, EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
 import { formatDenialBatch } from '../../protocol/index.ts';
 import type { SendDenials } from '../parts.ts';
 import { numbered } from './denial-record.ts';
@@ -33,63 +33,36 @@ const PACE_MS = 300;
 const compress = promisify(gzip);
 
 export function startSender({ spool, send, clock, logger }: SenderOptions): Sender {
-  const pauses = backoff({ baseMs: 1_000, maxMs: 300_000 });
-  let [closed, warned, woken] = [false, null as string | null, false];
-  let idling: Pause | null = null;
-  let pausing: Pause | null = null;
-  const over = run();
+  let warned: string | null = null;
 
-  async function run(): Promise<void> {
-    while (!closed) {
-      woken = false;
-      const waitMs = await sendOne().catch((thrown: unknown) => failed(thrown));
-      // What came while it was busy needs no second call; a service that asked for a pause gets it.
-      if (closed || (waitMs === IDLE_MS && woken)) continue;
-      pausing = pauseFor(clock, waitMs);
-      idling = waitMs === IDLE_MS ? pausing : null;
-      await pausing.over;
-      idling = null;
-    }
-  }
-
-  /** How long to wait before the next one. */
-  async function sendOne(): Promise<number> {
-    const found = await spool.read(BATCH);
-    const last = found.at(-1);
-    if (last === undefined) return IDLE_MS;
+  async function sendBatch(found: readonly StoredRecord[]): Promise<Sent> {
     const records = found.map(({ seq, record }) => numbered(seq, record));
     const answer = await send(await compress(formatDenialBatch({ epoch: spool.epoch, records })));
     if (answer.epoch !== spool.epoch) throw new Error('the service answers for another spool');
     if (answer.acknowledged < (found[0]?.seq ?? 0)) throw new Error('the service has stored none of them');
-    await spool.acknowledge(Math.min(answer.acknowledged, last.seq));
     if (warned !== null) logger.info({ event: 'denials_sent_again' }, 'denials reach the service again');
     warned = null;
-    pauses.reset();
-    return PACE_MS;
+    return { state: 'acknowledged', seq: answer.acknowledged };
   }
 
-  function failed(thrown: unknown): number {
+  function failed(thrown: unknown): Sent {
     // Not now is no trouble.
-    if (codeOf(thrown) === 'EDW_ERR_SERVICE_BUSY') return Math.max(1_000, retryAfterMs(thrown));
+    if (codeOf(thrown) === 'EDW_ERR_SERVICE_BUSY')
+      return { state: 'later', afterMs: Math.max(1_000, retryAfterMs(thrown)) };
     const why = `sending denials: ${messageOf(thrown)}`;
     if (warned === null) logger.warn({ event: 'denials_not_sent', code: codeOf(thrown) }, why);
     warned = why;
-    return Math.max(100, pauses.nextMs());
+    return { state: 'again' };
   }
 
-  return {
-    wake: () => {
-      woken = true;
-      // A service that is away or busy is not asked more often because more is denied.
-      idling?.end();
-    },
-    warning: () => warned,
-    close: async () => {
-      closed = true;
-      pausing?.end();
-      await over;
-    },
-  };
+  const sending = startSending({
+    ...{ spool, send: sendBatch, failed, clock },
+    bounds: () => BATCH,
+    paceMs: () => PACE_MS,
+    idle: { ms: IDLE_MS, isSent: false },
+    pauses: backoff({ baseMs: 1_000, maxMs: 300_000 }),
+  });
+  return { wake: sending.wake, warning: () => warned, close: sending.close };
 }
 
 function codeOf(thrown: unknown): string | null {

@@ -92,13 +92,23 @@ export function superviseUlogd(options: UlogdOptions): Ulogd {
     started.on('close', (status, signal) =>
       ended(`it ended by ${signal ?? `status ${status}`}${complaintIn(lastWords)}`),
     );
-    if (started.pid !== undefined) await writeFile(pidPath, String(started.pid), { mode: 0o600 });
+    if (started.pid !== undefined) await writePid(started, started.pid);
 
     function ended(why: string): void {
       if (child !== started) return;
       child = null;
       if (clock.now() - startedAtMs > 60_000) pauses.reset();
       if (!closed) later(`ulogd does not run: ${why}`, pauses.nextMs());
+    }
+  }
+
+  /** One whose number is kept nowhere would be left behind by an agent that is killed, and stand in the way of the next. */
+  async function writePid(started: ChildProcess, pid: number): Promise<void> {
+    try {
+      await writeFile(pidPath, String(pid), { mode: 0o600 });
+    } catch (thrown) {
+      started.kill('SIGKILL');
+      throw thrown;
     }
   }
 

@@ -2,20 +2,18 @@
  * One window of denials: samples are read first and counters after them, so that no sample is without its count; equal samples
  * are named by the policy they were taken under; what has no name becomes a gap. Nothing is written here.
  */
-import { type DenyCounter, denyCounters, type Netfilter } from '../../driver/index.ts';
+import { type HostCounters, hostCounters, type Netfilter, type OutgoingCounter } from '../../driver/index.ts';
 import { type Accounts, closeWindow } from './accounts.ts';
-import { type Baseline, type Counted, countedSince, keyOf } from './counter-baseline.ts';
 import { denialRecord, gapRecord } from './denial-record.ts';
 import type { KeptPolicies } from './kept-policies.ts';
 import type { PublishedPorts } from './published-ports.ts';
+import type { RetiredCounters } from './retired-counters.ts';
 import { readSampleLine } from './sample.ts';
 import type { SampleFile } from './sample-file.ts';
 import { createSampleFold, type Folded, timeOf } from './sample-fold.ts';
 import type { SpoolNote } from './spool-note.ts';
 
 export interface Windows {
-  /** The last of counters that went, or are about to. */
-  retired(counters: readonly DenyCounter[]): void;
   /** Null where the counters can't be read: what was found stays for the next one. */
   close(note: SpoolNote, drops: number, nowMs: number): Promise<ClosedWindow | null>;
 }
@@ -26,6 +24,8 @@ interface ClosedWindow {
   /** Denials that the records stand for. */
   count: number;
   fromMs: number;
+  /** What the host began itself, by the same look. */
+  outgoing: OutgoingCounter[];
   /** Counters or samples moved. */
   moved: boolean;
 }
@@ -35,25 +35,19 @@ export interface WindowsOptions {
   file: SampleFile;
   policies: KeptPolicies;
   published: PublishedPorts;
+  retired: RetiredCounters;
   /** A sample is here by then. */
   lagMs: number;
   /** What the kernel would not tell. */
   refused(thrown: unknown): void;
 }
 
-export function createWindows({ netfilter, file, policies, published, lagMs, refused }: WindowsOptions): Windows {
+export function createWindows(options: WindowsOptions): Windows {
+  const { netfilter, file, policies, published, retired, lagMs, refused } = options;
   const fold = createSampleFold();
   /** Of a policy that was not known a window ago: it was being applied. */
   let held: Folded[] = [];
   let [unreadable, netlink] = [0, 0];
-  const final = new Map<string, number>();
-
-  /** Until they are gone: whoever reads them once more must not take them for begun again. */
-  function count(baseline: Baseline, counters: readonly DenyCounter[]): Counted {
-    const counted = countedSince(baseline, counters, [...final]);
-    for (const key of [...final.keys()]) if (!(key in counted.next)) final.delete(key);
-    return counted;
-  }
 
   function take(line: string, nowMs: number): void {
     const read = readSampleLine(line);
@@ -93,28 +87,27 @@ export function createWindows({ netfilter, file, policies, published, lagMs, ref
   }
 
   return {
-    retired: (counters) => {
-      for (const counter of counters) final.set(keyOf(counter), counter.packets);
-    },
     close: async (note, drops, nowMs) => {
       netlink += drops;
       await file.read((line) => take(line, nowMs));
-      const counters = await denyCounters(netfilter).catch((thrown: unknown): DenyCounter[] | null => {
+      const counters = await hostCounters(netfilter).catch((thrown: unknown): HostCounters | null => {
         refused(thrown);
         return null;
       });
       if (counters === null) return null;
-      const { added, next, lost } = count(note.baseline, counters);
+      const { added, next, lost, forget } = retired.countedSince(note.baseline, counters.denials);
       const { records, sampled, notJudged, fromMs } = await name();
       const window = { atMs: nowMs, denied: added, sampled, unreadable, notJudged, netlink, counterLost: lost };
       const { accounts, gaps } = closeWindow(note.accounts, window, lagMs);
       [unreadable, netlink] = [0, 0];
       const places = file.places();
+      forget();
       return {
         note: { ...note, baseline: next, places, accounts },
         records: [...records, ...gaps.map(gapRecord)],
         count: sampled + gaps.reduce((total, { count }) => total + count, 0),
         fromMs: Math.min(fromMs, nowMs, ...gaps.map((gap) => gap.fromMs)),
+        outgoing: counters.outgoing,
         moved: added > 0 || hasMoved(note.places, places) || totals(accounts) !== totals(note.accounts),
       };
     },

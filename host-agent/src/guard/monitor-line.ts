@@ -18,7 +18,7 @@ export interface WritingProcess {
 
 const CHANGE = /^(?:add|create|insert|replace|delete|destroy|flush|rename) (\S+) (\S+) (\S+)(?: (\S+))?/;
 const END = /^# new generation \d+(?: by process (\d{1,10}) \((.*)\))?$/;
-const NEAR_CHAIN = /^(?:INPUT|FORWARD|EW-.*)$/;
+const NEAR_CHAIN = /^(?:INPUT|FORWARD|OUTPUT|EW-.*)$/;
 
 export function readMonitorLine(line: string): MonitorLine {
   const end = END.exec(line);

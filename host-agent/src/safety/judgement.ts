@@ -26,7 +26,9 @@ type RefusalCode = 'EDW_ERR_HOST_KUBERNETES' | 'EDW_ERR_HOST_NO_MANAGEMENT' | 'E
 export function judge(policy: CompiledPolicy, host: Surroundings): Judgement {
   const object = policy.objects[0];
   if (object === undefined || object.mode !== 'enforce') return { form: 'served' };
-  if (host.kubernetes !== null) return refusal('EDW_ERR_HOST_KUBERNETES', host.kubernetes);
+  // A host that enforces is not opened by what may be called so by anybody: it keeps what it has.
+  if (host.kubernetes !== null)
+    return { ...refusal('EDW_ERR_HOST_KUBERNETES', host.kubernetes), form: host.enforcing ? 'none' : 'observe' };
   if (object.failsafe === null || unpack(object.failsafe).length === 0)
     return refusal('EDW_ERR_HOST_NO_MANAGEMENT', 'the policy names nobody who may always reach tcp/22');
   const view = viewOf(policy);
@@ -51,7 +53,7 @@ function firstCut(view: LoadedPolicy, to: string, port: number, sessions: readon
 
 const MENDS: Record<RefusalCode, string> = {
   EDW_ERR_HOST_KUBERNETES:
-    'Leave the nodes of Kubernetes to its own network policies; this host is observed. If it is none any more, remove what is named.',
+    'Leave the nodes of Kubernetes to its own network policies, and write `mode: observe` for this host. If it is none any more, remove what is named.',
   EDW_ERR_HOST_NO_MANAGEMENT:
     'Add a document of kind Point with the name of this point and `management: [CIDR]`, who may always reach tcp/22. Until then the host is observed.',
   EDW_ERR_HOST_WOULD_CUT:

@@ -10,7 +10,15 @@ export function observedPolicy(policy: CompiledPolicy): CompiledPolicy {
   return { ...policy, hash: sha256Hex(`observed\n${policy.hash}\n`), objects };
 }
 
+/** `served`, or observed. */
+export function inForm(policy: CompiledPolicy, form: 'served' | 'observe'): CompiledPolicy {
+  return form === 'observe' ? observedPolicy(policy) : policy;
+}
+
 /** What is put back where there was no policy before: one that protects nothing, and lets everything pass. */
 export function noPolicy(point: string, revision: number): CompiledPolicy {
-  return { format: 1, point, revision, hash: sha256Hex(''), objects: [] };
+  return { format: 1, point, revision, hash: NO_POLICY, objects: [] };
 }
+
+/** Of what is put back where there was none. */
+export const NO_POLICY: string = sha256Hex('');

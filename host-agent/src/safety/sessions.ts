@@ -4,6 +4,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
+import { systemCodeOf } from '@edgeward/runtime';
 
 /** An established connection. */
 export interface Session {
@@ -34,13 +35,22 @@ function addressIn(hex: string): string {
 
 const MAPPED = Buffer.from('00000000000000000000ffff', 'hex');
 
-/** Of this network namespace, without those to the host itself: they never leave it, and no policy judges them. */
-export async function readSessions(): Promise<Session[]> {
-  const texts = await Promise.all(
-    ['/proc/net/tcp', '/proc/net/tcp6'].map((path) => readFile(path, 'utf8').catch(() => '')),
-  );
+/**
+ * Of this network namespace, without those to the host itself: they never leave it, and no policy judges them. Throws where they
+ * can't be read: who knows of no session would cut all of them. `root` stands before every path.
+ */
+export async function readSessions(root = ''): Promise<Session[]> {
+  const texts = await Promise.all(['/proc/net/tcp', '/proc/net/tcp6'].map((path) => textOf(`${root}${path}`)));
   const own = ownAddresses();
   return texts.flatMap(parseSessions).filter(({ peer }) => !isOwn(peer, own));
+}
+
+/** A kernel without that family has no such file. */
+function textOf(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((thrown: unknown) => {
+    if (systemCodeOf(thrown) === 'ENOENT') return '';
+    throw thrown;
+  });
 }
 
 /** In one spelling. */

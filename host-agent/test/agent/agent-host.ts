@@ -1,5 +1,6 @@
 /** A test host with a sync service beside it, and the real agent as a process on it. All of it ends with the test. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +19,11 @@ const execute = promisify(execFile);
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
 const SERVICE = fileURLToPath(new URL('service-process.ts', import.meta.url));
 const AGENT = fileURLToPath(new URL('../../../cli/src/agent/main.ts', import.meta.url));
+// Not as this process was started: what watches a test is of no use to an agent, and half of what it takes to start.
+const NODE = [process.execPath, '--conditions=edgeward-source'];
+const OWN = mkdtempSync(join(tmpdir(), 'edgeward-compiled-'));
+process.on('exit', () => rmSync(OWN, { recursive: true, force: true }));
+const env = { NODE_COMPILE_CACHE: OWN, ...process.env };
 const SERVICE_ADDRESS = '172.31.255.2';
 const SERVICE_PORT = 7443;
 export const POINT = 'host-db';
@@ -67,12 +73,12 @@ export async function startAgentHost(t: Teardown, config = ''): Promise<AgentHos
   const [stateDir, runtimeDir, configFile] = [join(folder, 'state'), join(folder, 'run'), join(folder, 'agent.yaml')];
   await writeFile(configFile, `stateDir: ${stateDir}\nruntimeDir: ${runtimeDir}\nlogLevel: debug\n${config}`);
   await execute('mkdir', ['-p', stateDir]);
-  const words = [...process.execArgv, AGENT, 'agent'];
+  const words = [...NODE, AGENT, 'agent'];
   return {
     ...{ host, service, stateDir, runtimeDir, configFile },
     enrol: async (days) => writeIdentity(stateDir, await service.identity(days)),
-    start: () => startAgentProcess(t, [...host.where, process.execPath, ...words, 'run', '--config', configFile]),
-    command: (...more) => runCommand([...host.where, process.execPath, ...words, ...more, '--config', configFile]),
+    start: () => startAgentProcess(t, [...host.where, ...words, 'run', '--config', configFile]),
+    command: (...more) => runCommand([...host.where, ...words, ...more, '--config', configFile]),
     until: (holds, what) => untilStatus(runtimeDir, holds, what),
   };
 }
@@ -82,7 +88,7 @@ async function runCommand([program = '', ...args]: string[]): Promise<{
   output: string;
   complaint: string;
 }> {
-  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
   let [output, complaint] = ['', ''];
   child.stdout.setEncoding('utf8').on('data', (piece: string) => {
     output += piece;
@@ -108,7 +114,7 @@ async function untilStatus(dir: string, holds: (status: AgentStatus) => boolean,
 
 function startAgentProcess(t: Teardown, [program = '', ...args]: string[]): AgentProcess {
   // `ip netns exec` becomes the program that it runs: the process is the agent itself.
-  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], env });
   let log = '';
   child.stderr?.setEncoding('utf8').on('data', (piece: string) => {
     log = (log + piece).slice(-200_000);
@@ -124,9 +130,10 @@ function startAgentProcess(t: Teardown, [program = '', ...args]: string[]): Agen
 
 async function startService(t: Teardown, peer: readonly string[], folder: string): Promise<TestService> {
   await execute('mkdir', ['-p', folder]);
-  const [program = '', ...args] = [...peer, process.execPath, ...process.execArgv, SERVICE];
+  const [program = '', ...args] = [...peer, ...NODE, SERVICE];
   const child = spawn(program, [...args, folder, SERVICE_ADDRESS, String(SERVICE_PORT), POINT], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env,
   });
   const ended = new Promise<void>((resolve) => child.on('close', () => resolve()));
   t.teardown(async () => {

@@ -14,7 +14,7 @@ t.test('an empty file is a whole configuration', async (t) => {
     backend: 'auto',
     reaction: 'repair',
     logLevel: 'info',
-    host: { mark: { mask: 0x0fff0000, shift: 16 }, verdict: 'exclusive', publishedPorts: false, syncService: [] },
+    host: { mark: { mask: 0x0fff0000, shift: 16 }, verdict: 'exclusive', publishedPorts: false },
   });
   t.match(read({ mark: 'off' }), { host: { mark: null } });
   t.match(read({}, { EDGEWARD_AGENT_BACKEND: 'legacy', EDGEWARD_OTHER: 'x' }), { backend: 'legacy' });
@@ -28,6 +28,7 @@ t.test('every problem is told at once', async (t) => {
 
 t.test('a report is one that the protocol knows, whatever there is to say', async (t) => {
   const long = 'ü'.repeat(5_000);
+  const outgoing = { tcp: 3, udp: 2, other: 1 };
   const report = reportOf({
     ...{ version: long, backend: 'nft', startedAtMs: -1, nowMs: Number.MAX_SAFE_INTEGER },
     stands: {
@@ -41,10 +42,13 @@ t.test('a report is one that the protocol knows, whatever there is to say', asyn
       warnings: ['twice', long],
     },
     denials: { denied: 1, sampled: 1, notSampled: 0, netlinkDrops: 0, pending: 0, gaps: 0 },
+    outgoing,
     ...{ certificateEnds: '2026-12-23T00:00:00.000Z', warnings: ['twice'] },
   });
   const parsed = hostReportSchema.safeParse(report);
   t.ok(parsed.success, JSON.stringify(parsed.error?.issues));
+  t.strictSame(parsed.data, report, 'and all of it is read');
+  t.strictSame([report.outgoing, 'outgoing' in report.denials], [outgoing, false]);
   t.equal(report.state, 'contended');
   t.equal(report.drift.length, 20);
   t.equal(report.warnings.filter((words) => words === 'twice').length, 1);

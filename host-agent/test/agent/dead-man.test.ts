@@ -1,126 +1,36 @@
 /** What changed goes back where the service can't be reached afterwards; on real rules, by a clock that the test moves. */
-import { generateSigningKey } from '@edgeward/policy-format';
-import { type Clock, createLogger } from '@edgeward/runtime';
-import { requireHosts, startHost } from '@edgeward/test/kit';
-import t, { type Test } from 'tap';
-import { createHostPoint, createNetfilter, createToolRun } from '../../driver/index.ts';
-import { signHostPolicy } from '../../protocol/index.ts';
-import { readInForce } from '../../src/in-force.ts';
-import { openLastKnown } from '../../src/last-known.ts';
-import type { Surroundings } from '../../src/safety/judgement.ts';
-import { createStanding } from '../../src/standing.ts';
-import { createTakeOver, type TakeOver } from '../../src/take-over.ts';
+import { rm } from 'node:fs/promises';
+import { EdgewardError } from '@edgeward/runtime';
+import { requireHosts } from '@edgeward/test/kit';
+import t from 'tap';
+import type { ToolCall } from '../../driver/index.ts';
 import { hostPolicy } from '../fixtures/host-fixture.ts';
-import { HOST_OPTIONS } from '../fixtures/host-options.ts';
+import { ALL_TOOLS, FRIEND, NO_TOOLS, OTHER, type Scene, takeOverScene } from './take-over-scene.ts';
 
 requireHosts(t);
 
-const key = await generateSigningKey();
-const [FRIEND, OTHER] = ['10.1.0.5', '10.2.0.5'];
-const PORT = 'tcp/5432';
+const MINUTE = 61_000;
+const CODE = 'EDW_ERR_HOST_ROLLED_BACK';
+/** The second family is not switched. */
+const HALF = ({ program }: ToolCall): boolean => program === 'ip6tables-nft-restore';
 
-/** Time stands still until it is moved, and what is due then runs in order. */
-function handMoved(): Clock & { move(ms: number): Promise<void>; step(ms: number): void } {
-  let [nowMs, stepMs] = [Date.UTC(2026, 10, 23), 0];
-  let waiting: { atMs: number; run: () => void }[] = [];
-  return {
-    now: () => nowMs + stepMs,
-    after(delayMs, run) {
-      const one = { atMs: nowMs + delayMs, run };
-      waiting.push(one);
-      return () => {
-        waiting = waiting.filter((it) => it !== one);
-      };
-    },
-    step: (ms) => {
-      stepMs += ms;
-    },
-    async move(ms) {
-      const endMs = nowMs + ms;
-      for (let turns = 0; turns < 10_000; turns += 1) {
-        await new Promise((resolve) => setImmediate(resolve));
-        const [next] = waiting.filter(({ atMs }) => atMs <= endMs).toSorted((a, b) => a.atMs - b.atMs);
-        if (next === undefined) break;
-        nowMs = Math.max(nowMs, next.atMs);
-        waiting = waiting.filter((it) => it !== next);
-        next.run();
-      }
-      nowMs = endMs;
-    },
-  };
+/** A first policy that is confirmed, and then no service. */
+async function confirmed(scene: Promise<Scene>): Promise<Scene> {
+  const here = await scene;
+  await here.offer(1, [FRIEND]);
+  await here.settled();
+  here.service.there = false;
+  return here;
 }
 
-interface Scene {
-  takeOver: TakeOver;
-  clock: ReturnType<typeof handMoved>;
-  /** Whether the service can be reached over a new connection. */
-  service: { there: boolean; reached: boolean };
-  around: Omit<Surroundings, 'enforcing'>;
-  offer(revision: number, allow: string[]): Promise<string>;
-  verdicts(): Promise<string[]>;
-  /** As after a boot: no rule is there. */
-  clear(): Promise<void>;
-  tools: { missing: boolean };
-  /** The same host, by an agent that was started anew. */
-  again(): Promise<Scene>;
+async function pass(here: Scene, ms: number): Promise<void> {
+  await here.clock.move(ms);
+  await here.settled();
 }
-
-async function scene(t: Test): Promise<Scene> {
-  const host = await startHost(t);
-  await host.probe().listen(PORT);
-  const tools = { missing: false };
-  const [there, away] = [createToolRun({ where: host.where }), createToolRun({ where: ['/nowhere/to-be-found'] })];
-  const netfilter = createNetfilter('nft', (call) => (tools.missing ? away(call) : there(call)));
-  const clear = async (): Promise<void> => {
-    for (const program of ['iptables-nft', 'ip6tables-nft'])
-      for (const words of ['-F', '-X']) await host.run(program, words);
-  };
-  const stateDir = t.testdir({});
-  const service = { there: true, reached: true };
-  const around = { kubernetes: null, sessions: [], servicePort: null };
-
-  async function begin(): Promise<Scene> {
-    const point = createHostPoint({ name: 'host-db', options: HOST_OPTIONS, netfilter });
-    const known = await openLastKnown({
-      ...{ stateDir, aud: 'host-db', keys: () => [key.publicKey] },
-      onDamage: (words) => t.fail(words),
-    });
-    const clock = handMoved();
-    const takeOver = createTakeOver({
-      ...{ aud: 'host-db', keys: () => [key.publicKey], known, clock, logger: createLogger({ level: 'silent' }) },
-      standing: createStanding({ point, netfilter }),
-      surroundings: async () => around,
-      inForce: () => readInForce(netfilter),
-      wasReached: () => service.reached,
-      reach: () => (service.there ? Promise.resolve() : Promise.reject(new Error('nobody answers'))),
-      onChanged: () => {},
-    });
-    t.teardown(takeOver.close);
-    await takeOver.restore();
-    const offer = async (revision: number, allow: string[]): Promise<string> => {
-      const policy = hostPolicy({ revision, allow });
-      return takeOver.offer(await signHostPolicy(policy, new Date(clock.now()).toISOString(), key), revision);
-    };
-    const verdicts = (): Promise<string[]> =>
-      host.call([FRIEND, OTHER].map((from) => ({ from, to: '172.31.255.1', port: PORT })));
-    return { takeOver, clock, service, around, offer, verdicts, clear, tools, again: begin };
-  }
-  return begin();
-}
-
-/** Until what was begun in the agent has come to its end: `settle` waits in the same queue. */
-const settled = async ({ takeOver, clock }: Scene): Promise<void> => {
-  await clock.move(0);
-  await takeOver.settle();
-};
 
 t.test('a policy under which the service is reached stays', async (t) => {
-  const here = await scene(t);
-  await here.offer(1, [FRIEND]);
-  await settled(here);
-  here.service.there = false;
-  await here.clock.move(3_600_000);
-  await settled(here);
+  const here = await confirmed(takeOverScene(t));
+  await pass(here, 3_600_000);
   t.match(here.takeOver.view(), { state: 'applied', applied: { revision: 1 } });
   t.strictSame(await here.verdicts(), ['open', 'silent'], 'its absence later on changes nothing');
 });
@@ -128,20 +38,14 @@ t.test('a policy under which the service is reached stays', async (t) => {
 t.test(
   'the first policy goes back where the service is not reached any more, and not again before a newer one',
   async (t) => {
-    const here = await scene(t);
+    const here = await takeOverScene(t);
     here.service.there = false;
     await here.offer(1, [FRIEND]);
     t.strictSame(await here.verdicts(), ['open', 'silent']);
-    await here.clock.move(59_000);
-    await settled(here);
+    await pass(here, 59_000);
     t.match(here.takeOver.view(), { state: 'applied' }, 'it has a minute');
-    await here.clock.move(2_000);
-    await settled(here);
-    t.match(here.takeOver.view(), {
-      state: 'rolled-back',
-      applied: null,
-      nack: { revision: 1, code: 'EDW_ERR_HOST_ROLLED_BACK' },
-    });
+    await pass(here, 2_000);
+    t.match(here.takeOver.view(), { state: 'rolled-back', applied: null, nack: { revision: 1, code: CODE } });
     t.strictSame(await here.verdicts(), ['open', 'open'], 'as before the first');
 
     here.service.there = true;
@@ -149,7 +53,7 @@ t.test(
     t.match(here.takeOver.view(), { state: 'rolled-back' });
     t.strictSame(await here.verdicts(), ['open', 'open'], 'the same one is not applied again');
     const later = await here.again();
-    t.match(later.takeOver.view(), { state: 'rolled-back', nack: { code: 'EDW_ERR_HOST_ROLLED_BACK' } });
+    t.match(later.takeOver.view(), { state: 'rolled-back', applied: null, nack: { code: CODE } });
     await later.offer(1, [FRIEND]);
     t.strictSame(await later.verdicts(), ['open', 'open'], 'also not by an agent that was started anew');
     await later.offer(2, [FRIEND]);
@@ -158,117 +62,184 @@ t.test(
   },
 );
 
-t.test('a later policy goes back to the one before it, which an agent started anew keeps', async (t) => {
-  const here = await scene(t);
-  await here.offer(1, [FRIEND]);
-  await settled(here);
+t.test('a first policy goes back also where the agent is killed before the kernel has it', async (t) => {
+  const here = await takeOverScene(t);
   here.service.there = false;
+  await here.offer(1, [FRIEND]);
+  here.tools.fail = ALL_TOOLS;
+  await pass(here, MINUTE);
+  t.match(here.takeOver.view(), { state: 'rolled-back', applied: null }, 'the state says so');
+  here.tools.fail = NO_TOOLS;
+  t.strictSame(await here.verdicts(), ['open', 'silent'], 'the kernel does not');
+  const later = await here.again();
+  t.strictSame(await later.verdicts(), ['open', 'open']);
+  t.match(later.takeOver.view(), { state: 'rolled-back', applied: null, nack: { revision: 1, code: CODE } });
+});
+
+t.test('a later policy goes back to the one before it, which an agent started anew keeps', async (t) => {
+  const here = await confirmed(takeOverScene(t));
   await here.offer(2, [OTHER]);
   t.strictSame(await here.verdicts(), ['silent', 'open']);
-  await here.clock.move(61_000);
-  await settled(here);
-  t.match(here.takeOver.view(), {
-    state: 'rolled-back',
-    applied: { revision: 1 },
-    mode: 'enforce',
-    nack: { revision: 2 },
-  });
+  await pass(here, MINUTE);
+  const back = { state: 'rolled-back', applied: { revision: 1 }, mode: 'enforce', nack: { revision: 2 } };
+  t.match(here.takeOver.view(), back);
   t.strictSame(await here.verdicts(), ['open', 'silent']);
   const later = await here.again();
-  t.match(later.takeOver.view(), { state: 'rolled-back', applied: { revision: 1 } });
+  t.match(later.takeOver.view(), back);
   t.strictSame(await later.verdicts(), ['open', 'silent']);
 });
 
-t.test('of two policies within a minute both go back', async (t) => {
-  const here = await scene(t);
-  await here.offer(1, [FRIEND]);
-  await settled(here);
-  here.service.there = false;
+t.test('changes in a row put nothing off: all go back a minute after the first of them', async (t) => {
+  const here = await confirmed(takeOverScene(t));
   await here.offer(2, [OTHER]);
-  await here.clock.move(30_000);
+  for (const revision of [3, 4]) {
+    await pass(here, 25_000);
+    await here.offer(revision, [FRIEND, OTHER, `10.${revision}.0.5`]);
+  }
+  await pass(here, 9_000);
+  t.match(here.takeOver.view(), { state: 'applied', applied: { revision: 4 } }, 'it is not over');
+  await pass(here, 2_000);
+  t.match(here.takeOver.view(), { state: 'rolled-back', applied: { revision: 1 }, nack: { revision: 4 } });
+  t.strictSame(await here.verdicts(), ['open', 'silent'], 'to what was confirmed');
+});
+
+t.test('a later change under which the service is reached confirms what stands', async (t) => {
+  const here = await confirmed(takeOverScene(t));
+  await here.offer(2, [OTHER]);
+  await pass(here, 50_000);
+  here.service.there = true;
   await here.offer(3, [FRIEND, OTHER]);
-  await here.clock.move(61_000);
-  await settled(here);
+  await here.settled();
+  here.service.there = false;
+  await pass(here, 3_600_000);
+  t.match(here.takeOver.view(), { state: 'applied', applied: { revision: 3 }, nack: null });
+  await here.offer(4, [OTHER]);
+  await pass(here, MINUTE);
+  t.match(here.takeOver.view(), { state: 'rolled-back', applied: { revision: 3 } }, 'the next one goes back to it');
+});
+
+t.test('who was asked before the last change says nothing of it', async (t) => {
+  const here = await confirmed(takeOverScene(t));
+  let late = (): void => {};
+  here.service.answer = () =>
+    new Promise((resolve) => {
+      late = resolve;
+    });
+  await here.offer(2, [OTHER]);
+  await here.clock.move(0);
+  here.service.answer = () => Promise.reject(new Error('nobody answers'));
+  await here.offer(3, [FRIEND, OTHER]);
+  late();
+  await pass(here, MINUTE);
   t.match(here.takeOver.view(), { state: 'rolled-back', applied: { revision: 1 }, nack: { revision: 3 } });
-  t.strictSame(await here.verdicts(), ['open', 'silent']);
+});
+
+t.test('a service that answers is there, whatever it says', async (t) => {
+  const here = await confirmed(takeOverScene(t));
+  for (const [at, code] of ['EDW_ERR_SERVICE_BUSY', 'EDW_ERR_SERVICE_ANSWER', 'EDW_ERR_HOST_UNKNOWN'].entries()) {
+    here.service.answer = () => Promise.reject(new EdgewardError(code, 'no', { mend: 'none' }));
+    await here.offer(2 + at, [OTHER, `10.3.${at}.1`]);
+    await pass(here, MINUTE);
+    t.match(here.takeOver.view(), { state: 'applied', applied: { revision: 2 + at } }, code);
+  }
+  here.service.answer = () => Promise.reject(new EdgewardError('EDW_ERR_SERVICE_UNREACHABLE', 'no', { mend: 'none' }));
+  await here.offer(9, [FRIEND]);
+  await pass(here, MINUTE);
+  t.match(here.takeOver.view(), { state: 'rolled-back', applied: { revision: 4 } }, 'one that does not is not');
 });
 
 t.test('an agent that was killed within the minute goes on counting, whatever the clock says', async (t) => {
-  const here = await scene(t);
-  await here.offer(1, [FRIEND]);
-  await settled(here);
-  here.service.there = false;
+  const here = await confirmed(takeOverScene(t));
   await here.offer(2, [OTHER]);
   const later = await here.again();
   for (const ms of [-10 * 365 * 86_400_000, 20 * 365 * 86_400_000]) later.clock.step(ms);
-  await settled(later);
+  await later.settled();
   t.match(later.takeOver.view(), { state: 'applied', applied: { revision: 2 } }, 'a step of the clock is no time');
-  await later.clock.move(61_000);
-  await settled(later);
+  await pass(later, MINUTE);
   t.match(later.takeOver.view(), { state: 'rolled-back', applied: { revision: 1 } });
 });
 
-t.test('where the service was not reached before, nothing goes back', async (t) => {
-  const here = await scene(t);
-  here.service.there = false;
+t.test('where the service was away before the change, nothing goes back', async (t) => {
+  const here = await confirmed(takeOverScene(t));
   here.service.reached = false;
-  await here.offer(1, [FRIEND]);
-  await here.clock.move(120_000);
-  await settled(here);
-  t.match(here.takeOver.view(), { state: 'applied', applied: { revision: 1 } });
+  await here.offer(2, [OTHER]);
+  await pass(here, 120_000);
+  t.match(here.takeOver.view(), { state: 'applied', applied: { revision: 2 } });
 });
 
-t.test('what would cut a session is observed, and enforced once the session is over', async (t) => {
-  const here = await scene(t);
+t.test('what enforces nothing is never gone back from, and ends the minute of what it replaces', async (t) => {
+  for (const mode of ['observe', 'off'] as const) {
+    const here = await confirmed(takeOverScene(t));
+    await here.offer(2, [OTHER]);
+    await here.offerPolicy(hostPolicy({ revision: 3, allow: [OTHER], mode }));
+    await pass(here, 120_000);
+    t.match(here.takeOver.view(), { state: 'applied', applied: { revision: 3 }, mode, nack: null });
+    t.strictSame(await here.verdicts(), ['open', 'open'], `${mode}: nobody is locked out again`);
+    await here.offer(4, [FRIEND]);
+    await pass(here, MINUTE);
+    t.match(here.takeOver.view(), { state: 'rolled-back', applied: { revision: 3 }, mode }, 'it is what comes back');
+  }
+});
+
+t.test('the same policy under another number is no change', async (t) => {
+  const here = await confirmed(takeOverScene(t));
+  await here.offer(2, [FRIEND]);
+  await pass(here, MINUTE);
+  t.match(here.takeOver.view(), { state: 'applied', applied: { revision: 2 }, nack: null });
+});
+
+t.test('a host that enforces is not opened where it is not known what stood before', async (t) => {
+  const here = await confirmed(takeOverScene(t));
+  await rm(`${here.stateDir}/state.json`);
+  const later = await here.again();
+  later.service.there = false;
+  await later.offer(2, [OTHER]);
+  await pass(later, MINUTE);
+  t.match(later.takeOver.view(), { state: 'applied', applied: { revision: 2 } });
+  t.strictSame(await later.verdicts(), ['silent', 'open']);
+});
+
+t.test('the way back is found where another policy got in half', async (t) => {
+  const here = await confirmed(takeOverScene(t));
+  await here.offer(2, [OTHER]);
+  here.tools.fail = HALF;
+  t.equal(await here.offer(3, [OTHER, '10.3.0.5']), 'again');
+  here.tools.fail = NO_TOOLS;
+  await pass(here, MINUTE);
+  t.match(here.takeOver.view(), { state: 'rolled-back', applied: { revision: 1 } });
+  t.strictSame(await here.verdicts(), ['open', 'silent']);
+  const later = await here.again();
+  t.strictSame(await later.verdicts(), ['open', 'silent'], 'also for an agent started anew');
+});
+
+t.test('what got in half, and the service went with it, goes back when it is whole', async (t) => {
+  const here = await confirmed(takeOverScene(t));
+  here.tools.fail = HALF;
+  t.equal(await here.offer(2, [OTHER]), 'again');
+  here.tools.fail = NO_TOOLS;
+  here.service.reached = false;
+  t.equal(await here.offer(2, [OTHER]), 'settled');
+  t.strictSame(await here.verdicts(), ['silent', 'open']);
+  await pass(here, MINUTE);
+  t.match(here.takeOver.view(), { state: 'rolled-back', applied: { revision: 1 } });
+  t.strictSame(await here.verdicts(), ['open', 'silent']);
+});
+
+t.test('what was observed, then enforced, then went back is not enforced again before a newer one', async (t) => {
+  const here = await takeOverScene(t);
   here.around.sessions = [{ localPort: 22, peer: '203.0.113.9' }];
   await here.offer(1, [FRIEND]);
-  t.match(here.takeOver.view(), {
-    state: 'observed',
-    mode: 'observe',
-    nack: { revision: 1, code: 'EDW_ERR_HOST_WOULD_CUT' },
-  });
-  t.strictSame(await here.verdicts(), ['open', 'open'], 'nobody is cut');
-  const later = await here.again();
-  await settled(later);
-  t.match(
-    later.takeOver.view(),
-    { state: 'observed', nack: { code: 'EDW_ERR_HOST_WOULD_CUT' } },
-    'also by an agent started anew',
-  );
-  later.around.sessions = [];
-  await settled(later);
-  t.match(later.takeOver.view(), { state: 'applied', mode: 'enforce', nack: null });
-  t.strictSame(await later.verdicts(), ['open', 'silent']);
-});
-
-t.test('a node of Kubernetes is observed', async (t) => {
-  const here = await scene(t);
-  here.around.kubernetes = 'there is a chain KUBE-FORWARD';
-  await here.offer(1, [FRIEND]);
-  t.match(here.takeOver.view(), { state: 'observed', mode: 'observe', nack: { code: 'EDW_ERR_HOST_KUBERNETES' } });
-  t.strictSame(await here.verdicts(), ['open', 'open']);
-});
-
-t.test('last-known-good that could not be applied at the start is applied when that is possible', async (t) => {
-  const here = await scene(t);
-  await here.offer(1, [FRIEND]);
-  await here.clear();
-  here.tools.missing = true;
-  const later = await here.again();
-  t.match(later.takeOver.view(), { applied: null });
-  await later.clock.move(600_000);
-  await settled(later);
-  t.strictSame(await later.verdicts(), ['open', 'open'], 'nothing can be done yet');
-  here.tools.missing = false;
-  await later.takeOver.settle();
-  t.match(later.takeOver.view(), { state: 'applied', applied: { revision: 1 } });
-  t.strictSame(await later.verdicts(), ['open', 'silent']);
-});
-
-t.test('a policy that was taken over before is taken over again without a write', async (t) => {
-  const here = await scene(t);
-  await here.offer(1, [FRIEND]);
-  const before = here.takeOver.view();
-  t.equal(await here.offer(1, [FRIEND]), 'settled');
-  t.strictSame(here.takeOver.view(), before);
+  await here.settled();
+  here.service.there = false;
+  here.around.sessions = [];
+  await here.settled();
+  t.match(here.takeOver.view(), { state: 'applied', mode: 'enforce' });
+  await pass(here, MINUTE);
+  const observed = { state: 'rolled-back', applied: { revision: 1 }, mode: 'observe', nack: { code: CODE } };
+  t.match(here.takeOver.view(), observed);
+  for (let minutes = 0; minutes < 3; minutes += 1) await pass(here, MINUTE);
+  t.match(here.takeOver.view(), observed, 'however often it is looked at');
+  here.service.there = true;
+  await here.offer(2, [FRIEND]);
+  t.match(here.takeOver.view(), { state: 'applied', mode: 'enforce', nack: null });
 });

@@ -1,5 +1,6 @@
 /** A process that takes over one offered policy after the other until it is killed. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { flushCompileCache } from 'node:module';
 import type { PublicKey } from '@edgeward/policy-format';
 import { createLogger, systemClock } from '@edgeward/runtime';
 import { createHostPoint, createNetfilter, createToolRun } from '../../driver/index.ts';
@@ -9,6 +10,8 @@ import { createStanding } from '../../src/standing.ts';
 import { createTakeOver } from '../../src/take-over.ts';
 import { HOST_OPTIONS } from '../fixtures/host-options.ts';
 
+// Whoever is killed keeps nothing for the next one at its end.
+flushCompileCache();
 const [where = '', stateDir = '', offers = '', key = ''] = process.argv.slice(2);
 const keys = (): PublicKey[] => [JSON.parse(key) as PublicKey];
 const netfilter = createNetfilter('nft', createToolRun({ where: where.split(' ') }));
@@ -24,7 +27,7 @@ const takeOver = createTakeOver({
   standing: createStanding({ point, netfilter }),
   surroundings: async () => ({ kubernetes: null, sessions: [], servicePort: null }),
   inForce: () => readInForce(netfilter),
-  wasReached: () => true,
+  isReached: () => true,
   reach: () => Promise.resolve(),
   onChanged: () => {},
 });

@@ -1,8 +1,10 @@
 /** How a host gets its identity and the next one, over real TLS; and to whom its secret does not go. */
 import { X509Certificate } from 'node:crypto';
-import { chown, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createAuthority, issueCertificate, issueCertificateFor } from '@edgeward/certificates';
-import { generateSigningKey } from '@edgeward/policy-format';
+import { generateSigningKey, type SigningKey } from '@edgeward/policy-format';
 import {
   createLogger,
   openAnonymousTlsServer,
@@ -22,13 +24,21 @@ import {
   renewalStatement,
 } from '../../protocol/index.ts';
 import { enrolHost, renewIdentity } from '../../src/enrol.ts';
-import { fingerprintOf, readIdentity, renewAtMs } from '../../src/identity.ts';
+import { fingerprintOf, type Identity, readIdentity, renewAtMs } from '../../src/identity.ts';
 import { createServiceClient } from '../../src/service-client.ts';
 import { createServiceLink } from '../../src/service-link.ts';
 
 const key = await generateSigningKey();
 const SECRET = 'x'.repeat(43);
 const logger = createLogger({ level: 'silent' });
+
+/** Not below the folder of these sources: whom a folder belongs to is judged by those above it too. */
+async function folderOf(t: Test): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'edgeward-enrol-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  await chmod(folder, 0o755);
+  return folder;
+}
 
 /** An authority, and a server with a certificate of it, its authority behind it. */
 async function serverOf(
@@ -47,7 +57,7 @@ async function serverOf(
   return { files, authority };
 }
 
-async function enrolling(t: Test, dir: string) {
+async function enrolling(t: Test, dir: string, signing: SigningKey = key) {
   const { files, authority } = await serverOf(dir);
   const asked: EnrolmentRequest[] = [];
   const server = await openAnonymousTlsServer({
@@ -67,7 +77,7 @@ async function enrolling(t: Test, dir: string) {
           const uris = ['urn:edgeward:point:host-db'];
           const certificate = await issueCertificateFor(authority, body.publicKey, { uris, days: 30 });
           const service = ['https://127.0.0.1:7443'];
-          const answer = { certificate, authority: authority.certificate, signingKeys: [key.publicKey], service };
+          const answer = { certificate, authority: authority.certificate, signingKeys: [signing.publicKey], service };
           return { json: { v: 1, point: 'host-db', ...answer } };
         },
       },
@@ -78,7 +88,7 @@ async function enrolling(t: Test, dir: string) {
 }
 
 t.test('an invite becomes an identity whose key was made here', async (t) => {
-  const dir = t.testdir({});
+  const dir = await folderOf(t);
   const { url, authority, asked } = await enrolling(t, `${dir}/service`);
   const invite = formatInvite({ url, secret: SECRET, authority: fingerprintOf(authority.certificate) });
   const identity = await enrolHost(`  ${invite}\n`, `${dir}/agent/state`);
@@ -94,21 +104,64 @@ t.test('an invite becomes an identity whose key was made here', async (t) => {
   t.ok(renewAtMs(identity.certificate) < new X509Certificate(identity.certificate).validToDate.getTime());
 });
 
-t.test("what root writes into the folder of the agent is the agent's", async (t) => {
-  if (process.getuid?.() !== 0) return void t.pass('not run: only root gives files away');
-  const dir = t.testdir({ state: {} });
-  const { url, authority } = await enrolling(t, `${dir}/service`);
-  await chown(`${dir}/state`, 12_345, 12_346);
-  await enrolHost(
-    formatInvite({ url, secret: SECRET, authority: fingerprintOf(authority.certificate) }),
-    `${dir}/state`,
-  );
-  const { uid, gid, mode } = await stat(`${dir}/state/identity.json`);
-  t.strictSame([uid, gid, mode & 0o777], [12_345, 12_346, 0o600]);
+const AGENT = 65_534;
+
+t.test('root enrols as the owner of the folder, wherever links of that owner lead', async (t) => {
+  if (process.getuid?.() !== 0) return void t.pass('not run: only root can be another');
+  const dir = await folderOf(t);
+  const { url, authority, asked } = await enrolling(t, `${dir}/service`);
+  const invite = formatInvite({ url, secret: SECRET, authority: fingerprintOf(authority.certificate) });
+  for (const name of ['own', 'roots', 'links']) await mkdir(`${dir}/${name}`);
+  await writeFile(`${dir}/roots/secret`, 'not yours', { mode: 0o644 });
+  // Of the agent: its folder, and one with links to root's. Of root: a link to the agent's folder.
+  await symlink(`${dir}/roots`, `${dir}/links/state`);
+  await symlink(`${dir}/roots/secret`, `${dir}/links/identity.json`);
+  await symlink(`${dir}/own`, `${dir}/linked`);
+  for (const name of ['own', 'links']) await chown(`${dir}/${name}`, AGENT, AGENT);
+
+  for (const folder of ['own', 'own/further/state', 'linked', 'links']) {
+    await enrolHost(invite, `${dir}/${folder}`);
+    const { uid, gid, mode } = await lstat(`${dir}/${folder}/identity.json`);
+    t.strictSame([uid, gid, mode & 0o100_777], [AGENT, AGENT, 0o100_600], folder);
+  }
+  t.equal((await stat(`${dir}/own/further`)).uid, AGENT, 'a folder that is made there too');
+  const enrolled = asked.length;
+  await t.rejects(enrolHost(invite, `${dir}/links/state`), { code: 'EDW_ERR_STATE_WRITE', mend: /chown/ });
+  t.equal(asked.length, enrolled, 'what can not be kept is not asked for');
+  t.strictSame(await readdir(`${dir}/roots`), ['secret']);
+  const { uid, mode } = await stat(`${dir}/roots/secret`);
+  t.strictSame([await readFile(`${dir}/roots/secret`, 'utf8'), uid, mode & 0o777], ['not yours', 0, 0o644]);
+  t.strictSame([process.geteuid?.(), process.getegid?.()], [0, 0], 'root is root again');
+
+  await enrolHost(invite, `${dir}/none/yet`);
+  t.equal((await stat(`${dir}/none/yet/identity.json`)).uid, 0, 'a folder that root makes is its own');
 });
 
+t.test(
+  "a host that is enrolled anew reads back what it has, and believes nothing new of the former service's key",
+  async (t) => {
+    const dir = await folderOf(t);
+    const stateDir = `${dir}/state`;
+    const enrolAt = async (name: string, signing: SigningKey): Promise<Identity> => {
+      const { url, authority } = await enrolling(t, `${dir}/${name}`, signing);
+      return enrolHost(
+        formatInvite({ url, secret: SECRET, authority: fingerprintOf(authority.certificate) }),
+        stateDir,
+      );
+    };
+    const [second, third] = [await generateSigningKey(), await generateSigningKey()];
+    t.strictSame((await enrolAt('first', key)).formerKeys, []);
+    t.strictSame((await enrolAt('second', second)).formerKeys, [key.publicKey]);
+    const identity = await enrolAt('third', third);
+    t.strictSame(identity.signingKeys, [third.publicKey], 'who may sign is the one that it was enrolled at');
+    t.strictSame(identity.formerKeys, [second.publicKey, key.publicKey]);
+    t.strictSame(await readIdentity(stateDir), identity, 'kept');
+    t.strictSame((await enrolAt('again', key)).formerKeys, [third.publicKey, second.publicKey], 'no key is both');
+  },
+);
+
 t.test('the secret goes to nobody but the service in the invite', async (t) => {
-  const dir = t.testdir({});
+  const dir = await folderOf(t);
   const { url, asked } = await enrolling(t, `${dir}/service`);
   const { authority: other } = await serverOf(`${dir}/other`);
   const wrong = [
@@ -136,7 +189,7 @@ t.test('the secret goes to nobody but the service in the invite', async (t) => {
 });
 
 t.test('what the service refuses, it says itself', async (t) => {
-  const dir = t.testdir({});
+  const dir = await folderOf(t);
   const { url, authority } = await enrolling(t, `${dir}/service`);
   const invite = formatInvite({ url, secret: 'y'.repeat(43), authority: fingerprintOf(authority.certificate) });
   await t.rejects(enrolHost(invite, `${dir}/state`), { code: 'EDW_ERR_HOST_ENROLMENT', mend: 'another' });
@@ -169,14 +222,14 @@ async function renewing(t: Test, dir: string) {
   const issued = await issueCertificate(authority, { uris: ['urn:edgeward:point:host-db'], days: 1 });
   const held = {
     ...{ v: 1 as const, point: 'host-db', ...issued, authority: authority.certificate },
-    ...{ signingKeys: [key.publicKey], service: [server.url] },
+    ...{ signingKeys: [key.publicKey], formerKeys: [], service: [server.url] },
   };
   await writeFile(`${dir}/identity.json`, JSON.stringify(held), { mode: 0o600 });
   return { state, held };
 }
 
 t.test('a certificate is renewed for a key of its own, whole or not at all', async (t) => {
-  const dir = t.testdir({});
+  const dir = await folderOf(t);
   const { state, held } = await renewing(t, dir);
   const client = createServiceClient({ identity: held, service: [], ending: new AbortController().signal });
   t.teardown(client.close);
@@ -198,7 +251,7 @@ t.test('a certificate is renewed for a key of its own, whole or not at all', asy
 });
 
 t.test('the agent renews when two thirds of the time are over, and no clock makes it do so all the time', async (t) => {
-  const dir = t.testdir({});
+  const dir = await folderOf(t);
   const { state, held } = await renewing(t, dir);
   const HOUR_MS = 3_600_000;
   let nowMs = Date.now();
@@ -237,7 +290,7 @@ t.test('the agent renews when two thirds of the time are over, and no clock make
 });
 
 t.test('an identity that can not be used says so, and is not taken for none', async (t) => {
-  const dir = t.testdir({});
+  const dir = await folderOf(t);
   const { url, authority } = await enrolling(t, `${dir}/service`);
   const invite = formatInvite({ url, secret: SECRET, authority: fingerprintOf(authority.certificate) });
   await enrolHost(invite, dir);

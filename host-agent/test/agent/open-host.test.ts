@@ -18,6 +18,7 @@ const packetsOf = (counters: readonly DenyCounter[]): number =>
 t.test('what rules counted that are over is told, also what came before anybody listened', async (t) => {
   const host = await startHost(t);
   const { point, tellRetired } = await openHost('host-db', CONFIG, createToolRun({ where: host.where }));
+  t.teardown(point.close);
   const strangers = (count: number) =>
     host.call(
       Array.from({ length: count }, (_, n) => ({
@@ -74,6 +75,7 @@ t.test('where rules of ours stand in one backend the other is refused, and takin
 t.test('the kernel itself says whether a host enforces', async (t) => {
   const host = await startHost(t);
   const { point, netfilter } = await openHost('host-db', CONFIG, createToolRun({ where: host.where }));
+  t.teardown(point.close);
   const modes = ['enforce', 'observe', 'enforce', 'off'] as const;
   for (const [at, mode] of modes.entries()) {
     await point.apply(hostPolicy({ revision: at + 1, allow: ['10.1.0.0/16'], mode }));

@@ -5,6 +5,8 @@ import { hostPolicy } from '../fixtures/host-fixture.ts';
 import { startAgentHost } from './agent-host.ts';
 
 requireHosts(t);
+// Each has a host of its own, and waits for most of its time.
+t.jobs = 3;
 
 const [FRIEND, STRANGER] = ['10.1.0.5', '203.0.113.9'];
 const PORT = 'tcp/5432';
@@ -31,26 +33,32 @@ t.test('a session on tcp/22 that is open now is not cut by enforcing', async (t)
   t.ok(await probe.echo(session));
 });
 
-t.test('a node of Kubernetes is observed, and says so', async (t) => {
+t.test('a node of Kubernetes is observed, and says so, whichever backend its chains are in', async (t) => {
   const { host, service, enrol, start, until } = await startAgentHost(t);
   await host.probe().listen(PORT);
-  await host.run('iptables-nft', '-N', 'KUBE-FORWARD');
+  await host.run('iptables-legacy', '-N', 'KUBE-FORWARD');
   await enrol();
   start();
   await service.offer(hostPolicy({ revision: 1, allow: [FRIEND] }));
   const { report } = await until(({ report }) => report.nack !== null, 'a refusal');
-  t.match(report, { state: 'observed', nack: { code: 'EDW_ERR_HOST_KUBERNETES', message: /KUBE-FORWARD/ } });
+  t.match(report, {
+    state: 'observed',
+    backend: 'nft',
+    nack: { code: 'EDW_ERR_HOST_KUBERNETES', message: /KUBE-FORWARD/ },
+  });
   t.strictSame(await host.call(flows), ['open', 'open']);
-  t.match(await host.run('iptables-nft', '-S', 'KUBE-FORWARD'), /-N KUBE-FORWARD/, 'its chains are not touched');
+  t.match(await host.run('iptables-legacy', '-S', 'KUBE-FORWARD'), /-N KUBE-FORWARD/, 'its chains are not touched');
 });
 
 t.test(
   'an agent without an identity, or without a configuration that it understands, ends with the mend',
   async (t) => {
     const { command } = await startAgentHost(t);
-    t.match(await command('run'), { status: 78, complaint: /EDW_ERR_HOST_NOT_ENROLLED/ });
-    t.match(await command('restore'), { status: 0, output: /No policy is known/ });
-    t.match(await command('remove'), { status: 0, output: /nothing of Edgeward/ });
-    t.match(await command('enrol', 'nonsense'), { status: 3, complaint: /EDW_ERR_HOST_INVITE/ });
+    const words = [['run'], ['restore'], ['remove'], ['enrol', 'nonsense']];
+    const [run, restore, remove, enrol] = await Promise.all(words.map((one) => command(...one)));
+    t.match(run, { status: 78, complaint: /EDW_ERR_HOST_NOT_ENROLLED/ });
+    t.match(restore, { status: 0, output: /No policy is known/ });
+    t.match(remove, { status: 0, output: /nothing of Edgeward/ });
+    t.match(enrol, { status: 3, complaint: /EDW_ERR_HOST_INVITE/ });
   },
 );

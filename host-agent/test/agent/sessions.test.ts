@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import t from 'tap';
-import type { Netfilter } from '../../driver/index.ts';
+import type { RunTool } from '../../driver/index.ts';
 import { findKubernetes } from '../../src/safety/kubernetes.ts';
 import { isOwn, ownAddresses, parseSessions, readSessions } from '../../src/safety/sessions.ts';
 
@@ -49,6 +49,17 @@ t.test('a connection of this machine to itself is none that a policy judges', as
   t.notOk((await readSessions()).some(({ localPort }) => localPort === port));
 });
 
+t.test('sessions that can not be read are not taken for none', async (t) => {
+  const text = HEAD + line('0100007F:0016', '0563000A:D431', '01');
+  const root = t.testdir({ four: { proc: { net: { tcp: text } } }, none: { proc: { net: { tcp: text, tcp6: {} } } } });
+  t.strictSame(
+    await readSessions(`${root}/four`),
+    [{ localPort: 22, peer: '10.0.99.5' }],
+    'without IPv6 there are none',
+  );
+  await t.rejects(readSessions(`${root}/none`), { code: 'EISDIR' });
+});
+
 t.test('an address is one however it is written', async (t) => {
   const own = new Set(['10.0.0.1', 'fd00:0:0:0:0:0:0:1']);
   const cases: [string, boolean][] = [
@@ -69,11 +80,19 @@ t.test('an address is one however it is written', async (t) => {
 });
 
 t.test('a node of Kubernetes is told by its chains, its files, or its kubelet', async (t) => {
-  const filter = (...chains: string[]): Netfilter =>
-    ({
-      families: ['inet'],
-      rules: async () => new Map(chains.map((name) => [name, { hashes: [], texts: [] }])),
-    }) as unknown as Netfilter;
+  /** What one program prints; the others have no tables. */
+  const printing =
+    (program: string, ...chains: string[]): RunTool =>
+    async (call) => ({
+      status: 0,
+      stdout:
+        call.program === program && call.args.length === 0
+          ? ['*mangle', ...chains.map((chain) => `:${chain} - [0:0]`), 'COMMIT', ''].join('\n')
+          : '',
+      stderr: '',
+    });
+  const none = printing('');
+  const missing: RunTool = () => Promise.reject(new Error('there is no such program'));
   const root = t.testdir({});
   const at = async (name: string, files: Record<string, string>): Promise<string> => {
     for (const [path, text] of Object.entries(files)) {
@@ -82,10 +101,25 @@ t.test('a node of Kubernetes is told by its chains, its files, or its kubelet', 
     }
     return `${root}/${name}`;
   };
+  const uid = process.getuid?.() ?? 0;
+  const find = (run: RunTool, root: string, of = uid): Promise<string | null> => findKubernetes({ run, root, uid: of });
   const plain = await at('plain', { '/proc/1/comm': 'systemd\n', '/proc/self/comm': 'kubelet\n' });
-  t.equal(await findKubernetes(filter('INPUT', 'DOCKER-USER', 'EW-IN'), plain), null);
-  t.match(await findKubernetes(filter('INPUT', 'KUBE-FIREWALL'), plain), /KUBE-FIREWALL/);
-  t.match(await findKubernetes(filter('cali-INPUT'), plain), /cali-INPUT/);
-  t.match(await findKubernetes(filter(), await at('file', { '/var/lib/kubelet/config.yaml': '' })), /config\.yaml/);
-  t.match(await findKubernetes(filter(), await at('process', { '/proc/77/comm': 'kubelet\n' })), /process 77/);
+  const foreign = ['INPUT', 'DOCKER-USER', 'EW-IN', 'MY-KUBE-X'];
+  t.equal(await find(printing('iptables-nft-save', ...foreign), plain), null);
+  t.equal(await find(missing, plain), null);
+  for (const program of ['iptables-nft', 'ip6tables-nft', 'iptables-legacy', 'ip6tables-legacy'])
+    for (const chain of ['KUBE-FIREWALL', 'cali-INPUT', 'CILIUM_INPUT'])
+      t.equal(
+        await find(printing(`${program}-save`, 'INPUT', chain), plain),
+        `there is a chain ${chain}`,
+        `${program}, whichever is ours`,
+      );
+  const files = ['/var/lib/kubelet/config.yaml', '/var/lib/rancher/k3s/agent/x', '/var/lib/rancher/rke2/agent/x'];
+  for (const [n, file] of [...files, '/var/snap/microk8s/current/args/kubelet'].entries())
+    t.match(await find(none, await at(`file${n}`, { [file]: '' })), /^there is \/var\//, file);
+  for (const name of ['kubelet', 'kubelite', 'k3s', 'k3s-server', 'k3s-agent', 'rke2']) {
+    const node = await at(name, { '/proc/77/comm': `${name}\n` });
+    t.equal(await find(none, node), `process 77 is ${name}`);
+    t.equal(await find(none, node, uid + 1), null, 'what somebody else runs may be called anything');
+  }
 });

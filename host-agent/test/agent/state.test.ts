@@ -18,6 +18,8 @@ const [one, two] = [
 ];
 const refOf = ({ revision, hash }: { revision: number; hash: string }) => ({ revision, hash });
 
+const begun = (policy: { revision: number; hash: string }) => ({ ...refOf(policy), tried: true });
+
 async function open(stateDir: string) {
   const damage: string[] = [];
   const known = await openLastKnown({
@@ -65,37 +67,37 @@ t.test('the policy to put in force without anybody to ask', async (t) => {
     },
     {
       name: 'next was not begun',
-      state: { current: refOf(one), next: refOf(two) },
+      state: { current: refOf(one), next: begun(two) },
       kernel: inKernel(one.hash),
       expect: [1, 'served', false],
     },
     {
       name: 'next, after a boot',
-      state: { current: refOf(one), next: refOf(two) },
+      state: { current: refOf(one), next: begun(two) },
       kernel: null,
       expect: [1, 'served', false],
     },
     {
       name: 'next was begun',
-      state: { current: refOf(one), next: refOf(two) },
+      state: { current: refOf(one), next: begun(two) },
       kernel: inKernel(...half),
       expect: [2, 'served', true],
     },
     {
       name: 'next was begun, observed',
-      state: { current: refOf(one), next: refOf(two) },
+      state: { current: refOf(one), next: begun(two) },
       kernel: inKernel(observedPolicy(two).hash),
       expect: [2, 'observe', true],
     },
     {
       name: 'the first was begun',
-      state: { next: refOf(two) },
+      state: { next: begun(two) },
       kernel: inKernel(two.hash),
       expect: [2, 'served', true],
     },
     {
       name: 'one of somebody else stands',
-      state: { current: refOf(one), next: refOf(two) },
+      state: { current: refOf(one), next: begun(two) },
       kernel: inKernel('f'.repeat(64)),
       expect: [1, 'served', false],
     },
@@ -110,13 +112,16 @@ t.test('the policy to put in force without anybody to ask', async (t) => {
 
 t.test('what is damaged is never used, and what stood before it is', async (t) => {
   const dir = t.testdir({});
-  const state = { current: refOf(two), probation: { previous: refOf(one), previousForm: 'served' as const } };
+  const state = {
+    current: refOf(two),
+    probation: { previous: refOf(one), previousForm: 'served' as const, starts: 0 },
+  };
   const { known, damage } = await withPolicies(dir, state);
   const file = `${dir}/policies/${(await readdir(`${dir}/policies`)).find((name) => name.startsWith('2-'))}`;
   const whole = await readFile(file, 'utf8');
   const changes: Record<string, string> = {
     'cut off': whole.slice(0, -10),
-    'another address': whole.replace('10.40.0.7', '10.40.0.8').replace(/("hash":")./, '$1f'),
+    'another hash': whole.replace(/("hash":")(.)/, (_, before, digit) => `${before}${digit === 'f' ? '0' : 'f'}`),
     empty: '',
     'of another': await readFile(file.replace(/2-[0-9a-f]{16}/, `1-${one.hash.slice(0, 16)}`), 'utf8'),
   };
@@ -139,7 +144,7 @@ t.test('a state file that this version did not write is no state, and says so', 
     ...NO_STATE,
     floor: { ...refOf(two), issuedAt: AT },
     current: refOf(one),
-    probation: { previous: null, previousForm: 'observe' },
+    probation: { previous: null, previousForm: 'observe', starts: 2 },
     rolledBack: { ...refOf(two), code: 'EDW_ERR_X', message: 'y' },
     numberAtLeast: 2,
   };
@@ -148,7 +153,7 @@ t.test('a state file that this version did not write is no state, and says so', 
 
 t.test('only policies that the state names stay on disk', async (t) => {
   const dir = t.testdir({});
-  const { known } = await withPolicies(dir, { current: refOf(one), next: refOf(two) });
+  const { known } = await withPolicies(dir, { current: refOf(one), next: begun(two) });
   t.equal((await readdir(`${dir}/policies`)).length, 2);
   await known.switchTo({ ...NO_STATE, current: refOf(two) });
   t.strictSame(await readdir(`${dir}/policies`), [`2-${two.hash.slice(0, 16)}.policy`]);

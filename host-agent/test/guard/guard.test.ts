@@ -6,6 +6,7 @@ import { readForeign, readOwnState, writeForeign } from '../fixtures/host-own-st
 import { FRIENDS, type GuardedHost, pause, STRANGERS, startGuardedHost, until } from './fixtures/guarded-host.ts';
 
 requireHosts(t);
+t.jobs = 4;
 
 const savedRules = ({ host }: GuardedHost): Promise<string> => host.run('iptables-nft-save', '-t', 'filter');
 

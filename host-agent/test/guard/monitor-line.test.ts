@@ -9,6 +9,7 @@ t.test('a line is near our rules, or far from them; what cannot be read is near'
     'add chain ip filter INPUT { type filter hook input priority filter; policy accept; }',
     'insert rule ip filter INPUT counter packets 0 bytes 0 jump EW-IN',
     'delete rule ip6 filter FORWARD handle 3',
+    'insert rule ip filter OUTPUT counter packets 0 bytes 0 jump EW-OUT',
     'delete chain ip filter EW-POL-12',
     '# ERROR: We lost some netlink events!',
     'a word of another version',

@@ -2,6 +2,7 @@
 import { requireHosts } from '@edgeward/test/kit';
 import t from 'tap';
 import { readOwnState } from '../fixtures/host-own-state.ts';
+import { RUNS } from '../fixtures/seeded.ts';
 import {
   FRIENDS,
   flowsOf,
@@ -15,6 +16,7 @@ import {
 import { type SteadyProbe, startSteadyProbe } from './fixtures/steady-probe.ts';
 
 requireHosts(t);
+t.jobs = 2;
 
 interface Tampering {
   name: string;
@@ -67,8 +69,8 @@ const TAMPERINGS: Tampering[] = [
   },
 ];
 
-/** Datagrams are sent each millisecond. */
-const TIMES = 2;
+/** Each of them; a soak takes more. */
+const TIMES = Math.min(RUNS, 5);
 
 for (const backend of ['nft', 'legacy'] as const) {
   t.test(

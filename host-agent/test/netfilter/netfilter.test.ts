@@ -65,6 +65,19 @@ t.test('once our rules are in a backend they stay there, whatever others write',
   t.strictSame([found.netfilter.backend, found.otherHasRules], ['legacy', true], 'legacy, and the others are told');
 });
 
+t.test('rules that can not be read this once are not taken for none', async (t) => {
+  const host = await startHost(t);
+  const netfilter = createNetfilter('nft', runOn(host));
+  await createHostPoint({ name: 'h', options: HOST_OPTIONS, netfilter }).apply(
+    hostPolicy({ revision: 1, allow: ['10.1.0.0/16'] }),
+  );
+  const late = createToolRun({ where: ['tail', '-f', '/dev/null'], timeoutMs: 50 });
+  for (const held of [/^iptables-nft-/, /^ip6tables-nft-/, /^iptables-legacy-/]) {
+    const run: RunTool = (call) => (held.test(call.program) ? late(call) : runOn(host)(call));
+    t.equal(await codeOf(findNetfilter(run)), 'EDW_ERR_POINT_UNREACHABLE', String(held));
+  }
+});
+
 t.test('what is missing is named at the start', async (t) => {
   const host = await startHost(t);
   const without = (pattern: RegExp): RunTool => {

@@ -1,21 +1,33 @@
-/** What is claimed of the package, for one suite of Debian. Each suite is a test file of its own, so that they run side by side. */
+/** What is claimed of the package, for one suite of Debian. */
 import type { Test } from 'tap';
 import { startHostProbe } from '../../../test/kit/hosts-calling.ts';
+import { archiveClaims } from './archive-claims.ts';
 import { bootedClaims } from './booted-claims.ts';
 import { ALLOWED, DENIED } from './configured-host.ts';
 import { ADDRESSES, type Container, type Image, imageOf, type Suite, startContainer } from './containers.ts';
 import { agentPid, configure, rulesIn, startAgent, stopAgent } from './installed-agent.ts';
-import { buildPackages, type TestPackages } from './packages.ts';
+import type { TestPackages } from './packages.ts';
 
 const UNITS = ['edgeward-agent.service', 'edgeward-agent-restore.service'];
 const FILES =
-  'find / -xdev ! -path "/packages/*" ! -path "/tmp/*" ! -path "/var/log/*" ! -path "/var/lib/dpkg/*" ! -path "/var/cache/*" | sort';
+  'find / -xdev ! -path "/packages/*" ! -path "/tmp/*" ! -path "/run/systemd/*" ! -path "/var/log/*" ! -path "/var/lib/dpkg/*" ! -path "/var/cache/*" | sort';
 /** systemd's own scale: 0 is most closed, 10 most open. */
 const MOST_EXPOSED = 2;
 
-export async function packageClaims(t: Test, suite: Suite): Promise<void> {
-  const [image, packages] = await Promise.all([imageOf(suite), buildPackages(t)]);
-  const container = await withPackage(t, image, packages);
+export async function packageClaims(t: Test, suite: Suite, built: Promise<TestPackages>): Promise<void> {
+  const [image, packages] = await Promise.all([imageOf(suite), built]);
+  // Side by side: one waits for systemd, the other for calls that nobody answers.
+  t.jobs = 2;
+  await Promise.all([
+    t.test('a host that boots runs it as its units say', (t) => bootedClaims(t, image, packages)),
+    t.test('from its installation to its removal', (t) => lifeOfPackage(t, image, packages)),
+  ]);
+}
+
+async function lifeOfPackage(t: Test, image: Image, packages: TestPackages): Promise<void> {
+  const container = await startContainer(t, image, packages.folder);
+  const before = await container.run(FILES);
+  await install(container, 'older');
   await t.test('it installs without a network, and does nothing before the host is enrolled', async (t) => {
     t.match(await container.run('edgeward --version'), 'edgeward 1.0.0');
     t.match(await container.run('getent passwd edgeward-agent'), /:\/var\/lib\/edgeward-agent:\/usr\/sbin\/nologin$/m);
@@ -33,15 +45,11 @@ export async function packageClaims(t: Test, suite: Suite): Promise<void> {
       t.ok(exposure <= MOST_EXPOSED, said.trim());
     }
   });
-  await t.test('a host that boots runs it as its units say', (t) => bootedClaims(t, image, packages));
-  await t.test('an upgrade of a configured host leaves no gap', (t) => upgradeWithoutGap(t, image, packages));
+  await t.test('an upgrade of a configured host leaves no gap', (t) => upgradeWithoutGap(t, container));
   await t.test('`agent remove` takes the rules away, and removing the package does not', async (t) => {
-    const container = await startContainer(t, image, packages.folder);
-    const before = await container.run(FILES);
-    await install(container, 'older');
-    await configure(container, t.testdir());
     t.match(await container.run('edgeward agent restore'), 'Revision 7 is in force (enforce)');
     const rules = await rulesIn(container);
+    t.match(rules, /EW-META/);
     t.match(await container.run('dpkg --remove edgeward-agent'), /the rules of this host STAY IN FORCE/);
     t.equal(await rulesIn(container), rules, 'after dpkg --remove');
     t.match(await container.run('dpkg --purge edgeward-agent'), /Rules that are in the packet filter stay/);
@@ -59,10 +67,10 @@ export async function packageClaims(t: Test, suite: Suite): Promise<void> {
       'no file is left',
     );
   });
+  await t.test('the archive is installed as its page says', (t) => archiveClaims(t, container));
 }
 
-async function upgradeWithoutGap(t: Test, image: Image, packages: TestPackages): Promise<void> {
-  const container = await withPackage(t, image, packages);
+async function upgradeWithoutGap(t: Test, container: Container): Promise<void> {
   await configure(container, t.testdir());
   await container.run('echo "reaction: report" >>/etc/edgeward/agent.yaml');
   await startAgent(container);
@@ -94,6 +102,7 @@ async function upgradeWithoutGap(t: Test, image: Image, packages: TestPackages):
   t.match(await container.run('dpkg-query -W edgeward-agent'), /\t1\.0\.1$/m);
   t.match(await container.run('cat /etc/edgeward/agent.yaml'), 'reaction: report', 'the configuration is as it was');
   t.comment(await container.run(`grep -E 'VmRSS|RssAnon' /proc/${await agentPid(container)}/status`));
+  await stopAgent(container);
 }
 
 const flowFrom = (from: string): { from: string; to: string; port: string } => ({
@@ -120,12 +129,6 @@ function watching<Outcome>(call: () => Promise<Outcome>): { end(): Promise<Outco
       return Promise.all(rounds);
     },
   };
-}
-
-async function withPackage(t: Test, image: Image, { folder }: TestPackages): Promise<Container> {
-  const container = await startContainer(t, image, folder);
-  await install(container, 'older');
-  return container;
 }
 
 /** Whether it is safe on a disk is not waited for. */
