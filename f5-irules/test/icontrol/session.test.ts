@@ -195,6 +195,8 @@ t.test('the password is read at each login, from a file that is closed to others
   const serve = tokens((token) => token !== 'T1');
   const stage = await startStage(t, (call) => {
     if (call.path === 'shared/authn/login') seen.push((JSON.parse(call.body) as { password: string }).password);
+    // Changed while the first token is used, which is refused, so that the box is logged in to again.
+    else writeFileSync(stage.passwordFile, 'another "one" \n');
     return serve(call);
   });
   const box = stage.client();
@@ -202,12 +204,8 @@ t.test('the password is read at each login, from a file that is closed to others
   await t.rejects(box.get('tm/a'), { code: 'EDW_ERR_SECRET_FILE', mend: /chmod 600/ });
   t.strictSame(stage.lines(), [], 'nothing was sent');
   chmodSync(stage.passwordFile, 0o600);
-  const first = box.get('tm/a');
-  await until(() => seen.length === 1);
-  writeFileSync(stage.passwordFile, 'another "one" \n');
-  await first;
-  t.strictSame(seen[0], PASSWORD);
-  t.equal(seen[1] === 'another "one" ' || seen[1] === PASSWORD, true, 'quotes and blanks are its own');
+  await box.get('tm/a');
+  t.strictSame(seen, [PASSWORD, 'another "one" '], 'quotes and blanks are its own');
 });
 
 async function until(isTrue: () => boolean): Promise<void> {
