@@ -3,6 +3,7 @@ import { simpleGroup, simpleSlices } from '@edgeward/test/kit';
 import t from 'tap';
 import { createMembership, type Membership } from '../src/index.ts';
 import { createInventoryDesk } from '../src/publishing/inventory-desk.ts';
+import { createOutlines } from '../src/publishing/rules-outline.ts';
 import { type Bench, gone, openBench, slicesOfApps, slicesWithQuarantine, workload } from './publishing-kit.ts';
 import { crms, openServedStore, shopBundle } from './serving-kit.ts';
 
@@ -100,13 +101,14 @@ t.test('a change that has nothing to do with what waits costs nothing of it', (t
       return membership.change(list);
     },
   };
-  const blob = { digest: '', bytes: Buffer.alloc(0) };
+  const blob = { digest: '', bytes: Buffer.alloc(0), length: 0 };
+  const outlineOf = createOutlines();
   const desk = createInventoryDesk({
     membership: counted,
     concerned: () =>
       rules.map((it) => [
         it.point,
-        { version: 1, slice: { rules: it, rulesBlob: blob, approvalBlob: blob, features: [] }, base: null },
+        { version: 1, slice: { rules: outlineOf(it), rulesBlob: blob, approvalBlob: blob }, base: null },
       ]),
     nextName: () => 1,
   });

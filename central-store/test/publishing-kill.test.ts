@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { digestOf, headOf, memberIndexOf, payloadOf, type SignedDocument } from '@edgeward/policy-format';
 import t from 'tap';
+import { childEnvironment } from '../../test/kit/child-environment.ts';
 
 const runs = Number(process.env.EDGEWARD_RUNS ?? 6);
 const seed = Number(process.env.EDGEWARD_SEED ?? Date.now() % 1_000_000);
@@ -41,6 +42,7 @@ t.test(`killed anywhere, no head is below one that was served, and none is half 
 async function runAndKill(dir: string, ofRun: number, afterMs: number): Promise<(Served & { point: string })[]> {
   const child = spawn(process.execPath, ['--conditions=edgeward-source', program, dir, String(ofRun)], {
     stdio: ['pipe', 'pipe', 'inherit'],
+    env: childEnvironment(),
   });
   let text = '';
   let begin = (): void => {};

@@ -25,7 +25,7 @@ import {
 import type { Test } from 'tap';
 import { createMembership, type WorkloadEdit } from '../src/index.ts';
 import type { ApprovedVersion, Publishing, PublishingOptions } from '../src/publishing/index.ts';
-import { createPublishing } from '../src/publishing/index.ts';
+import { createPublishing, versionSlices } from '../src/publishing/index.ts';
 
 export interface HandClock extends Clock {
   /** Moves on, and runs what came due, in order. */
@@ -117,15 +117,17 @@ export async function openBenchIn(dir: string, more: Partial<PublishingOptions> 
   return bench;
 }
 
-function approvedVersion({ approval, signed, slices }: Version): ApprovedVersion {
+async function approvedVersion({ approval, signed, slices }: Version): Promise<ApprovedVersion> {
   return {
     version: approval.version,
     payload: approval,
     approval: signed,
-    slices: [...slices.values()].map(({ rules }) => {
-      const bytes = rulesBytes(rules);
-      return { point: rules.point, rules, bytes, digest: digestOf(bytes) };
-    }),
+    slices: await versionSlices(
+      [...slices.values()].map(({ rules }) => {
+        const bytes = rulesBytes(rules);
+        return { point: rules.point, rules, bytes, digest: digestOf(bytes) };
+      }),
+    ),
   };
 }
 

@@ -1,3 +1,7 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SourceDocument } from '@edgeward/policy';
 import type { Approval, Digest, TrustRoot } from '@edgeward/policy-format';
 import { EdgewardError } from '@edgeward/runtime';
@@ -9,7 +13,7 @@ import { thrownFrom, thrownText } from '../src/proposals/thrown-text.ts';
 import { bundle, CRM, documents, FRONT, openWorld, PLAIN, policy, START_MS } from './decisions/world.ts';
 
 /** However small: everything has more bytes than none. */
-const THREAD: Partial<RecomputingLimits> = { inPlaceBytes: 0 };
+const PROCESS: Partial<RecomputingLimits> = { inPlaceBytes: 0 };
 const LONGER = bundle(FRONT, policy(CRM, { ...CRM, id: 'more', ports: ['tcp/8443'] }));
 const DIGEST = 'a'.repeat(64) as Digest;
 const ROOT: TrustRoot = {
@@ -67,7 +71,7 @@ const TESTED = bundle(FRONT, {
 });
 const BROKEN = bundle(FRONT, policy({ ...CRM, from: [{ network: 'nowhere' }] }));
 
-t.test('in a thread of its own a policy is judged as where it stands', async (t) => {
+t.test('in a process of its own a policy is judged as where it stands', async (t) => {
   const cut = PLAIN.bytes.subarray(0, -1);
   const table: { name: string; is: () => Asked; code?: string }[] = [
     { name: 'the first version', is: () => asked(FIRST, PLAIN.bytes) },
@@ -96,7 +100,7 @@ t.test('in a thread of its own a policy is judged as where it stands', async (t)
   for (const { name, is, code } of table) {
     const inPlace = await answer({}, is());
     t.match(inPlace, code === undefined ? { refused: false } : { refused: true, code }, name);
-    t.strictSame(await answer(THREAD, is()), inPlace, `${name}: the same from a thread`);
+    t.strictSame(await answer(PROCESS, is()), inPlace, `${name}: the same from a process`);
   }
 });
 
@@ -132,15 +136,54 @@ t.test('what needs too much time or memory is refused, and the next one has its 
     },
   ];
   for (const { name, limits, message } of table) {
-    const recomputing = createRecomputing({ ...THREAD, ...limits });
+    const recomputing = createRecomputing({ ...PROCESS, ...limits });
     const refused = { code: 'EDW_ERR_PROPOSAL_POLICY', message };
     await t.rejects(recomputing.run(second()), refused, name);
     await t.rejects(recomputing.run(second()), refused, `${name}: again`);
   }
 });
 
+/** Processes that this one started to compute policy again. */
+async function computing(): Promise<number[]> {
+  const threads = await readdir('/proc/self/task');
+  const lists = await Promise.all(
+    threads.map((id) => readFile(`/proc/self/task/${id}/children`, 'utf8').catch(() => '')),
+  );
+  const found: number[] = [];
+  for (const pid of lists.flatMap((list) => list.split(' ')).map(Number))
+    if (pid > 0 && (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).includes('recomputation-thread'))
+      found.push(pid);
+  return found;
+}
+
+t.test('a process that dies before its answer is an error, and the next one has its turn', async (t) => {
+  const recomputing = createRecomputing(PROCESS);
+  const lost = t.rejects(recomputing.run(second()), { message: 'computing version 2 again: it ended with SIGKILL' });
+  let pids: number[] = [];
+  for (let look = 0; look < 6_000 && pids.length === 0; look += 1) {
+    pids = await computing();
+    await sleep(5);
+  }
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  await lost;
+  await recomputing.run(second());
+  t.strictSame(await computing(), [], 'nothing is left of either');
+});
+
+t.test('a process whose answer nobody would hear ends', async (t) => {
+  const program = new URL('../src/proposals/recomputation-thread.ts', import.meta.url);
+  const child = fork(program, { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const limits = { timeMs: 600_000, heapMegabytes: 1_024, memoryMegabytes: 2_048, lookMs: 600_000 };
+  const recomputation = { payload: FIRST, root: ROOT, documents: PLAIN.bytes, previous: null, inventory: null };
+  await new Promise<void>((sent) => child.send({ do: 'recompute', recomputation, limits }, () => sent()));
+  const ended = once(child, 'exit');
+  child.disconnect();
+  t.strictSame(await ended, [0, null]);
+});
+
 t.test('one at a time, break-glass before others, and no more wait than may', async (t) => {
-  const recomputing = createRecomputing({ ...THREAD, waiting: 1 });
+  const recomputing = createRecomputing({ ...PROCESS, waiting: 1 });
   const begun: string[] = [];
   const run = (name: string, payload: Approval): Promise<void> => {
     const inventory = (): SourceDocument[] => {
@@ -160,14 +203,14 @@ t.test('one at a time, break-glass before others, and no more wait than may', as
   t.strictSame(begun.at(-1), 'later');
 });
 
-t.test('with threads a version follows another as without, and others decide meanwhile', async (t) => {
+t.test('with processes a version follows another as without, and others decide meanwhile', async (t) => {
   let meanwhile: (() => void) | null = null;
   const inventory = (): SourceDocument[] => {
     meanwhile?.();
     meanwhile = null;
     return workload('crm-1', '10.30.0.7');
   };
-  const world = await openWorld(t, {}, { inventory, recomputing: THREAD });
+  const world = await openWorld(t, {}, { inventory, recomputing: PROCESS });
   await world.publish(PLAIN);
   const { id } = await world.propose(LONGER, { reason: 'a mistake' });
   const { proposals, record } = world.store;

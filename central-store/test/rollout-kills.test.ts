@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Head, payloadOf, signedDocumentOf } from '@edgeward/policy-format';
 import t, { type Test } from 'tap';
+import { childEnvironment } from '../../test/kit/child-environment.ts';
 import { type RecordEntry, slicesOf, verifyRecord } from '../src/index.ts';
 import { bundle, folderOf, HOUR_MS, openWorld, type World } from './decisions/world.ts';
 
@@ -34,7 +35,7 @@ interface Ended {
 function run(t: Test, dir: string, scenario: string, killAt: number): Promise<Ended | null> {
   return new Promise((resolve, reject) => {
     const args = ['--conditions=edgeward-source', CHILD, dir, scenario, String(killAt)];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: childEnvironment() });
     t.teardown(() => child.kill('SIGKILL'));
     let out = '';
     let err = '';

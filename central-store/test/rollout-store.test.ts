@@ -6,6 +6,9 @@ import t from 'tap';
 import { openFleet, returnable, THREE, tiers } from './rollout-points.ts';
 import { until } from './serving-kit.ts';
 
+// Most of the time is waiting for waves.
+t.jobs = 4;
+
 const isVersion = (version: number) => (state: PointState) => state.approval.approval.version === version;
 
 t.test('a version goes to its canary first, and then to all', async (t) => {

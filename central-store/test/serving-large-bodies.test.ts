@@ -40,7 +40,7 @@ t.test('a second large body of a person waits until the first one is answered', 
   const first = await begin(t, served, 'ada', known);
   await until('it is at the door', async () => {
     const text = await (await fetch(`${served.store.metricsUrl}/metrics`)).text();
-    return text.includes('edgeward_store_requests 1\n');
+    return text.includes('edgeward_store_requests_total 1\n');
   });
   const second = await (await begin(t, served, 'ada', known)).answer;
   t.match(second, { status: 429, retryAfter: /^[1-5]$/, text: /EDW_ERR_STORE_RATE.*another large body/ });
@@ -68,7 +68,7 @@ t.test('what was refused before it came, or whose client left, holds no place', 
   const left = await begin(t, served, 'ada', { 'content-length': TWO_MB });
   await until('it is at the door', async () => {
     const text = await (await fetch(`${served.store.metricsUrl}/metrics`)).text();
-    return text.includes('edgeward_store_requests 3\n');
+    return text.includes('edgeward_store_requests_total 3\n');
   });
   t.match(
     await (await begin(t, served, 'ada', { 'content-length': TWO_MB })).answer,

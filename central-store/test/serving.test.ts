@@ -91,7 +91,7 @@ t.test('nobody gets in without a certificate of this authority', async (t) => {
   const answered = await new Promise((resolve) => plain.on('response', resolve).on('error', resolve).end());
   t.type(answered, Error, 'clear text');
   const text = await (await fetch(`${served.store.metricsUrl}/metrics`)).text();
-  t.match(text, /edgeward_store_handshakes_failed [1-9]/);
+  t.match(text, /edgeward_store_handshakes_failed_total [1-9]/);
 });
 
 t.test('no path, no size and no form of a request leads anywhere else', async (t) => {
@@ -426,7 +426,7 @@ t.test('health and metrics are there for this machine', async (t) => {
   t.equal(await get('/readyz'), 'ready\n');
   const text = await get('/metrics');
   for (const line of [
-    /^edgeward_store_heads_published 2$/m,
+    /^edgeward_store_heads_published_total 2$/m,
     /^edgeward_store_version 1$/m,
     /points\{state="silent"\} 2$/m,
   ])

@@ -2,6 +2,7 @@ import {
   type AddressKey,
   contains,
   type Interval,
+  type LabelCondition,
   parseCidrs,
   parseSelectorText,
   type Selector,
@@ -25,13 +26,35 @@ export interface MemberCounts {
   ipv6: number;
 }
 
-/** Throws where a selector or fence is not in the form of a rules document: to guess could let somebody in. */
-export function groupFrom(written: WorkloadGroup): Group {
-  const selector = parseSelectorText(written.selector);
-  const fence = written.within === null ? null : parseCidrs(written.within);
-  if (selector === null || (fence === null && written.within !== null))
-    throw new TypeError(`the group ${written.id} is not written as a rules document writes it`);
-  return { id: written.id, selector, fence, max: written.max, counts: nobody() };
+/**
+ * Conditions and fences that many groups have are there once. Throws where a selector or fence is not in the form of a rules
+ * document: to guess could let somebody in.
+ */
+export function groupsFrom(written: readonly WorkloadGroup[]): Group[] {
+  const conditions = new Map<string, LabelCondition>();
+  const fences = new Map<string, Interval[] | null>();
+
+  function sharedCondition(condition: LabelCondition): LabelCondition {
+    const key = JSON.stringify(condition);
+    const known = conditions.get(key) ?? condition;
+    conditions.set(key, known);
+    return known;
+  }
+
+  function fenceOf(within: readonly string[]): Interval[] | null {
+    const key = within.join(' ');
+    const known = fences.get(key) ?? parseCidrs(within);
+    fences.set(key, known);
+    return known;
+  }
+
+  return written.map(({ id, selector: text, within, max }) => {
+    const selector = parseSelectorText(text)?.map((conditions) => conditions.map(sharedCondition)) ?? null;
+    const fence = within === null ? null : fenceOf(within);
+    if (selector === null || (fence === null && within !== null))
+      throw new TypeError(`the group ${id} is not written as a rules document writes it`);
+    return { id, selector, fence, max, counts: nobody() };
+  });
 }
 
 export function isInside(fence: Interval[] | null, key: AddressKey): boolean {

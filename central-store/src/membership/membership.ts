@@ -5,7 +5,7 @@ import {
   excessOf,
   familyOf,
   type Group,
-  groupFrom,
+  groupsFrom,
   isInside,
   type MemberCounts,
   nobody,
@@ -139,7 +139,7 @@ function withLimits(view: View, groups: readonly WorkloadGroup[]): View | null {
 
 /** Groups that an earlier view knows keep their count; counting is walking through all members. */
 function viewOf(groups: readonly WorkloadGroup[], inventory: Inventory, before?: View): View {
-  const read = groups.map(groupFrom);
+  const read = groupsFrom(groups);
   const places = new Map(read.map((group, place) => [group.id, place]));
   const profiles = createProfiles(read.map((group) => group.selector));
   for (const workload of inventory.workloads()) {

@@ -12,6 +12,7 @@ import type { Proposals, ProposalView, Published } from './proposals.ts';
 import { readPublication } from './publication.ts';
 import { createRecomputing, type RecomputingLimits } from './recomputing.ts';
 import { requireReason } from './refusals.ts';
+import { slicesIn } from './slicing.ts';
 import { proposalId, readDocuments, type StoredProposal } from './stored-proposal.ts';
 import { readSubmittedPolicy } from './submitted-policy.ts';
 import { readSubmittedRoot } from './submitted-root.ts';
@@ -165,6 +166,9 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
     version: (version) => context.versions.at(version),
     versions: () => context.versions.all(),
     bundle: (version) => context.versions.bundle(version),
+    async *slices(version) {
+      yield* slicesIn(await context.versions.documents(version));
+    },
     async predecessor() {
       const basis = context.basis();
       return basis === null ? null : { ...basis, approved: parseBundle(await basis.approved.read()) };

@@ -1,5 +1,5 @@
 import type { Approval, Digest, SignedDocument, TrustRoot } from '@edgeward/policy-format';
-import type { Predecessor } from '../bundle/approval-payload.ts';
+import type { Predecessor, Slice } from '../bundle/approval-payload.ts';
 import type { Bundle } from '../bundle/bundle.ts';
 import type { Actor } from '../record/attempt.ts';
 import type { PublishedVersion } from './versions.ts';
@@ -45,6 +45,8 @@ export interface Proposals {
   version(version: number): PublishedVersion;
   versions(): PublishedVersion[];
   bundle(version: number): Promise<Bundle>;
+  /** Of all its points, by name. Throws EDW_ERR_VERSION_UNKNOWN, EDW_ERR_STORE_FOLDER. */
+  slices(version: number): AsyncIterable<Slice>;
   /** What the next proposal builds on: hand it to `computeApprovalPayload`. */
   predecessor(): Promise<Predecessor | null>;
   /** Break-glass versions that nobody has followed up. */

@@ -1,13 +1,35 @@
-/** The other side of `recomputing.ts`: one recomputation, one answer, and the thread ends. The empty text: it throws nothing. */
-import { parentPort, workerData } from 'node:worker_threads';
-import { type Recomputation, recompute } from './recomputation.ts';
+/**
+ * The process of `policy-process.ts`, and the thread in it where the work has bounds: the process looks after it. One task, one
+ * answer, and it ends; and without an answer where nobody is there any more to hear it.
+ */
+import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import { inThread } from './bounded-thread.ts';
+import type { PolicyAnswer, PolicyTask } from './policy-process.ts';
 import { thrownText } from './thrown-text.ts';
 
-parentPort?.postMessage(answerTo(workerData as Recomputation));
+if (isMainThread) {
+  process.once('disconnect', () => process.exit());
+  process.once('message', (task: PolicyTask) => void asProcess(task));
+} else {
+  // Only the thread needs all that policy is computed with.
+  const { recompute } = await import('./recomputation.ts');
+  const thrown = await answerTo(async () => recompute(workerData));
+  parentPort?.postMessage(thrown);
+}
 
-function answerTo(recomputation: Recomputation): string {
+async function asProcess(task: PolicyTask): Promise<void> {
+  let lines: Uint8Array | null = null;
+  const thrown = await answerTo(async () => {
+    if (task.do === 'slice') lines = (await import('./slicing.ts')).slicedLines(task.documents);
+    else await inThread(new URL(import.meta.url), task.recomputation, task.limits);
+  });
+  const answer: PolicyAnswer = { thrown, lines };
+  process.send?.(answer, () => process.disconnect());
+}
+
+async function answerTo(compute: () => Promise<void>): Promise<string> {
   try {
-    recompute(recomputation);
+    await compute();
     return '';
   } catch (thrown) {
     return thrownText(thrown);

@@ -57,13 +57,12 @@ export function createAssignment(membership: Membership): Assignment {
     byGroup.clear();
     for (const [point, slices] of [...inForce, ...wanted]) {
       for (const blobs of [slices.slice, slices.base])
-        for (const group of blobs?.rules.groups ?? [])
-          if (group.kind === 'workloads') groups.set(group.id, { ...group, max: null });
+        for (const group of blobs?.rules.groups ?? []) groups.set(group.id, group);
       for (const group of workloadGroups(slices)) byGroup.set(group, (byGroup.get(group) ?? new Set()).add(point));
     }
     // An id stands for one term: equal ids are equal groups, and to look at every workload anew would find the same.
     if (groups.size === followed.size && [...groups.keys()].every((id) => followed.has(id))) return;
-    membership.setGroups([...groups.values()]);
+    membership.setGroups([...groups.values()].map((group) => ({ ...group, max: null })));
     followed = new Set(groups.keys());
   }
 

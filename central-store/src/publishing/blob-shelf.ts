@@ -32,13 +32,15 @@ export function createBlobShelf(folder: MirrorFolder, options: { keepMs: number 
     return naming !== undefined && (naming.current.has(digest) || naming.past.has(digest));
   }
 
-  function write({ digest, bytes }: NamedBytes): boolean {
+  /** Bytes may be made when they are asked for: not for what is there already. */
+  function write(blob: NamedBytes): boolean {
+    const { digest } = blob;
     try {
-      folder.writeBlob(digest, bytes);
+      if (!folder.hasBlob(digest)) folder.writeBlob(digest, blob.bytes);
       unwritten.delete(digest);
       return true;
     } catch {
-      unwritten.set(digest, bytes);
+      unwritten.set(digest, blob.bytes);
       return false;
     }
   }

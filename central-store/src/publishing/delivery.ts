@@ -4,7 +4,9 @@
  * is in force.
  */
 import { setImmediate } from 'node:timers/promises';
+import type { DeltaOperation } from '@edgeward/policy-format';
 import { type Logger, messageOf } from '@edgeward/runtime';
+import type { GroupChange } from '../membership/index.ts';
 import type { Assignment } from './assignment.ts';
 import type { Draft, HeadShelf } from './head-shelf.ts';
 import type { Changes } from './inventory-desk.ts';
@@ -91,6 +93,7 @@ export function createDelivery(options: DeliveryOptions): Delivery {
     whole,
     async changes(changes) {
       const drafts: Draft[] = [];
+      const operationsFor = sharedOperations(changes);
       const concerned = assignment.naming(changes.keys());
       const rest = new Set([...behind, ...settled(concerned)]);
       for (const point of concerned) {
@@ -99,7 +102,8 @@ export function createDelivery(options: DeliveryOptions): Delivery {
           rest.add(point);
           continue;
         }
-        drafts.push(draftAfter(state, changes));
+        const operations = operationsFor(workloadGroups(state));
+        drafts.push({ state: stateAfter(state, operations), operations });
         if (drafts.length % AT_ONCE === 0) await setImmediate();
       }
       await publish(drafts);
@@ -124,10 +128,18 @@ export function createDelivery(options: DeliveryOptions): Delivery {
   };
 }
 
-function draftAfter(state: PointState, changes: Changes): Draft {
-  const operations = workloadGroups(state).flatMap((group) => {
-    const change = changes.get(group);
-    return change === undefined ? [] : [{ op: 'members' as const, group, ...change }];
-  });
-  return { state: stateAfter(state, operations), operations };
+/** Points that name the same of the changed groups have one list: each keeps it, as long as it is a way to the newest. */
+function sharedOperations(changes: Changes): (groups: readonly string[]) => readonly DeltaOperation[] {
+  const made = new Map<string, readonly DeltaOperation[]>();
+  return (groups) => {
+    const changed = groups.filter((group) => changes.has(group));
+    const key = changed.join();
+    const known = made.get(key) ?? changed.flatMap((group) => operationOf(group, changes.get(group)));
+    made.set(key, known);
+    return known;
+  };
+}
+
+function operationOf(group: string, change: GroupChange | undefined): DeltaOperation[] {
+  return change === undefined ? [] : [{ op: 'members', group, ...change }];
 }

@@ -10,4 +10,4 @@ export {
   type PublishingStatus,
   type Trust,
 } from './publishing.ts';
-export type { ApprovedVersion } from './slice-blobs.ts';
+export { type ApprovedVersion, versionSlices } from './slice-blobs.ts';

@@ -5,7 +5,7 @@
  * group that a deny rule of the object names, as much as to take it out of its own. What removes one workload, and
  * what only time ends, is never held.
  */
-import { formatAddress, type PointRules } from '@edgeward/policy';
+import { formatAddress } from '@edgeward/policy';
 import {
   excessOf,
   type GroupChange,
@@ -14,6 +14,7 @@ import {
   type WorkloadEdit,
 } from '../membership/index.ts';
 import type { PointSlices } from './point-state.ts';
+import type { ObjectGroups, ObjectOutline, RulesOutline } from './rules-outline.ts';
 
 export type Judgement = { state: 'good' } | Fault;
 
@@ -69,19 +70,19 @@ export function excessesAt(
 ): Excess[] {
   const groups = [...slice.rules.groups, ...(base?.rules.groups ?? [])];
   return groups.flatMap((group) => {
-    if (group.kind !== 'workloads' || group.max === null || among?.has(group.id) === false) return [];
+    if (group.max === null || among?.has(group.id) === false) return [];
     const excess = excessOf(sizeOf(group.id), group.max);
     return excess === null ? [] : [{ point, group: group.id, ...excess }];
   });
 }
 
-function lossesAt(point: string, rules: PointRules, change: Change): MemberLoss[] {
+function lossesAt(point: string, rules: RulesOutline, change: Change): MemberLoss[] {
   const losses: MemberLoss[] = [];
-  for (const [object, groups] of groupsByObject(rules)) {
-    const { before, lost, addresses } = lossOf(groups, change);
+  for (const object of opened(rules)) {
+    const { before, lost, addresses } = lossOf(object, change);
     if (lost * 2 <= before) continue;
     const workloads = change.workloadsWith(addresses);
-    if (workloads > 1) losses.push({ point, object, before, lost, workloads });
+    if (workloads > 1) losses.push({ point, object: object.name, before, lost, workloads });
   }
   return losses;
 }
@@ -130,32 +131,9 @@ function* membersStill(group: string, change: Change): Generator<string> {
   for (const address of change.members(group)) if (!added.has(address)) yield address;
 }
 
-/** Groups of workloads that an object's rules name. */
-export interface ObjectGroups {
-  allow: string[];
-  deny: string[];
-}
-
-const known = new WeakMap<PointRules, Map<string, ObjectGroups>>();
-
-/** Of objects that some rule lets workloads into. Worked out once for each document. */
-export function groupsByObject(rules: PointRules): Map<string, ObjectGroups> {
-  const found = known.get(rules);
-  if (found !== undefined) return found;
-  const workloads = new Set(rules.groups.filter(({ kind }) => kind === 'workloads').map(({ id }) => id));
-  const byObject = new Map<string, Record<'allow' | 'deny', Set<string>>>();
-  for (const { action, from, to } of rules.rules) {
-    for (const object of to) {
-      const groups = byObject.get(object) ?? { allow: new Set(), deny: new Set() };
-      byObject.set(object, groups);
-      for (const group of from) if (workloads.has(group)) groups[action].add(group);
-    }
-  }
-  const made = new Map<string, ObjectGroups>();
-  for (const [object, { allow, deny }] of byObject)
-    if (allow.size > 0) made.set(object, { allow: [...allow], deny: [...deny] });
-  known.set(rules, made);
-  return made;
+/** Objects that some rule lets workloads into. */
+export function opened(rules: RulesOutline): readonly ObjectOutline[] {
+  return rules.objects.filter(({ allow }) => allow.length > 0);
 }
 
 /** Counts workloads of a change by the addresses that they had before it. */

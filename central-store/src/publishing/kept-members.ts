@@ -5,8 +5,9 @@
  */
 import type { MemberBook } from '@edgeward/policy-format';
 import { excessOf } from '../membership/index.ts';
-import { groupsByObject, type MemberLoss, type ObjectGroups } from './judgement.ts';
+import { type MemberLoss, opened } from './judgement.ts';
 import type { PointSlices } from './point-state.ts';
+import type { ObjectGroups } from './rules-outline.ts';
 
 export type Lists = (group: string) => readonly string[];
 
@@ -62,12 +63,12 @@ export function createKeptMembers(isWaiting: (workload: string) => boolean): Kep
 
   return {
     compare(point, { slice }, before, now) {
-      for (const [object, groups] of groupsByObject(slice.rules)) {
-        const { gone, denied } = lossSince(groups, before, now);
-        const loss = lossOf(groups, before, gone, denied);
+      for (const object of opened(slice.rules)) {
+        const { gone, denied } = lossSince(object, before, now);
+        const loss = lossOf(object, before, gone, denied);
         if (loss.lost * 2 <= loss.before || loss.workloads <= 1) continue;
         const kept = at(point);
-        kept.losses.push({ point, object, ...loss });
+        kept.losses.push({ point, object: object.name, ...loss });
         for (const [group, addresses] of gone) kept.gone.set(group, addresses);
         for (const [group, addresses] of denied) kept.denied.set(group, joined(kept.denied.get(group), addresses));
       }
@@ -163,7 +164,7 @@ function settleLosses(kept: AtPoint, slices: PointSlices | undefined, now: Lists
     const is = new Set(now(group));
     for (const address of addresses) if (!is.has(address)) addresses.delete(address);
   }
-  const objects = slices === undefined ? new Map<string, ObjectGroups>() : groupsByObject(slices.slice.rules);
+  const objects = new Map(slices === undefined ? [] : opened(slices.slice.rules).map((it) => [it.name, it]));
   const was = kept.losses.length;
   kept.losses = kept.losses.flatMap((loss) => {
     const groups = objects.get(loss.object);
@@ -229,9 +230,7 @@ function isWithin(addresses: ReadonlySet<string>, max: number | null): boolean {
 /** The least of both documents: a point checks both. */
 function maxOf({ slice, base }: PointSlices, id: string): number | null {
   const limits = [slice, base].flatMap((blobs) =>
-    (blobs?.rules.groups ?? []).flatMap((group) =>
-      group.id === id && group.kind === 'workloads' && group.max !== null ? [group.max] : [],
-    ),
+    (blobs?.rules.groups ?? []).flatMap((group) => (group.id === id && group.max !== null ? [group.max] : [])),
   );
   return limits.length === 0 ? null : Math.min(...limits);
 }

@@ -9,14 +9,14 @@ import {
   type MemberBook,
   memberIndexOf,
   payloadOf,
-  requiredFeatures,
   rulesOf,
   sliceApprovalOf,
 } from '@edgeward/policy-format';
 import type { MirrorFolder } from './mirror-folder.ts';
 import type { PointSlices } from './point-state.ts';
 import type { PublishedPoint } from './published-point.ts';
-import type { NamedBytes, SliceBlobs } from './slice-blobs.ts';
+import { createOutlines } from './rules-outline.ts';
+import { type SizedBytes, type SliceBlobs, sizedBytes } from './slice-blobs.ts';
 
 /** Null where it can't be read any more. `wanted`: very likely the same. */
 export function leftSlices(
@@ -69,11 +69,11 @@ function sliceOf(
   const rules = rulesOf(rulesBlob.bytes, point);
   const { approval } = sliceApprovalOf(approvalBlob.bytes);
   const { version } = approvalOf(payloadOf(approval, 'an approval', LIMITS.approvalBytes));
-  return { slice: { rules, rulesBlob, approvalBlob, features: requiredFeatures(rules) }, version };
+  return { slice: { rules: createOutlines()(rules), rulesBlob, approvalBlob }, version };
 }
 
-function blobOf(folder: MirrorFolder, digest: Digest): NamedBytes {
+function blobOf(folder: MirrorFolder, digest: Digest): SizedBytes {
   const bytes = folder.verifiedBlob(digest);
   if (bytes === null) throw new Error(`the blob ${digest} is not there`);
-  return { digest, bytes };
+  return sizedBytes(digest, bytes);
 }

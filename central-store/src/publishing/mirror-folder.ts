@@ -10,6 +10,8 @@ import { type Digest, digestOf, isDigest, isName } from '@edgeward/policy-format
 import { stateWriteError, systemCodeOf, unfinishedSuffix } from '@edgeward/runtime';
 
 export interface MirrorFolder {
+  /** Whether it is known to be there, as this process wrote it or has compared it. */
+  hasBlob(digest: Digest): boolean;
   /** Writes it where it is not known to be. Throws EDW_ERR_STATE_WRITE. */
   writeBlob(digest: Digest, bytes: Uint8Array): void;
   /** Null where there is none. */
@@ -52,6 +54,7 @@ export function openMirrorFolder(dir: string): MirrorFolder {
 
   removeDrafts(dir);
   return {
+    hasBlob: (digest) => known.has(digest),
     writeBlob(digest, bytes) {
       if (known.has(digest)) return;
       const path = join(folders.blobs, digest);

@@ -59,8 +59,7 @@ function stateWith(point: string, { version, slice, base }: PointSlices, book: M
 /** Groups with members, of both documents: what ends leaves the other, and that needs its members too. */
 export function workloadGroups({ slice, base }: PointSlices): string[] {
   const groups = new Set<string>();
-  for (const blobs of [slice, base])
-    for (const group of blobs?.rules.groups ?? []) if (group.kind === 'workloads') groups.add(group.id);
+  for (const blobs of [slice, base]) for (const { id } of blobs?.rules.groups ?? []) groups.add(id);
   return [...groups].sort();
 }
 

@@ -18,6 +18,7 @@ import {
 } from '@edgeward/policy-format';
 import type { DeltaHistory } from './delta-history.ts';
 import { digestsOf, type PointState } from './point-state.ts';
+import type { SizedBytes } from './slice-blobs.ts';
 
 export interface PublishedPoint {
   point: string;
@@ -135,19 +136,23 @@ function pointWith(
 }
 
 function aboutState({ slice, base, book, stateRoot }: PointState): About {
-  const features = new Set([...slice.features, ...(base?.features ?? []), ...(base === null ? [] : ['break-glass'])]);
+  const features = new Set<string>([
+    ...slice.rules.features,
+    ...(base?.rules.features ?? []),
+    ...(base === null ? [] : ['break-glass']),
+  ]);
   return {
     requires: [...features].sort(),
     approval: blob(slice.approvalBlob),
     rules: blob(slice.rulesBlob),
     base: base === null ? null : { approval: blob(base.approvalBlob), rules: blob(base.rulesBlob) },
-    members: blob(book.index()),
+    members: { digest: book.index().digest, bytes: book.index().bytes.length },
     stateRoot,
   };
 }
 
-function blob({ digest, bytes }: { digest: Digest; bytes: Uint8Array }): Head['rules'] {
-  return { digest, bytes: bytes.length };
+function blob({ digest, length }: SizedBytes): Head['rules'] {
+  return { digest, bytes: length };
 }
 
 /** Whether this key signed it, as it says itself. */

@@ -2,18 +2,17 @@
  * One approved version as its points get it: for each the bytes of its rules, and the approval with the way from those
  * rules up to the root that people signed. Made once a version, when a point first asks for it.
  */
-import type { PointRules } from '@edgeward/policy';
 import {
   type Approval,
   canonicalJson,
   type Digest,
   digestOf,
-  requiredFeatures,
   type SignedDocument,
   sliceTree,
 } from '@edgeward/policy-format';
 import { EdgewardError } from '@edgeward/runtime';
 import type { Slice } from '../bundle/approval-payload.ts';
+import { createOutlines, type RulesOutline } from './rules-outline.ts';
 
 /** A version that people approved, whoever decides where it is in force. */
 export interface ApprovedVersion {
@@ -21,7 +20,11 @@ export interface ApprovedVersion {
   payload: Approval;
   approval: SignedDocument;
   /** Of all points, by name. */
-  slices: readonly Slice[];
+  slices: readonly VersionSlice[];
+}
+
+export interface VersionSlice extends Omit<Slice, 'rules'> {
+  rules: RulesOutline;
 }
 
 export interface NamedBytes {
@@ -29,16 +32,27 @@ export interface NamedBytes {
   bytes: Uint8Array;
 }
 
+/** `bytes` may be made when they are asked for: `length` is how many. */
+export interface SizedBytes extends NamedBytes {
+  length: number;
+}
+
 export interface SliceBlobs {
-  rules: PointRules;
-  rulesBlob: NamedBytes;
-  approvalBlob: NamedBytes;
-  /** Sorted. */
-  features: readonly string[];
+  rules: RulesOutline;
+  rulesBlob: SizedBytes;
+  approvalBlob: SizedBytes;
 }
 
 /** Null where the version has nothing for this point. */
 export type SlicesByPoint = (point: string) => SliceBlobs | null;
+
+/** Of their rules, what the store itself needs. */
+export async function versionSlices(slices: AsyncIterable<Slice> | Iterable<Slice>): Promise<VersionSlice[]> {
+  const outlineOf = createOutlines();
+  const made: VersionSlice[] = [];
+  for await (const { rules, ...slice } of slices) made.push({ ...slice, rules: outlineOf(rules) });
+  return made;
+}
 
 /** Throws EDW_ERR_STORE_SLICES when these are not the slices that were signed: no point would take one of them. */
 export function slicesByPoint(version: ApprovedVersion): SlicesByPoint {
@@ -53,15 +67,29 @@ export function slicesByPoint(version: ApprovedVersion): SlicesByPoint {
     if (index === undefined || slice === undefined) return null;
     const known = made.get(point);
     if (known !== undefined) return known;
-    const bytes = Buffer.from(canonicalJson({ approval, index, path: tree.proof(index) }));
     const blobs: SliceBlobs = {
       rules: slice.rules,
-      rulesBlob: { digest: slice.digest, bytes: slice.bytes },
-      approvalBlob: { digest: digestOf(bytes), bytes },
-      features: requiredFeatures(slice.rules),
+      rulesBlob: sizedBytes(slice.digest, slice.bytes),
+      approvalBlob: madeWhenAsked(() => Buffer.from(canonicalJson({ approval, index, path: tree.proof(index) }))),
     };
     made.set(point, blobs);
     return blobs;
+  };
+}
+
+export function sizedBytes(digest: Digest, bytes: Uint8Array): SizedBytes {
+  return { digest, bytes, length: bytes.length };
+}
+
+/** They are written once and then lie on the disk; in memory they would stay as long as the point has them. */
+function madeWhenAsked(make: () => Buffer): SizedBytes {
+  const first = make();
+  return {
+    digest: digestOf(first),
+    length: first.length,
+    get bytes() {
+      return make();
+    },
   };
 }
 

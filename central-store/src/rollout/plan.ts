@@ -2,7 +2,7 @@
  * A published version becomes a roll-out: each point its wave, what it comes from, and whether anything changes there.
  * Made once, when the version is published, and kept: what is edited in the configuration later counts for the next one.
  */
-import type { PointRules } from '@edgeward/policy';
+import type { RuleObject } from '@edgeward/policy';
 import { type Approval, type Digest, digestOf } from '@edgeward/policy-format';
 import { type WaveConfig, waveTitle } from './config.ts';
 import type { Confirm, PointPlan, RolloutState } from './state.ts';
@@ -24,7 +24,7 @@ export interface PlanInputs {
 
 export interface PlanSlice {
   point: string;
-  rules: PointRules;
+  rules: { readonly objects: readonly Readonly<Pick<RuleObject, 'name' | 'labels' | 'mode'>>[] };
   digest: Digest;
 }
 
@@ -111,6 +111,6 @@ function confirmOf({ payload, slices, before, unconfirmed, atOnce }: PlanInputs)
   return objects.size === 0 ? null : { objects: [...objects].sort(), dueMs: null, by: null };
 }
 
-function enforcedIn(rules: PointRules | undefined): string[] {
+function enforcedIn(rules: PlanSlice['rules'] | undefined): string[] {
   return (rules?.objects ?? []).filter(({ mode }) => mode === 'enforce').map(({ name }) => name);
 }

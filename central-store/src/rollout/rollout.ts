@@ -38,7 +38,7 @@ export interface RolloutOptions {
   config: RolloutConfig;
   record: AttemptRecord;
   root: () => TrustRoot;
-  proposals: Pick<Proposals, 'current' | 'version' | 'bundle' | 'onPublished'>;
+  proposals: Pick<Proposals, 'current' | 'version' | 'slices' | 'onPublished'>;
   publishing: Pick<Publishing, 'setVersions' | 'point' | 'onPublished'>;
   clock: Clock;
   logger: Logger;

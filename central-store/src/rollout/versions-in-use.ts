@@ -1,7 +1,6 @@
 /** Approved versions with the slices of their points, computed once and kept while a point has them. */
-import { slicesOf } from '../bundle/approval-payload.ts';
 import type { Proposals } from '../proposals/proposals.ts';
-import type { ApprovedVersion, PointVersion } from '../publishing/index.ts';
+import { type ApprovedVersion, type PointVersion, versionSlices } from '../publishing/index.ts';
 
 export interface VersionsInUse {
   /** Throws EDW_ERR_VERSION_UNKNOWN, EDW_ERR_STORE_FOLDER. */
@@ -12,14 +11,19 @@ export interface VersionsInUse {
   keep(versions: ReadonlySet<number>): void;
 }
 
-export function createVersionsInUse(proposals: Pick<Proposals, 'version' | 'bundle'>): VersionsInUse {
+export function createVersionsInUse(proposals: Pick<Proposals, 'version' | 'slices'>): VersionsInUse {
   const known = new Map<number, ApprovedVersion>();
 
   async function get(number: number): Promise<ApprovedVersion> {
     const found = known.get(number);
     if (found !== undefined) return found;
     const { version, payload, approval } = proposals.version(number);
-    const made: ApprovedVersion = { version, payload, approval, slices: slicesOf(await proposals.bundle(number)) };
+    const made: ApprovedVersion = {
+      version,
+      payload,
+      approval,
+      slices: await versionSlices(proposals.slices(number)),
+    };
     known.set(number, made);
     return made;
   }

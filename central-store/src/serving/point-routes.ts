@@ -1,5 +1,5 @@
 /**
- * What points ask for: their head, the way from what they hold, what these name, hints, and the other way round what they
+ * What points ask for: what is newer than what they hold, with what they have to tell; or each by itself: their head, the way from what they hold, what these name, hints, and the other way round what they
  * have to tell. A client says what it holds; nothing is remembered of anybody.
  */
 import { deltaBytes, isDigest, LIMITS, pointReportOf } from '@edgeward/policy-format';
@@ -9,6 +9,7 @@ import type { AttemptRecord } from '../record/record.ts';
 import { actorOf, identityIn } from './access.ts';
 import { hearReport } from './heard-report.ts';
 import { hintsFor } from './hints.ts';
+import { answerQuestion } from './point-question.ts';
 import { doorError, doorFailure } from './refusals.ts';
 import type { ReportShelf } from './report-shelf.ts';
 import { cursorOf, jsonOf, versionOf, waitMsOf } from './request-fields.ts';
@@ -30,6 +31,23 @@ const WAITING = { prefer: '`wait=N`: how many seconds to wait for news, 60 at mo
 export function pointRoutes(options: PointRoutesOptions): StoreRoute[] {
   const { publishing } = options;
   return [
+    {
+      ...{ method: 'POST', path: '/v1/points/:point/next', who: 'point', budget: 'requests', action: 'point.next' },
+      maxBodyBytes: REPORT_BYTES,
+      handle: (request) => answerQuestion(options, request),
+      doc: {
+        summary: 'What is newer than what a point holds, waited for, with what the service there has to tell',
+        body: '`{from, issuedAt, tag, waitMs, report}`, as docs/format.md has it: the head that is held, how long to wait (60 s at most), and, where there is something to tell, a report.',
+        answers: {
+          200: 'What leads to the newest head, without what is held already; no operations where the same state was signed anew. The report was heard.',
+          204: 'Nothing is newer. The report was heard.',
+          303: 'Too long ago: take the head. The report was heard.',
+          400: 'It is no question, or a report of another point.',
+          404: 'Nothing is published for it.',
+          409: 'The store is in another epoch.',
+        },
+      },
+    },
     {
       ...{ method: 'GET', path: '/v1/points/:point/head', who: 'point', budget: 'requests', action: 'point.head' },
       handle: (request) => head(publishing, request),

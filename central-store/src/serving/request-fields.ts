@@ -6,6 +6,7 @@ import { doorError } from './refusals.ts';
 
 /** The longest that a request may wait. */
 const MAX_WAIT_S = 60;
+export const MAX_WAIT_MS: number = MAX_WAIT_S * 1000;
 
 /** `Prefer: wait=30` (RFC 7240), in milliseconds; 0 for anything that does not read so. */
 export function waitMsOf({ headers }: HttpRequest): number {

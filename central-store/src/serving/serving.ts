@@ -11,7 +11,10 @@ import { pointRoutes } from './point-routes.ts';
 import { statusOf } from './refusals.ts';
 import type { ReportShelf } from './report-shelf.ts';
 
-/** A follower has a long poll and a poll beside it; the rest is for blobs, hints, and a service that starts anew. */
+/**
+ * A follower has one that it asks its questions on; one of before, a long poll and a poll beside it. The rest is for hints, and
+ * for a service that starts anew.
+ */
 const CONNECTIONS_OF_A_POINT = 3;
 const BESIDE_POINTS = 64;
 /** Of 5,000 points, with room for all of them to begin anew at once. */
