@@ -1,10 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { type LedgerPlace, ledgerPlace, type SinksConfig, sinksWithPaths } from '@edgeward/audit-collector';
 import type { OnDrift } from '@edgeward/enforcement-point';
 import { yamlDocuments } from '@edgeward/policy-source';
-import { EdgewardError, loadConfig, messageOf, systemCodeOf } from '@edgeward/runtime';
+import {
+  EdgewardError,
+  loadConfig,
+  type MetricsListen,
+  messageOf,
+  metricsListenOf,
+  systemCodeOf,
+} from '@edgeward/runtime';
 import { type BigipInput, type ConfigInput, serviceSchema } from './config-schema.ts';
 import type { HostsInput } from './hosts/hosts-schema.ts';
+import { type NativeConfig, nativeWithPaths } from './nginx-mode-schema.ts';
+import { type ProofConfig, proofWithPaths } from './proof/proof-schema.ts';
 import type { StoreInput } from './store/store-schema.ts';
 
 /** `edgeward.yaml` as the service uses it: read, checked, every path absolute. */
@@ -12,10 +22,17 @@ import type { StoreInput } from './store/store-schema.ts';
 export interface PointConfig {
   name: string;
   push: string;
+  /** null: no connections are judged there. */
+  streamPush: string | null;
+  /** null: `push` is on loopback, and plain. */
+  tls: { caFile: string; certFile: string; keyFile: string } | null;
   tokenFile: string;
   denyLog: string;
   lastKnownFile: string;
   onDrift: OnDrift;
+  /** null: `mode: live`. */
+  native: NativeConfig | null;
+  proof: ProofConfig;
 }
 
 export interface BigipConfig {
@@ -36,11 +53,21 @@ export interface BigipConfig {
   } | null;
 }
 
+/** Where forwarders send, and of which points. */
+export interface ForwardersConfig {
+  listen: { host: string; port: number };
+  files: { certFile: string; keyFile: string; clientCaFile: string };
+  recordsPerSecond: number;
+  points: string[];
+}
+
 export interface HostsConfig {
   listen: { host: string; port: number };
   /** DNS names and addresses; not empty. */
   names: string[];
   enrolListen: { host: string; port: number } | null;
+  /** Records of one host, over time. */
+  denialsPerSecond: number;
   /** `STATEDIR/hosts` */
   folder: string;
   points: { name: string; onDrift: 'report' }[];
@@ -70,7 +97,14 @@ export interface ServiceConfig {
   /** null: none call here. */
   hosts: HostsConfig | null;
   api: { host: string; port: number; tokenFile: string };
+  /** null: `api` alone serves them. */
+  metrics: MetricsListen | null;
+  /** Undefined: every deny log is here. */
+  forwarders?: ForwardersConfig | undefined;
   retainDays: number;
+  retainRollupDays: number;
+  ledger: LedgerPlace;
+  sinks: SinksConfig;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
 }
 
@@ -147,10 +181,14 @@ function withPaths(parsed: ConfigInput, base: string): ServiceConfig {
     points: Object.entries(parsed.points).map(([name, point]) => ({
       name,
       push: point.push.replace(/\/$/, ''),
+      streamPush: point.streamPush?.replace(/\/$/, '') ?? null,
+      tls: pushTlsOf(point, base),
       tokenFile: inState(point.tokenFile, 'points', name, 'push-token'),
       denyLog: inState(point.denyLog, 'points', name, 'deny.log'),
       lastKnownFile: inState(point.lastKnownFile, 'points', name, 'last-known'),
       onDrift: point.onDrift,
+      native: nativeWithPaths(point, base, join(stateDir, 'points', name)),
+      proof: proofWithPaths(point.proof, base),
     })),
     bigips: Object.entries(parsed.bigips).map(([name, bigip]) => bigipWithPaths(name, bigip, base, inState)),
     hosts: parsed.hosts === undefined ? null : hostsWithPaths(parsed.hosts, stateDir),
@@ -158,9 +196,28 @@ function withPaths(parsed: ConfigInput, base: string): ServiceConfig {
       ...hostAndPort(parsed.api.listen),
       tokenFile: inState(parsed.api.tokenFile, 'api-token'),
     },
+    metrics: parsed.metrics === undefined ? null : metricsListenOf(parsed.metrics, base),
+    ...forwardersOf(parsed, base),
     retainDays: parsed.denials.retainDays,
+    retainRollupDays: parsed.denials.retainRollupDays,
+    ledger: ledgerPlace(parsed.denials.postgres, stateDir, base),
+    sinks: sinksWithPaths(parsed.denials.sinks, base),
     logLevel: parsed.logLevel,
   };
+}
+
+/** All three are there with https, as the schema says. */
+function pushTlsOf({ caFile, certFile, keyFile }: ConfigInput['points'][string], base: string): PointConfig['tls'] {
+  if (caFile === undefined || certFile === undefined || keyFile === undefined) return null;
+  return tlsWithPaths({ caFile, certFile, keyFile }, base);
+}
+
+function forwardersOf({ points, denials }: ConfigInput, base: string): Pick<ServiceConfig, 'forwarders'> {
+  if (denials.listen === undefined) return {};
+  const { listen, certFile, keyFile, clientCaFile, recordsPerSecond } = denials.listen;
+  const forwarded = Object.entries(points).flatMap(([name, point]) => (point.forwarded ? [name] : []));
+  const files = tlsWithPaths({ certFile, keyFile, clientCaFile }, base);
+  return { forwarders: { listen: hostAndPort(listen), files, recordsPerSecond, points: forwarded } };
 }
 
 function storeWithPaths(store: StoreInput, base: string): StoreConfig {
@@ -178,10 +235,12 @@ function storeWithPaths(store: StoreInput, base: string): StoreConfig {
   };
 }
 
-function hostsWithPaths({ listen, names, enrolListen, points }: HostsInput, stateDir: string): HostsConfig {
+function hostsWithPaths(hosts: HostsInput, stateDir: string): HostsConfig {
+  const { listen, names, enrolListen, denialsPerSecond, points } = hosts;
   return {
     listen: hostAndPort(listen),
     names,
+    denialsPerSecond,
     enrolListen: enrolListen === undefined ? null : hostAndPort(enrolListen),
     folder: join(stateDir, 'hosts'),
     points: Object.entries(points).map(([name, { onDrift }]) => ({ name, onDrift })),

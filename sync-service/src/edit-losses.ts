@@ -1,4 +1,4 @@
-import { lostFlows, type ObjectLoss } from '@edgeward/policy';
+import { type KnownLoss, lostFlows, nextChangeMs, type ObjectLoss, type Resolution } from '@edgeward/policy';
 import { type Builder, jsonOf, type ReadyBuild } from './policy-build.ts';
 
 /**
@@ -9,12 +9,21 @@ export function lossesOf(before: ReadyBuild, after: ReadyBuild, builder: Builder
   const moved = movedWorkloads(before, after);
   const serversMoved = servers(before).join() !== servers(after).join();
   if (before.policyHash === after.policyHash && moved.size <= 1 && !serversMoved) return [];
-  const atNow =
-    before.resolution.nowMs === nowMs ? before : builder.build(before.documents, [], nowMs, before.policyHash);
+  const atNow = nothingEnded(before.resolution, nowMs)
+    ? before
+    : builder.build(before.documents, [], nowMs, before.policyHash);
   if (atNow.state === 'refused') return [];
+  const known: KnownLoss[] = [];
+  const isMoved = (name: string): boolean => moved.has(name);
   return [...atNow.policies].flatMap(([point, policy]) =>
-    lostFlows(atNow.resolution, policy.objects, after.policies.get(point)?.objects ?? [], (name) => moved.has(name)),
+    lostFlows(atNow.resolution, policy.objects, after.policies.get(point)?.objects ?? [], isMoved, known),
   );
+}
+
+/** Between its own instant and this one, so that it is what would be resolved now; a clock that was set back is not asked. */
+function nothingEnded({ model, nowMs: resolvedAtMs }: Resolution, nowMs: number): boolean {
+  const next = nextChangeMs(model, resolvedAtMs);
+  return nowMs >= resolvedAtMs && (next === null || next > nowMs);
 }
 
 /** Names of workloads that went or changed. After a restart every workload is another object, so content decides. */

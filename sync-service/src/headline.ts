@@ -23,6 +23,8 @@ export function headlineOf(
   if (away.length > 0) parts.push(`NOT ENFORCING at ${away.join(', ')}`);
   const unprotected = holding.flatMap((point) => point.unprotected);
   if (unprotected.length > 0) parts.push(`NOT PROTECTED: ${unprotected.join(', ')}`);
+  const failed = points.flatMap(({ proofs }) => proofs.filter(({ state }) => state === 'failed'));
+  if (failed.length > 0) parts.push(`PROOF FAILED: ${failed.map(({ object }) => object).join(', ')}`);
   const unreachable = holding.filter((point) => point.state === 'unreachable').map((point) => point.point);
   if (unreachable.length > 0) parts.push(`UNREACHABLE: ${unreachable.join(', ')} (keeps what it had)`);
   const open = points.filter((point) => point.store !== null && point.store.breakGlass !== null);

@@ -1,5 +1,5 @@
-import { HOST_STATES } from '@edgeward/host-agent/protocol';
-import { type Gauge, type Registry, scrapedGauge } from '@edgeward/runtime';
+import { HOST_STATES, type HostReport } from '@edgeward/host-agent/protocol';
+import { metricGroup, type Registry } from '@edgeward/runtime';
 import type { HostStatus } from './hosts/host-status.ts';
 import type { ListenerCounts } from './hosts/listener.ts';
 
@@ -14,60 +14,107 @@ export interface ScrapedHosts {
 
 export const NO_HOSTS: ScrapedHosts = { hosts: [], listener: null, longPolls: 0 };
 
+type Kind = 'gauge' | 'total';
+
 export function hostMetrics(registry: Registry, scraped: () => ScrapedHosts): void {
-  const gauge = (name: string, help: string, labelNames: string[], collect: (gauge: Gauge) => void): void =>
-    scrapedGauge(registry, { name, help, labelNames }, collect);
-  const each = (name: string, help: string, value: (host: HostStatus) => number | null): void =>
-    gauge(name, help, ['point'], (it) => {
+  const group = metricGroup(registry);
+  const each = (kind: Kind, name: string, help: string, value: (host: HostStatus) => number | null): void =>
+    group[kind](name, help, ['point'], (say) => {
       for (const { point, host } of scraped().hosts) {
         const found = value(host);
-        if (found !== null) it.set({ point }, found);
+        if (found !== null) say({ point }, found);
       }
     });
-  each('edgeward_host_stale', '1 while three reports of a host in a row are missing.', ({ stale }) => (stale ? 1 : 0));
-  each('edgeward_host_last_report_timestamp_seconds', 'When a host reported last; 0: not yet.', ({ heardAtMs }) =>
-    seconds(heardAtMs ?? 0),
+  const reported = (kind: Kind, name: string, help: string, value: (report: HostReport) => number): void =>
+    each(kind, name, help, ({ report }) => (report === null ? null : value(report)));
+  each('gauge', 'edgeward_host_stale', '1 while three reports of a host in a row are missing.', ({ stale }) =>
+    stale ? 1 : 0,
   );
-  each('edgeward_host_clock_skew_seconds', 'Clock of a host less that of this service.', ({ clockSkewMs }) =>
+  each(
+    'gauge',
+    'edgeward_host_last_report_timestamp_seconds',
+    'When a host reported last; 0 for not since this process began.',
+    ({ heardAtMs }) => seconds(heardAtMs ?? 0),
+  );
+  each('gauge', 'edgeward_host_clock_skew_seconds', 'Clock of a host less that of this service.', ({ clockSkewMs }) =>
     clockSkewMs === null ? null : seconds(clockSkewMs),
   );
-  each('edgeward_host_certificate_ends_timestamp_seconds', 'When the certificate of a host ends.', ({ report }) =>
-    report === null ? null : seconds(Date.parse(report.certificateEnds)),
+  reported(
+    'gauge',
+    'edgeward_host_certificate_ends_timestamp_seconds',
+    'When the certificate of a host ends.',
+    ({ certificateEnds }) => seconds(Date.parse(certificateEnds)),
   );
-  each(
-    'edgeward_host_repairs',
-    'Times that a host put its rules or sets back.',
-    ({ report }) => report?.repairs.count ?? null,
+  reported(
+    'total',
+    'edgeward_host_repairs_total',
+    "Times that a host put its rules or sets back, since its agent's state began.",
+    ({ repairs }) => repairs.count,
   );
-  each(
+  reported(
+    'gauge',
     'edgeward_host_spool_records',
-    'Records of denials that wait at a host.',
-    ({ report }) => report?.denials.pending ?? null,
+    'Records of denials that wait at a host for this service.',
+    ({ denials }) => denials.pending,
   );
-  each('edgeward_host_netlink_drops', 'Samples that the kernel of a host dropped.', ({ report }) =>
-    report === null ? null : report.denials.netlinkDrops,
+  reported(
+    'total',
+    'edgeward_host_netlink_drops_total',
+    'Samples that the kernel of a host dropped; what they were samples of is counted.',
+    ({ denials }) => denials.netlinkDrops,
   );
-  gauge('edgeward_host_state', '1 for the state that a host reported.', ['point', 'state'], (it) => {
+  group.gauge('edgeward_host_state', '1 for the state that a host reported.', ['point', 'state'], (say) => {
     for (const { point, host } of scraped().hosts)
-      for (const state of HOST_STATES) it.set({ point, state }, host.report?.state === state ? 1 : 0);
+      for (const state of HOST_STATES) say({ point, state }, host.report?.state === state ? 1 : 0);
   });
-  gauge('edgeward_host_denials', 'Denials as a host counted them.', ['point', 'fate'], (it) => {
-    for (const { point, host } of scraped().hosts) {
-      if (host.report === null) continue;
-      const { denied, sampled, notSampled } = host.report.denials;
-      it.set({ point, fate: 'denied' }, denied);
-      it.set({ point, fate: 'sampled' }, sampled);
-      it.set({ point, fate: 'not_sampled' }, notSampled);
-    }
-  });
-  gauge('edgeward_host_refused', 'Requests of hosts that were refused, by code.', ['code'], (it) => {
-    for (const [code, count] of scraped().listener?.refused ?? []) it.set({ code }, count);
-  });
-  gauge('edgeward_host_handshakes_failed', 'Connections without a certificate of our authority.', [], (it) =>
-    it.set(scraped().listener?.handshakesFailed ?? 0),
+  group.total(
+    'edgeward_host_denials_total',
+    "Denials as a host counted them, since its agent's state began, by whether they were sampled.",
+    ['point', 'fate'],
+    (say) => {
+      for (const { point, host } of scraped().hosts) {
+        if (host.report === null) continue;
+        say({ point, fate: 'sampled' }, host.report.denials.sampled);
+        say({ point, fate: 'not_sampled' }, host.report.denials.notSampled);
+      }
+    },
   );
-  gauge('edgeward_host_connections', 'Connections of hosts.', [], (it) => it.set(scraped().listener?.connections ?? 0));
-  gauge('edgeward_host_long_polls', 'Hosts that wait for their next policy.', [], (it) => it.set(scraped().longPolls));
+  group.total(
+    'edgeward_host_outgoing_total',
+    'Packets of a host that begin something: first ones, and those sent again before an answer.',
+    ['point', 'protocol'],
+    (say) => {
+      // Nothing of a host whose agent does not count it.
+      for (const { point, host } of scraped().hosts)
+        for (const [protocol, packets] of Object.entries(host.report?.outgoing ?? {}))
+          say({ point, protocol }, packets);
+    },
+  );
+  listenerMetrics(registry, scraped);
+}
+
+function listenerMetrics(registry: Registry, scraped: () => ScrapedHosts): void {
+  const group = metricGroup(registry);
+  group.total(
+    'edgeward_host_requests_refused_total',
+    'Requests of hosts that were refused since this process began, by code.',
+    ['code'],
+    (say) => {
+      for (const [code, count] of scraped().listener?.refused ?? []) say({ code }, count);
+    },
+  );
+  group.total(
+    'edgeward_host_handshakes_failed_total',
+    'Connections to the listener of hosts without a certificate of its authority, since this process began.',
+    [],
+    (say) => say({}, scraped().listener?.handshakesFailed ?? 0),
+  );
+  group.gauge('edgeward_host_connections', 'Connections of hosts.', [], (say) =>
+    say({}, scraped().listener?.connections ?? 0),
+  );
+  group.gauge('edgeward_host_long_polls', 'Hosts that wait for their next policy.', [], (say) =>
+    say({}, scraped().longPolls),
+  );
 }
 
 function seconds(ms: number): number {

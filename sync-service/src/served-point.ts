@@ -5,7 +5,7 @@ import {
   type Reconciler,
 } from '@edgeward/enforcement-point';
 import { type BigipPoint, createBigipPoint, type Hazard } from '@edgeward/f5-irules';
-import { createNginxPoint, type VerdictCounts } from '@edgeward/nginx-njs';
+import { createNginxPoint, type NginxPoint, type SnapshotStatus, type VerdictCounts } from '@edgeward/nginx-njs';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError, type Logger, messageOf } from '@edgeward/runtime';
 import { bigipAccess } from './bigip-access.ts';
@@ -28,8 +28,10 @@ export interface ServedPoint {
   hazards(): PointHazard[];
   /** What a host said of itself; null for every other kind. */
   host: (() => HostStatus) | null;
-  /** Told of every policy that is desired: a host may come for it before it has said a word. */
+  /** Told of every policy that is desired: a host may come for it before it has said a word, and a reload take it along. */
   layOut: ((policy: CompiledPolicy) => void) | null;
+  /** Of an NGINX in mode hybrid. */
+  snapshot?: () => SnapshotStatus;
   /** Settles what is under way. */
   close(): Promise<void>;
 }
@@ -43,10 +45,14 @@ export interface Serving {
   logger: Logger;
 }
 
-export function serveNginx(config: PointConfig, serving: Serving): ServedPoint {
-  const { name, push, tokenFile, lastKnownFile, onDrift } = config;
+/** `point`: that of another mode, which keeps its policy in the same zones. */
+export function serveNginx(
+  config: PointConfig,
+  serving: Serving,
+  point: NginxPoint = livePoint(config, serving),
+): ServedPoint & { point: NginxPoint } {
+  const { name, onDrift } = config;
   const { logger } = serving;
-  const point = createNginxPoint({ name, push, tokenFile, lastKnownFile, logger });
   const reconciler = createReconciler({ point, logger, onDrift, onChange: applications(name, serving) });
   return {
     name,
@@ -59,6 +65,11 @@ export function serveNginx(config: PointConfig, serving: Serving): ServedPoint {
     layOut: null,
     close: () => reconciler.close(),
   };
+}
+
+function livePoint(config: PointConfig, { logger }: Serving): NginxPoint {
+  const { name, push, streamPush, tls, tokenFile, lastKnownFile } = config;
+  return createNginxPoint({ name, push, streamPush, tls, tokenFile, lastKnownFile, logger });
 }
 
 export async function serveBigip(config: BigipConfig, serving: Serving): Promise<ServedPoint> {
@@ -130,7 +141,7 @@ export function setDesired(it: ServedPoint, desired: CompiledPolicy, policy: Pol
 }
 
 /** Tells who numbers revisions what a point holds, and counts how long each revision took. */
-function applications(name: string, { policy, metrics }: Serving): (status: PointStatus) => void {
+export function applications(name: string, { policy, metrics }: Serving): (status: PointStatus) => void {
   let applied = 0;
   let told = '';
   return ({ appliedRevision, appliedAt, desiredAt, desiredRevision, state }) => {

@@ -1,11 +1,20 @@
-import type { Collector, GapCause, StoredDenial } from '@edgeward/audit-collector';
+import {
+  type Collector,
+  denialRoutes,
+  denialStatuses,
+  type GapCause,
+  type SinkStatus,
+} from '@edgeward/audit-collector';
 import type { PointStatus } from '@edgeward/enforcement-point';
+import type { SnapshotStatus } from '@edgeward/nginx-njs';
 import type { Finding, Mode, ObjectLoss } from '@edgeward/policy';
 import type { Nack } from '@edgeward/policy-format';
 import { EdgewardError, type HttpAnswer, type HttpRequest, type HttpRoute, type Registry } from '@edgeward/runtime';
 import { flowOf } from './event-labels.ts';
+import type { ForwarderStatus } from './forwarders.ts';
 import type { HostStatus } from './hosts/host-status.ts';
 import type { PolicyInForce } from './policy-in-force.ts';
+import type { ObjectProof } from './proof/object-proof.ts';
 import type { PointHazard } from './served-point.ts';
 
 /** What `edgeward status`, `accept`, `denials` and `why` read, and what load balancers and Prometheus ask for. */
@@ -30,6 +39,8 @@ export interface ServiceStatus {
     nextChangeAtMs: number | null;
   };
   points: PointReport[];
+  /** Where deny events go beside the ledger. */
+  sinks: SinkStatus[];
 }
 
 export interface PointReport extends PointStatus {
@@ -37,7 +48,7 @@ export interface PointReport extends PointStatus {
   objects: Record<Mode, number>;
   /**
    * Denials in the ledger, and as the point itself counted them (a BIG-IP: numbered them); fewer stored are on their way or
-   * lost, or `uncovered`: a host counted them and has no record of them, by cause.
+   * lost, or `uncovered`: a point counted them and has no record of them, by cause.
    */
   denials: { stored: number; uncovered: Partial<Record<GapCause, number>>; counted: number };
   /** Why its deny log is not being read, or null. */
@@ -46,6 +57,8 @@ export interface PointReport extends PointStatus {
   hazards: PointHazard[];
   /** Names of objects that a hazard keeps from being judged; they count in no mode of `objects`. */
   unprotected: string[];
+  /** Whether each of its objects that is not off was shown to be enforced, by flows that were sent through the point. */
+  proofs: ObjectProof[];
   /** How it follows a central store; null: a directory decides. `version` is what people approved last for it. */
   store: {
     epoch: number;
@@ -63,6 +76,10 @@ export interface PointReport extends PointStatus {
     lastCheckedAtMs: number | null;
     nack: Nack | null;
   } | null;
+  /** Of an NGINX whose deny log is on another machine; null for every other point. */
+  forwarder: ForwarderStatus | null;
+  /** The native snapshot of an NGINX in mode hybrid; null for every other point. */
+  snapshot: SnapshotStatus | null;
   /** What a host said of itself last; null for every other kind. */
   host: HostStatus | null;
 }
@@ -87,16 +104,14 @@ export function statusRoutes(options: ApiOptions): HttpRoute[] {
     },
     { method: 'GET', path: '/v1/status', token, handle: () => ({ json: options.status() }) },
     { method: 'POST', path: '/v1/accept', token, handle: (request) => accept(policy, request) },
-    { method: 'GET', path: '/v1/denials', token, handle: (request) => denials(collector, request) },
-    { method: 'GET', path: '/v1/why/:ref', token, handle: (request) => why(options, request.params.ref ?? '') },
+    ...denialRoutes({ token, ledger: collector, explain: (event) => policy.explain(flowOf(event)) }),
   ];
 }
 
 const STATUS_OF: Record<string, number> = {
+  ...denialStatuses,
   EDW_ERR_NOTHING_HELD: 404,
   EDW_ERR_HELD_OTHER: 409,
-  EDW_ERR_UNKNOWN_REFERENCE: 404,
-  EDW_ERR_QUERY: 400,
 };
 
 export function statusOf(error: EdgewardError): number {
@@ -116,72 +131,6 @@ async function accept(policy: PolicyInForce, request: HttpRequest): Promise<Http
     throw badQuery('revision', JSON.stringify(revision), 'a whole number');
   await policy.accept(revision);
   return { json: { accepted: revision } };
-}
-
-function denials(collector: Collector, request: HttpRequest): HttpAnswer {
-  const { query } = request;
-  const afterId = numberIn(query, 'after');
-  const sinceMs = numberIn(query, 'sinceMs');
-  const limit = numberIn(query, 'limit');
-  const text = (name: string): string | undefined => query.get(name) ?? undefined;
-  const point = text('point');
-  const found = collector.denials({
-    afterId,
-    sinceMs,
-    limit: limit === undefined ? 100 : Math.min(Math.max(1, limit), 10_000),
-    point,
-    object: text('object'),
-    source: text('source'),
-    newest: afterId === undefined && sinceMs === undefined,
-  });
-  const [first] = found;
-  const fromMs = sinceMs ?? (first === undefined ? 0 : Date.parse(first.event.windowStart));
-  // A page that follows another one tells them no second time.
-  const uncovered = afterId === undefined ? collector.uncovered({ sinceMs: fromMs, point }) : [];
-  return { json: { denials: found.map(flat), uncovered, after: found.at(-1)?.id ?? afterId ?? 0 } };
-}
-
-function flat(denial: StoredDenial): unknown {
-  return { id: denial.id, ...denial.event };
-}
-
-function numberIn(query: URLSearchParams, name: string): number | undefined {
-  const text = query.get(name);
-  if (text === null) return undefined;
-  const value = Number(text);
-  if (text === '' || !Number.isSafeInteger(value) || value < 0) throw badQuery(name, text, 'a whole number');
-  return value;
-}
-
-/** `@7` is the event with this id: of a packet that was dropped nobody was shown a reference. */
-function denialAt(collector: Collector, ref: string): StoredDenial | null {
-  return /^@\d{1,15}$/.test(ref) ? collector.byId(Number(ref.slice(1))) : collector.byRef(ref);
-}
-
-/** Where the reference of a 403 leads: the event as it was, and how the same flow would be judged now. */
-function why(options: ApiOptions, ref: string): HttpAnswer {
-  const denial = denialAt(options.collector, ref);
-  if (denial === null) {
-    throw new EdgewardError(
-      'EDW_ERR_UNKNOWN_REFERENCE',
-      `no denial with the reference ${JSON.stringify(ref)} is in the ledger`,
-      {
-        mend: 'Copy the whole reference from the 403, or from `edgeward denials`; a denial of the last second may still be on its way.',
-      },
-    );
-  }
-  const { event } = denial;
-  // What was cut off may have been what was wrong with it: half a request is not judged.
-  const now = event.truncated ? null : options.policy.explain(flowOf(event));
-  return {
-    json: {
-      event: flat(denial),
-      nearestRule: event.nearestRule,
-      missed: event.missed,
-      judgedAt: event.revision,
-      now,
-    },
-  };
 }
 
 function badQuery(name: string, given: string | undefined, accepted: string): EdgewardError {

@@ -1,12 +1,20 @@
-import type { Collector, ListenerStatus, LogStatus, SpoolStatus } from '@edgeward/audit-collector';
+import type {
+  Collector,
+  DenialAccount,
+  ListenerStatus,
+  LogStatus,
+  Sinks,
+  SpoolStatus,
+} from '@edgeward/audit-collector';
 import type { PointStatus } from '@edgeward/enforcement-point';
 import type { HazardCode } from '@edgeward/f5-irules';
 import type { Mode } from '@edgeward/policy';
 import type { FollowerStatus } from '@edgeward/policy-feed';
-import { EdgewardError } from '@edgeward/runtime';
+import type { Forwarders } from './forwarders.ts';
 import { headlineOf } from './headline.ts';
 import { type HostStatus, unmanagedHazards } from './hosts/host-status.ts';
 import type { PolicySource } from './policy-source.ts';
+import type { Proofs } from './proof/proofs.ts';
 import type { PointHazard, ServedPoint } from './served-point.ts';
 import type { PointReport, ServiceStatus } from './status-api.ts';
 
@@ -17,13 +25,26 @@ export interface Reported {
   source: PolicySource;
   served: readonly ServedPoint[];
   collector: Collector;
+  forwarders: Forwarders | null;
+  proofs: Pick<Proofs, 'of'>;
+  sinks: Pick<Sinks, 'status'>;
 }
 
-export function reportStatus({ version, startedAtMs, source, served, collector }: Reported): ServiceStatus {
+export function reportStatus({
+  version,
+  startedAtMs,
+  source,
+  served,
+  collector,
+  forwarders,
+  proofs,
+  sinks,
+}: Reported): ServiceStatus {
   const { warnings, stateWriteFailures: _, ...policy } = source.policy.status();
   const followers = new Map(source.followers().map((it) => [it.point, it]));
   const { logs, listeners, spools, ledgerError } = intakesOf(collector);
   const objects = source.policy.objects();
+  const accounts = new Map(collector.accounts().map((account) => [account.point, account]));
   const points = served.map((it): PointReport => {
     const modes: Record<Mode, number> = { enforce: 0, observe: 0, off: 0 };
     const own = objects.filter((object) => object.point === it.name);
@@ -32,6 +53,7 @@ export function reportStatus({ version, startedAtMs, source, served, collector }
     const host = it.host?.() ?? null;
     for (const object of own) if (!unprotected.includes(object)) modes[modeAt(object, host)] += 1;
     const [log, listener, spool] = [logs.get(it.name), listeners.get(it.name), spools.get(it.name)];
+    const forwarder = forwarders?.of(it.name) ?? null;
     const status = it.reconciler.status();
     return {
       ...status,
@@ -39,13 +61,19 @@ export function reportStatus({ version, startedAtMs, source, served, collector }
       objects: modes,
       denials: {
         stored: (log ?? listener ?? spool)?.stored ?? 0,
-        uncovered: spool?.gaps ?? {},
-        counted: log?.enforced ?? listener?.observed ?? countedAt(host, spool),
+        uncovered: spool?.gaps ?? unloggedOf(accounts.get(it.name)),
+        counted:
+          log?.enforced ??
+          listener?.observed ??
+          (forwarder === null ? countedAt(host, spool) : (accounts.get(it.name)?.observed ?? 0)),
       },
-      logError: log?.error ?? listener?.error ?? ledgerError,
+      logError: log?.error ?? listener?.error ?? forwarder?.error ?? ledgerError,
       hazards,
       unprotected: unprotected.map(({ name }) => name),
+      proofs: proofs.of(it.name, it.kind, own),
       store: storeOf(followers.get(it.name), versionsOf(status, source)),
+      forwarder,
+      snapshot: it.snapshot?.() ?? null,
       host,
     };
   });
@@ -56,7 +84,14 @@ export function reportStatus({ version, startedAtMs, source, served, collector }
     headline: headlineOf(policy, points, source.store),
     policy: { ...policy, directory: source.directory, store: source.store, warnings: warnings.length },
     points,
+    sinks: sinks.status(),
   };
+}
+
+/** Of an NGINX whose log is followed here. */
+function unloggedOf(account: DenialAccount | undefined): PointReport['denials']['uncovered'] {
+  const unlogged = account?.gaps.get('unlogged') ?? 0;
+  return unlogged > 0 ? { unlogged } : {};
 }
 
 type Versions = Pick<NonNullable<PointReport['store']>, 'desiredVersion' | 'appliedVersion'>;
@@ -109,18 +144,11 @@ interface Intakes {
   ledgerError: PointReport['logError'];
 }
 
-/** A ledger that can't be read must not take the rest of the status away: then most of all somebody asks for it. */
 function intakesOf(collector: Collector): Intakes {
-  try {
-    return {
-      logs: new Map(collector.status().map((log) => [log.point, log])),
-      listeners: new Map(collector.listeners().map((listener) => [listener.point, listener])),
-      spools: new Map(collector.spools().map((spool) => [spool.point, spool])),
-      ledgerError: null,
-    };
-  } catch (thrown) {
-    if (!(thrown instanceof EdgewardError)) throw thrown;
-    const { code, message, mend } = thrown;
-    return { logs: new Map(), listeners: new Map(), spools: new Map(), ledgerError: { code, message, mend } };
-  }
+  return {
+    logs: new Map(collector.status().map((log) => [log.point, log])),
+    listeners: new Map(collector.listeners().map((listener) => [listener.point, listener])),
+    spools: new Map(collector.spools().map((spool) => [spool.point, spool])),
+    ledgerError: collector.ledgerError(),
+  };
 }

@@ -12,6 +12,7 @@ import type { ServiceStatus } from '../src/status-api.ts';
 import { reportStatus } from '../src/status-report.ts';
 import { type StoreStage, storeStage } from './fixtures/store-stage.ts';
 
+const NO_PROOF = { mode: 'off' as const, everyMs: 60_000, objects: {} };
 const POINTS = ['edge-1', 'edge-2'];
 const MINUTE_MS = 60_000;
 const logger = createLogger({ level: 'silent' });
@@ -43,14 +44,34 @@ async function watched(t: Test): Promise<Watched> {
   const registry = createMetrics({ processMetrics: false });
   const { policy } = stage;
   const served: ServedPoint[] = [];
-  const metrics = serviceMetrics(registry, '0', policy.status, () => [], policy.followers);
+  const metrics = serviceMetrics(registry, {
+    version: '0',
+    policy: policy.status,
+    points: () => [],
+    followers: policy.followers,
+  });
   for (const name of POINTS) {
     const files = { tokenFile: join(dir, name), denyLog: join(dir, name), lastKnownFile: join(dir, name) };
-    const config = { name, push: 'http://127.0.0.1:1', ...files, onDrift: 'repair' as const };
+    const config = {
+      name,
+      push: 'http://127.0.0.1:1',
+      ...files,
+      tls: null,
+      streamPush: null,
+      native: null,
+      onDrift: 'repair' as const,
+      proof: NO_PROOF,
+    };
     served.push(serveNginx(config, { policy, metrics, logger }));
   }
   const labels = eventLabels(policy);
-  const collector = createCollector({ ledgerFile: join(dir, 'ledger.db'), logs: [], labels, logger, registry });
+  const collector = await createCollector({
+    ledger: { kind: 'sqlite', file: join(dir, 'ledger.db') },
+    logs: [],
+    labels,
+    logger,
+    registry,
+  });
   t.teardown(async () => {
     for (const it of served) await it.close();
     await collector.close();
@@ -67,7 +88,17 @@ async function watched(t: Test): Promise<Watched> {
   };
   return {
     stage,
-    status: () => reportStatus({ version: '0', startedAtMs: 0, source, served, collector }),
+    status: () =>
+      reportStatus({
+        version: '0',
+        startedAtMs: 0,
+        source,
+        served,
+        collector,
+        forwarders: null,
+        proofs: { of: () => [] },
+        sinks: { status: () => [] },
+      }),
     async gauge() {
       const lines = (await registry.getSingleMetricAsString('edgeward_policy_break_glass')).split('\n');
       return lines.filter((line) => !line.startsWith('#'));

@@ -22,6 +22,8 @@ async function refusal(t: Test, text: string, input: Input = {}): Promise<Edgewa
   throw new Error(`this was taken: ${text}`);
 }
 
+const NO_OBJECTS = { mode: 'on', everyMs: 60_000, objects: {} };
+
 t.test('an empty file is enough, and says nothing but defaults', async (t) => {
   const { dir, config } = await load(t, '');
   t.strictSame(config, {
@@ -32,7 +34,11 @@ t.test('an empty file is enough, and says nothing but defaults', async (t) => {
     bigips: [],
     hosts: null,
     api: { host: '127.0.0.1', port: 9400, tokenFile: '/var/lib/edgeward/api-token' },
+    metrics: null,
     retainDays: 30,
+    retainRollupDays: 400,
+    ledger: { kind: 'sqlite', file: '/var/lib/edgeward/ledger.db' },
+    sinks: { loki: null, collector: null },
     logLevel: 'info',
   });
 });
@@ -43,10 +49,14 @@ t.test('a point needs nothing but its name', async (t) => {
     {
       name: 'edge-1',
       push: 'http://127.0.0.1:9180',
+      streamPush: null,
+      tls: null,
+      native: null,
       tokenFile: join(dir, 'state/points/edge-1/push-token'),
       denyLog: join(dir, 'state/points/edge-1/deny.log'),
       lastKnownFile: join(dir, 'state/points/edge-1/last-known'),
       onDrift: 'repair',
+      proof: NO_OBJECTS,
     },
   ]);
   t.equal(config.api.tokenFile, join(dir, 'state/api-token'));
@@ -60,7 +70,7 @@ stateDir: /srv/edgeward
 points:
   edge-1: { push: "http://localhost:9181/", tokenFile: secrets/push, denyLog: /var/log/nginx/deny.log, lastKnownFile: ./known, onDrift: report }
 api: { listen: "127.0.0.1:9500", tokenFile: secrets/api }
-denials: { retainDays: 7 }
+denials: { retainDays: 7, retainRollupDays: 90 }
 logLevel: debug
 `,
   );
@@ -72,18 +82,51 @@ logLevel: debug
       {
         name: 'edge-1',
         push: 'http://localhost:9181',
+        streamPush: null,
+        native: null,
+        tls: null,
         tokenFile: join(dir, 'secrets/push'),
         denyLog: '/var/log/nginx/deny.log',
         lastKnownFile: join(dir, 'known'),
         onDrift: 'report',
+        proof: NO_OBJECTS,
       },
     ],
     bigips: [],
     hosts: null,
     api: { host: '127.0.0.1', port: 9500, tokenFile: join(dir, 'secrets/api') },
+    metrics: null,
     retainDays: 7,
+    retainRollupDays: 90,
+    ledger: { kind: 'sqlite', file: '/srv/edgeward/ledger.db' },
+    sinks: { loki: null, collector: null },
     logLevel: 'debug',
   });
+});
+
+t.test('how objects of a point are proven is said for each, and paths are relative to the file', async (t) => {
+  const proof = `{ everySeconds: 5, objects: { a: { url: "https://10.0.0.1:8443/x", host: shop.example, caFile: tls/ca.pem }, b: { mode: off } } }`;
+  const { dir, config } = await load(t, `points: { edge-1: { proof: ${proof} } }\n`);
+  t.strictSame(config.points[0]?.proof, {
+    mode: 'on',
+    everyMs: 5000,
+    objects: {
+      a: { mode: 'on', url: 'https://10.0.0.1:8443/x', host: 'shop.example', caFile: join(dir, 'tls/ca.pem') },
+      b: { mode: 'off', url: null, host: null, caFile: null },
+    },
+  });
+  for (const wrong of [
+    'everySeconds: 0',
+    'everySeconds: 121',
+    'mode: no',
+    'objects: { a: { url: "ftp://x" } }',
+    'objects: { a: { url: "http://me@x" } }',
+    'objects: { a: { url: "http://x/?y" } }',
+    'objects: { a: { host: "a b" } }',
+    'objects: { "a/b": {} }',
+    'url: "http://x"',
+  ])
+    t.match(await refusal(t, `points: { edge-1: { proof: { ${wrong} } } }\n`), { code: 'EDW_ERR_CONFIG' }, wrong);
 });
 
 t.test('a flag goes before the environment, the environment before the file', async (t) => {
@@ -171,6 +214,74 @@ t.test('nothing that leaves this machine is listened on or pushed to', async (t)
     t.ok(await load(t, `points: { edge-1: { push: "${push}" } }`), push);
 });
 
+t.test('beyond loopback a push needs https, and https all that mutual TLS needs', async (t) => {
+  const files = 'caFile: ca.pem, certFile: /tls/cert.pem, keyFile: key.pem';
+  const { dir, config } = await load(t, `points: { edge-1: { push: "https://nginx:9180/", ${files} } }`);
+  t.match(config.points, [
+    {
+      push: 'https://nginx:9180',
+      tls: { caFile: join(dir, 'ca.pem'), certFile: '/tls/cert.pem', keyFile: join(dir, 'key.pem') },
+    },
+  ]);
+  const refused: [point: string, paths: string[]][] = [
+    ['push: "https://nginx:9180", certFile: a', ['caFile', 'keyFile']],
+    ['push: "https://nginx:9180"', ['caFile', 'certFile', 'keyFile']],
+    ['caFile: a, keyFile: b', ['caFile', 'keyFile']],
+    [`push: "https://user:secret@nginx", ${files}`, ['push']],
+    [`push: "https://nginx/edge-1", ${files}`, ['push']],
+    [`push: "http://nginx:9180", ${files}`, ['push']],
+  ];
+  for (const [point, paths] of refused) {
+    const { code, message } = await refusal(t, `points: { edge-1: { ${point} } }`);
+    t.equal(code, 'EDW_ERR_CONFIG', point);
+    for (const path of paths) t.ok(message.includes(`points.edge-1.${path}`), `${path} in ${message}`);
+  }
+});
+
+t.test('the stream module is pushed to as http is: plain on loopback, by mutual TLS anywhere else', async (t) => {
+  const files = 'caFile: ca.pem, certFile: cert.pem, keyFile: key.pem';
+  const taken: [point: string, streamPush: string | null][] = [
+    ['', null],
+    ['streamPush: "tcp://127.0.0.1:9181"', 'tcp://127.0.0.1:9181'],
+    ['streamPush: "tcp://[::1]:9181/"', 'tcp://[::1]:9181'],
+    [`push: "https://nginx:9180", streamPush: "tls://nginx:9181", ${files}`, 'tls://nginx:9181'],
+  ];
+  for (const [point, streamPush] of taken)
+    t.match((await load(t, `points: { edge-1: { ${point} } }`)).config.points, [{ streamPush }], point);
+  for (const point of [
+    'streamPush: "tcp://10.0.0.1:9181"',
+    'streamPush: "tcp://127.0.0.1.example.com:9181"',
+    'streamPush: "tcp://127.0.0.999:9181"',
+    'streamPush: "tcp://127.0.0.1"',
+    'streamPush: "tcp://127.0.0.1:0x50"',
+    'streamPush: "tcp://user@127.0.0.1:9181"',
+    'streamPush: "tcp://127.0.0.1:9181/edge"',
+    'streamPush: "http://127.0.0.1:9181"',
+    'streamPush: "127.0.0.1:9181"',
+    'streamPush: "tls://127.0.0.1:9181"',
+    `push: "https://nginx:9180", streamPush: "tcp://127.0.0.1:9181", ${files}`,
+  ])
+    t.match(
+      await refusal(t, `points: { edge-1: { ${point} } }`),
+      { code: 'EDW_ERR_CONFIG', message: /points\.edge-1\.streamPush/ },
+      point,
+    );
+});
+
+t.test('metrics are read from elsewhere over mutual TLS alone', async (t) => {
+  const tls = 'tls: { certFile: a.pem, keyFile: b.pem, clientCaFile: /c.pem }';
+  const { dir, config } = await load(t, `metrics: { listen: "0.0.0.0:9401", ${tls} }`);
+  const files = { certFile: join(dir, 'a.pem'), keyFile: join(dir, 'b.pem'), clientCaFile: '/c.pem' };
+  t.strictSame(config.metrics, { host: '0.0.0.0', port: 9401, tls: files });
+  t.strictSame((await load(t, 'metrics: { listen: "[::1]:9401" }')).config.metrics, {
+    host: '::1',
+    port: 9401,
+    tls: null,
+  });
+  for (const listen of ['0.0.0.0:9401', '[::]:9401', '10.0.0.1:9401', 'example.com:9401', '9401'])
+    t.match(await refusal(t, `metrics: { listen: "${listen}" }`), { message: /metrics\.listen/ }, listen);
+});
+
 t.test('the address of IPv6 is listened on without its brackets', async (t) => {
   const { config } = await load(t, 'api: { listen: "[::1]:9400" }');
   t.strictSame([config.api.host, config.api.port], ['::1', 9400]);
@@ -244,6 +355,7 @@ t.test('hosts: an address and names to be reached under, and the hosts that are 
     listen: { host: '0.0.0.0', port: 7443 },
     names: ['edgeward.example', '2001:db8::7'],
     enrolListen: null,
+    denialsPerSecond: 1_000,
     folder: join(dir, 'state/hosts'),
     points: [{ name: 'host-1', onDrift: 'report' }],
   });
@@ -259,6 +371,7 @@ t.test('hosts: an address and names to be reached under, and the hosts that are 
       'hosts: { names: [a], points: { host-1: { onDrift: repair } } }',
       'hosts.points.host-1.onDrift',
     ],
+    ['less than one batch of denials', 'hosts: { names: [a], denialsPerSecond: 49 }', 'hosts.denialsPerSecond'],
     ['a host that is an NGINX', 'points: { x: {} }\nhosts: { names: [a], points: { x: {} } }', 'hosts.points.x'],
   ] as const)
     t.match((await refusal(t, `${yaml}\n`)).message, path, name);

@@ -7,6 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { NO_SINKS } from '@edgeward/audit-collector';
 import { type CompiledPolicy, decide, viewOf } from '@edgeward/policy';
 import { createLifecycle, createLogger } from '@edgeward/runtime';
 import type { Test } from 'tap';
@@ -214,12 +215,20 @@ const CONFIG: ServiceConfig = {
       denyLog: '/nowhere',
       lastKnownFile: '/nowhere',
       onDrift: 'repair',
+      tls: null,
+      streamPush: null,
+      native: null,
+      proof: { mode: 'off', everyMs: 60_000, objects: {} },
     },
   ],
   bigips: [],
   hosts: null,
   api: { host: '127.0.0.1', port: 0, tokenFile: '/nowhere' },
   retainDays: 1,
+  retainRollupDays: 1,
+  ledger: { kind: 'sqlite', file: '/nowhere/ledger.db' },
+  metrics: null,
+  sinks: NO_SINKS,
   logLevel: 'error',
 };
 

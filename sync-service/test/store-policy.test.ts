@@ -379,6 +379,8 @@ t.test(
       state: 'last-known-good',
       errors: [{ code: 'EDW_ERR_REVISION_OLDER', message: /edge-1: it holds revision 41/ }],
     });
+    // What is on its way to the store arrives.
+    await it.clock.advance(5_000);
     const before = it.reports.length;
     await it.policy.foundRevision('edge-1', 41);
     await it.policy.foundRevision('edge-1', 7);

@@ -6,6 +6,7 @@ export interface HostsInput {
   listen: string;
   names: string[];
   enrolListen?: string | undefined;
+  denialsPerSecond: number;
   points: Record<string, { onDrift: 'report' }>;
 }
 
@@ -29,6 +30,14 @@ export const hostsSchema: z.ZodType<HostsInput> = z.strictObject({
     .optional()
     .describe(
       'Address where a host comes with its invite; TLS without a client certificate. Without it nobody is enrolled.',
+    ),
+  denialsPerSecond: z
+    .int()
+    .min(50)
+    .max(100_000)
+    .default(1_000)
+    .describe(
+      'Records of denials that one host may bring a second over time, and twenty seconds of it at once. More waits at the host.',
     ),
   points: z
     .record(

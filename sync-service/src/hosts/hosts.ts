@@ -3,6 +3,7 @@ import type { CompiledPolicy } from '@edgeward/policy';
 import { type Clock, type Lifecycle, type Logger, type Registry, systemClock } from '@edgeward/runtime';
 import type { HostsConfig } from '../config.ts';
 import type { ScrapedHosts } from '../host-metrics.ts';
+import { countDeferrals } from './deferral-counts.ts';
 import { denialsRoute } from './denials-route.ts';
 import { openEnrolListener } from './enrol-listener.ts';
 import { type HostAuthority, openHostAuthority } from './enrolment.ts';
@@ -81,8 +82,10 @@ interface Parts {
 }
 
 function openCalls(options: HostsOptions, authority: HostAuthority, parts: Parts): Promise<HostListener> {
-  const { config, collector, ready, logger } = options;
+  const { config, collector, ready, registry, logger } = options;
   const { clock } = parts;
+  const points = config.points.map(({ name }) => name);
+  const quota = { recordsPerSecond: config.denialsPerSecond, onDeferred: countDeferrals(registry, points) };
   return openHostListener({
     ...config.listen,
     files: authority.files,
@@ -90,7 +93,7 @@ function openCalls(options: HostsOptions, authority: HostAuthority, parts: Parts
     statusOf: enrolmentStatusOf,
     routes: [
       ...hostRoutes(parts),
-      denialsRoute({ collector, ready, clock }),
+      denialsRoute({ collector, ready, ...quota, clock }),
       {
         method: 'POST',
         path: '/v1/host/certificate',

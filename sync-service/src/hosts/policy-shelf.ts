@@ -1,15 +1,17 @@
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import { signHostPolicy } from '@edgeward/host-agent/protocol';
+import { type PolicyFront, signHostPolicy, signHostPolicyHead, writeHostPolicy } from '@edgeward/host-agent/protocol';
 import type { CompiledPolicy } from '@edgeward/policy';
 import type { SigningKey } from '@edgeward/policy-format';
-import { type Clock, createWorkQueue } from '@edgeward/runtime';
+import { type Clock, createWorkQueue, type WorkQueue } from '@edgeward/runtime';
+import { keptBytes } from './kept-bytes.ts';
 
 /**
  * The newest policy of each host, until the host comes for it. It is written and signed when it is asked for, and kept like
- * that for a while only: a fleet that is away costs nothing, and one that comes at once has a turn each. Which policy that
- * is, is decided elsewhere; whoever asks is who he says.
+ * that for a while only: a fleet that is away costs nothing, and one that comes at once has a turn each. Of a policy that a
+ * host holds already under another number the head alone is signed, and nothing is written. Which policy is the newest is
+ * decided elsewhere; whoever asks is who he says.
  */
 export interface PolicyShelf {
   /** Wakes whoever waits for this point. Putting the same one again changes nothing. */
@@ -18,15 +20,22 @@ export interface PolicyShelf {
   revisionOf(point: string): number | null;
   /** Without quotes: `7-0123456789abcdef`. Null before the first. */
   etagOf(point: string): string | null;
-  /** `packed`: by gzip, once for however many ask. */
-  newest(point: string, packed?: boolean): Promise<ShelvedPolicy | null>;
+  newest(point: string, asked?: AskedPolicy): Promise<ShelvedPolicy | null>;
   /** Until something else than `etag` (null: anything) is here; resolves at the latest after `ms`, or when `signal` is aborted. */
   wait(point: string, etag: string | null, ms: number, signal: AbortSignal): Promise<void>;
   /** Requests that wait now. */
   waiting(): number;
 }
 
+interface AskedPolicy {
+  /** By gzip, once for however many ask. */
+  packed?: boolean;
+  /** Whether the host holds the policy of this hash, under whatever number. */
+  isHeld?: (hash: string) => boolean;
+}
+
 interface ShelvedPolicy {
+  form: 'whole' | 'packed' | 'head';
   bytes: Uint8Array;
   etag: string;
 }
@@ -50,13 +59,43 @@ export function createPolicyShelf({ key, clock, maxKeptBytes = 64 * 1024 * 1024 
   const shelf = new Map<string, Shelved>();
   const waiters = new Map<string, Set<() => void>>();
   const written = keptBytes(maxKeptBytes);
-  const queue = createWorkQueue();
+  const fronts = new Map<string, PolicyFront>();
+  const writing = createWorkQueue();
+  const laneOf = lanes();
   let issuedMs = 0;
 
   /** Each is later than the one before: of two under one number a host believes the later one. */
   function nextIssue(): string {
     issuedMs = Math.max(clock.now(), issuedMs + 1);
     return new Date(issuedMs).toISOString();
+  }
+
+  /** What of its bytes does not hang on its number is worked out once for each policy, however often it gets another. */
+  function frontOf(policy: CompiledPolicy): PolicyFront {
+    const known = fronts.get(policy.point);
+    if (known?.hash === policy.hash) return known;
+    const { front } = writeHostPolicy(policy);
+    fronts.set(policy.point, front);
+    return front;
+  }
+
+  function headOf({ policy, issuedAt }: Shelved): Promise<Uint8Array> {
+    return signHostPolicyHead(policy, frontOf(policy), issuedAt, key);
+  }
+
+  function wholeOf({ policy, issuedAt }: Shelved): Promise<Uint8Array> {
+    const whole = writeHostPolicy(policy);
+    fronts.set(policy.point, whole.front);
+    return signHostPolicy(policy, issuedAt, key, whole);
+  }
+
+  async function made(found: Shelved, form: ShelvedPolicy['form']): Promise<Uint8Array> {
+    const bytes = await writing.run(async () => {
+      // All hosts ask at once after a change: between two of them everybody else has a turn.
+      await setImmediate();
+      return form === 'head' ? headOf(found) : wholeOf(found);
+    });
+    return form === 'packed' ? pack(bytes, { level: 5 }) : bytes;
   }
 
   return {
@@ -68,20 +107,18 @@ export function createPolicyShelf({ key, clock, maxKeptBytes = 64 * 1024 * 1024 
     },
     revisionOf: (point) => shelf.get(point)?.policy.revision ?? null,
     etagOf: (point) => shelf.get(point)?.etag ?? null,
-    newest: (point, packed = false) =>
-      queue.run(async () => {
+    newest: (point, { packed = false, isHeld = () => false } = {}) =>
+      laneOf(point).run(async () => {
         const found = shelf.get(point);
         if (found === undefined) return null;
-        const { policy, issuedAt, etag } = found;
-        const place = `${point} ${packed ? 'gzip' : 'identity'}`;
+        const form = isHeld(found.policy.hash) ? 'head' : packed ? 'packed' : 'whole';
+        const { issuedAt, etag } = found;
+        const place = `${point} ${form}`;
         const known = written.get(place, issuedAt);
-        if (known !== null) return { bytes: known, etag };
-        // All hosts ask at once after a change: between two of them everybody else has a turn.
-        await setImmediate();
-        const signed = await signHostPolicy(policy, issuedAt, key);
-        const bytes = packed ? await pack(signed, { level: 5 }) : signed;
+        if (known !== null) return { form, bytes: known, etag };
+        const bytes = await made(found, form);
         written.keep(place, issuedAt, bytes);
-        return { bytes, etag };
+        return { form, bytes, etag };
       }),
     wait(point, etag, ms, signal) {
       if ((shelf.get(point)?.etag ?? null) !== etag || ms <= 0 || signal.aborted) return Promise.resolve();
@@ -104,33 +141,17 @@ export function createPolicyShelf({ key, clock, maxKeptBytes = 64 * 1024 * 1024 
   };
 }
 
-interface KeptBytes {
-  get(point: string, issuedAt: string): Uint8Array | null;
-  keep(point: string, issuedAt: string, bytes: Uint8Array): void;
-}
+/** Of the four threads that Node has for packing, one is left for files. */
+const LANES = 3;
 
-/** What was asked for least lately goes first. */
-function keptBytes(max: number): KeptBytes {
-  const kept = new Map<string, { issuedAt: string; bytes: Uint8Array }>();
-  let total = 0;
-  const drop = (point: string): void => {
-    total -= kept.get(point)?.bytes.length ?? 0;
-    kept.delete(point);
-  };
-  return {
-    get(point, issuedAt) {
-      const found = kept.get(point);
-      if (found === undefined || found.issuedAt !== issuedAt) return null;
-      kept.delete(point);
-      kept.set(point, found);
-      return found.bytes;
-    },
-    keep(point, issuedAt, bytes) {
-      drop(point);
-      kept.set(point, { issuedAt, bytes });
-      total += bytes.length;
-      for (const oldest of [...kept.keys()]) if (total > max) drop(oldest);
-    },
+/** One policy after another, in a few rows; what is asked for twice waits in the same one, and is made once. */
+function lanes(): (point: string) => WorkQueue {
+  const queues = Array.from({ length: LANES }, () => createWorkQueue());
+  const known = new Map<string, WorkQueue>();
+  return (point) => {
+    const lane = known.get(point) ?? queues[known.size % LANES] ?? createWorkQueue();
+    known.set(point, lane);
+    return lane;
   };
 }
 

@@ -1,4 +1,11 @@
-import { hostReportOf, MAX_REPORT_BYTES } from '@edgeward/host-agent/protocol';
+import {
+  HELD_HEADER,
+  HOST_POLICY_HEAD_TYPE,
+  HOST_POLICY_TYPE,
+  hostReportOf,
+  isHeldIn,
+  MAX_REPORT_BYTES,
+} from '@edgeward/host-agent/protocol';
 import {
   acceptsGzip,
   type Clock,
@@ -55,10 +62,11 @@ async function policy({ shelf }: HostRoutesOptions, request: TlsRequest): Promis
   if (etag !== null && isHeld(request, etag)) return { status: 304, empty: true, headers: { etag: `"${etag}"` } };
   // Packed here, it is packed once: a host that asks again and again costs no more than what goes over the wire.
   const packed = acceptsGzip(request.headers);
-  const found = await shelf.newest(point, packed);
+  const found = await shelf.newest(point, { packed, isHeld: (hash) => isHeldIn(request.headers[HELD_HEADER], hash) });
   if (found === null) throw noPolicy(point);
-  const answer = { bytes: found.bytes, contentType: 'application/vnd.edgeward.host-policy' };
-  if (!packed) return { ...answer, etag: found.etag };
+  if (found.form === 'head') return { bytes: found.bytes, contentType: HOST_POLICY_HEAD_TYPE, etag: found.etag };
+  const answer = { bytes: found.bytes, contentType: HOST_POLICY_TYPE };
+  if (found.form === 'whole') return { ...answer, etag: found.etag };
   return { ...answer, etag: `${found.etag}-gzip`, headers: { 'content-encoding': 'gzip' } };
 }
 

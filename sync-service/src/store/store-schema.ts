@@ -37,7 +37,9 @@ export const storeSchema: z.ZodType<StoreInput> = z
       .min(5)
       .max(60)
       .default(10)
-      .describe('How often the head is asked for, about; beside every hint and long poll.'),
+      .describe(
+        'How old what is known may be, about: the head is asked for as often, beside every hint; over HTTPS one question waits for less than that.',
+      ),
     inventory: z
       .boolean()
       .default(true)

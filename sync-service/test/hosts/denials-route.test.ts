@@ -6,9 +6,14 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { type Collector, createCollector } from '@edgeward/audit-collector';
 import { formatDenialBatch, type HostRecord, MAX_BATCH_BYTES } from '@edgeward/host-agent/protocol';
-import { createLogger, createMetrics, EdgewardError, systemClock } from '@edgeward/runtime';
+import { type Clock, createLogger, createMetrics, EdgewardError } from '@edgeward/runtime';
 import { type CertificateFiles, testCertificates } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
+import { openDenySpool } from '../../../deny-spool/src/index.ts';
+import { gapRecord, spoolGapRecord } from '../../../host-agent/src/denials/denial-record.ts';
+import { startSender } from '../../../host-agent/src/denials/sender.ts';
+import { createServiceClient, type ServiceClient } from '../../../host-agent/src/service-client.ts';
+import { createManualClock, type ManualClock } from '../../../runtime/test/fixtures/manual-clock.ts';
 import { denialsRoute } from '../../src/hosts/denials-route.ts';
 import { pointOf } from '../../src/hosts/host-identity.ts';
 import { openHostListener } from '../../src/hosts/listener.ts';
@@ -42,10 +47,17 @@ interface Answer {
 interface Service {
   collector: Collector;
   policy: { isInForce: boolean };
+  clock: ManualClock;
+  /** Hosts that were told to come later, once each time. */
+  deferred: string[];
   as(point: string, body: string | Buffer, headers?: Record<string, string>): Promise<Answer>;
+  /** What the agent of this host sends with. */
+  client(point: string): ServiceClient;
 }
 
-async function startHere(t: Test): Promise<Service> {
+async function startHere(t: Test, recordsPerSecond = 1_000): Promise<Service> {
+  const clock = createManualClock(Date.now());
+  const deferred: string[] = [];
   const folder = t.testdir({});
   const certificates = await testCertificates(join(folder, 'certificates'));
   const server = await certificates.server();
@@ -56,16 +68,27 @@ async function startHere(t: Test): Promise<Service> {
     nearest: () => ({ nearestRule: null, missed: null }),
   };
   const registry = createMetrics({ processMetrics: false });
-  const collector = createCollector({ ledgerFile: join(folder, 'ledger.db'), logs: [], labels, logger, registry });
+  const collector = await createCollector({
+    ledger: { kind: 'sqlite', file: join(folder, 'ledger.db') },
+    logs: [],
+    labels,
+    logger,
+    registry,
+  });
   t.teardown(() => collector.close());
   const policy = { isInForce: true };
   const listener = await openHostListener({
     host: '127.0.0.1',
     port: 0,
     files: { ...server, clientCaFile: certificates.caFile },
-    routes: [denialsRoute({ collector, ready: () => policy.isInForce, clock: systemClock })],
+    routes: [
+      denialsRoute({
+        ...{ collector, ready: () => policy.isInForce, recordsPerSecond, clock },
+        onDeferred: (point) => deferred.push(point),
+      }),
+    ],
     identify,
-    clock: systemClock,
+    clock,
     logger,
   });
   t.teardown(() => listener.close());
@@ -78,7 +101,15 @@ async function startHere(t: Test): Promise<Service> {
     const target = { host: '127.0.0.1', port: listener.port, path: '/v1/host/denials', method: 'POST' };
     return ask({ ...target, cert, key, ca, agent, headers }, body);
   };
-  return { collector, policy, as };
+  const client: Service['client'] = (point) => {
+    const { cert = '', key = '', ca = '' } = own.get(point) ?? {};
+    const keys = { signingKeys: [], formerKeys: [] };
+    const identity = { v: 1 as const, point, key, certificate: cert, authority: ca, ...keys, service: [listener.url] };
+    const made = createServiceClient({ identity, service: [], ending: new AbortController().signal });
+    t.teardown(made.close);
+    return made;
+  };
+  return { collector, policy, clock, deferred, as, client };
 }
 
 /** Two hosts are configured. */
@@ -112,7 +143,7 @@ t.test('what is acknowledged is in the ledger, under the name that the certifica
   );
   const claims = { 'x-edgeward-point': 'host-1', forwarded: 'for=host-1' };
   t.match(await as('host-2', batchOf(1), claims), { status: 200 });
-  const stored = collector.denials({}).map(({ event }) => `${event.point} ${event.count}`);
+  const stored = (await collector.denials({})).map(({ event }) => `${event.point} ${event.count}`);
   t.strictSame(stored, ['host-1 1', 'host-1 2', 'host-1 3', 'host-2 1']);
   t.match(await as('host-3', batchOf(1)), { status: 403, json: { error: { code: 'EDW_ERR_HOST_UNKNOWN' } } });
 });
@@ -157,7 +188,79 @@ t.test('a host that has to wait is told for how long, and nothing of it is taken
   t.ok(refused.length >= 1, `${refused.length} of 60 at once`);
   for (const answer of refused) t.match(answer, { retryAfter: /^\d+$/, ...later });
   t.match(await as('host-2', batchOf(1)), { status: 200 }, 'and nobody else has to');
-  t.equal(collector.denials({ point: 'host-1' }).length, 2);
+  t.equal((await collector.denials({ point: 'host-1' })).length, 2);
+});
+
+t.test('a host that brings more than its share waits for the rest, and nobody else does', async (t) => {
+  const { collector, clock, deferred, as } = await startHere(t, 50);
+  let next = 1;
+  const bring = (records: number, point = 'host-1', step = records): Promise<Answer> => {
+    const body = gzipSync(batchOf(...Array.from({ length: records }, (_, at) => next + at)));
+    next += step;
+    return as(point, body, gzip);
+  };
+  t.match(await bring(600), { status: 200 }, 'what came together in twenty seconds');
+  t.match(await bring(400), { status: 200 });
+  const later = { status: 429, json: { error: { code: 'EDW_ERR_HOST_LATER' } } };
+  t.match(await bring(200, 'host-1', 0), { ...later, retryAfter: '4' }, 'and not more of it at once');
+  await clock.advance(3_900);
+  t.match(await bring(10, 'host-1', 0), { ...later, retryAfter: '1' }, 'not earlier than it was told, however little');
+  t.match(await as('host-1', 'hello'), later, 'without being read');
+  t.match(await as('host-2', batchOf(1)), { status: 200 }, 'another host has its own share');
+  await clock.advance(100);
+  t.match(await bring(200), { status: 200 });
+  t.match(await bring(60, 'host-1', 0), { ...later, retryAfter: '2' });
+  t.strictSame(
+    deferred,
+    Array.from({ length: 4 }, () => 'host-1'),
+    'each time is counted',
+  );
+  await clock.advance(3_600_000);
+  t.match(await bring(1_000), { status: 200 }, 'an hour saves up no more than twenty seconds');
+  t.match(await bring(1, 'host-1', 0), later);
+  t.match(collector.spools(), [
+    { point: 'host-1', stored: (2_200 * 2_201) / 2, missing: 0 },
+    { point: 'host-2', stored: 1 },
+  ]);
+});
+
+t.test('the sender of a host waits as long as it is told, and all of it arrives', async (t) => {
+  const { collector, clock, client } = await startHere(t, 50);
+  const spool = await openDenySpool({ folder: join(t.testdirName, 'spool'), gapRecord: spoolGapRecord });
+  const window = { fromMs: 0, toMs: 1 };
+  for (let batch = 0; batch < 3; batch += 1) {
+    const gap = gapRecord({ cause: 'not-sampled', count: 1, ...window });
+    await spool.append({ records: Array.from({ length: 500 }, () => gap), count: 500, ...window });
+  }
+  const pauses: number[] = [];
+  let paused = (): void => {};
+  const own: Clock = {
+    now: clock.now,
+    after(ms, run) {
+      pauses.push(ms);
+      setImmediate(() => paused());
+      return clock.after(ms, run);
+    },
+  };
+  const { denials } = client('host-1');
+  let next = new Promise<void>((resolve) => {
+    paused = resolve;
+  });
+  const sender = startSender({ spool, send: denials, clock: own, logger: createLogger({ level: 'silent' }) });
+  t.teardown(async () => {
+    await sender.close();
+    await spool.close();
+  });
+  for (let batch = 0; batch < 4; batch += 1) {
+    await next;
+    next = new Promise((resolve) => {
+      paused = resolve;
+    });
+    if (batch < 3) await clock.advance(pauses[batch] ?? 0);
+  }
+  t.strictSame(pauses, [300, 300, 10_000, 300], 'two batches, a refusal, and the third');
+  t.strictSame([spool.status().pending, sender.warning()], [0, null], 'which is no trouble');
+  t.match(collector.spools(), [{ point: 'host-1', observed: 1_500, missing: 0 }]);
 });
 
 t.test('while the ledger can not be written the host is asked to come back', async (t) => {

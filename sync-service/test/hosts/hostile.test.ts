@@ -228,7 +228,7 @@ t.test('a stolen host fills neither the totals nor the metrics with names that i
   t.equal(spool?.observed, 4 * perBatch + 1, 'all of them count');
   const text = await (await fetch(`${running.service.url}/metrics`)).text();
   t.notMatch(text, /made-up-40/, 'few of them are kept');
-  const objects = running.service.collector.denials({ limit: 10_000 }).map(({ event }) => event.object);
+  const objects = (await running.service.collector.denials({ limit: 10_000 })).map(({ event }) => event.object);
   t.equal(objects.length, 33, 'and what it has is recorded as ever');
   t.ok(objects.includes('db-1'));
 });

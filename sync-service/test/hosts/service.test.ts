@@ -74,14 +74,14 @@ t.test('one host enrols and enforces; one that never called is unreachable, and 
     const body = gzipSync(formatDenialBatch({ epoch, records: [record] }));
     const sent = await host.call('POST', '/v1/host/denials', { headers: { 'content-encoding': 'gzip' }, body });
     t.strictSame([sent.status, JSON.parse(sent.body.toString())], [200, { epoch, acknowledged: 1 }]);
-    t.match(service.collector.denials({ limit: 1 })[0]?.event, {
+    t.match((await service.collector.denials({ limit: 1 }))[0]?.event, {
       point: 'host-1',
       objectLabels: { app: 'db' },
       count: 3,
     });
     const denials = { ...reportAt(0).denials, denied: 5, sampled: 3, notSampled: 2 };
     const applied = { revision: first.revision + 1, hash: point('host-1').desiredHash ?? '' };
-    await host.report({ applied, state: 'applied', mode: 'enforce', denials });
+    await host.report({ applied, state: 'applied', mode: 'enforce', denials, outgoing: { tcp: 7, udp: 2, other: 0 } });
     t.match(point('host-1').denials, { stored: 3, counted: 5 });
   });
 
@@ -91,11 +91,14 @@ t.test('one host enrols and enforces; one that never called is unreachable, and 
       'edgeward_host_stale{point="host-1"} 0',
       'edgeward_host_state{point="host-1",state="applied"} 1',
       'edgeward_host_state{point="host-2",state="applied"} 0',
-      'edgeward_host_denials{point="host-1",fate="denied"} 5',
+      'edgeward_observed_denials_total{point="host-1"} 5',
+      'edgeward_host_outgoing_total{point="host-1",protocol="tcp"} 7',
+      'edgeward_host_outgoing_total{point="host-1",protocol="other"} 0',
       'edgeward_host_last_report_timestamp_seconds{point="host-2"} 0',
       'edgeward_point_state{point="host-2",state="unreachable"} 1',
     ])
       t.ok(text.includes(`${line}\n`), line);
+    t.notOk(text.includes('edgeward_host_outgoing_total{point="host-2"'), 'nothing of a host that did not tell it');
   });
 
   t.test('an identity is renewed, and the one before it ends with the first use of the new one', async (t) => {
