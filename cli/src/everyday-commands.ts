@@ -1,10 +1,12 @@
 /** The commands that need no central store, in the order of `edgeward --help`. */
 import { agent } from './agent/agent.ts';
 import { bigip } from './bigip/bigip.ts';
+import { collect } from './collect/collect.ts';
 import { demo } from './demo/demo.ts';
+import { forward } from './forward.ts';
 import type { CommandEntry } from './frame/command.ts';
 import { hosts } from './hosts/hosts.ts';
-import { nginx } from './nginx-snippets.ts';
+import { nginx } from './nginx/nginx.ts';
 import { check } from './policy/check.ts';
 import { compile } from './policy/compile.ts';
 import { explain } from './policy/explain.ts';
@@ -26,6 +28,8 @@ export const everydayCommands: readonly CommandEntry[] = [
   plan,
   replay,
   serve,
+  forward,
+  collect,
   status,
   denials,
   why,

@@ -1,8 +1,12 @@
 /** `edgeward agent …` as far as no packet filter is needed: what it reads, says, and ends with. */
 import { execFile } from 'node:child_process';
+import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
+import { childEnvironment } from '../../test/kit/child-environment.ts';
 
 const run = promisify(execFile);
 const main = fileURLToPath(new URL('../src/agent/main.ts', import.meta.url));
@@ -15,16 +19,17 @@ interface Ended {
 
 async function agent(words: string[], env: Record<string, string> = {}): Promise<Ended> {
   const args = ['--conditions=edgeward-source', main, ...words];
-  const PATH = process.env.PATH ?? '';
-  return run(process.execPath, args, { env: { PATH, ...env } }).then(
+  return run(process.execPath, args, { env: childEnvironment(env) }).then(
     ({ stdout, stderr }) => ({ status: 0, out: stdout, err: stderr }),
     ({ code, stdout, stderr }) => ({ status: code as number, out: stdout as string, err: stderr as string }),
   );
 }
 
 const config = (t: Test, more = ''): string => {
-  const dir = t.testdir({ 'agent.yaml': '' });
-  t.testdir({ 'agent.yaml': `stateDir: ${dir}/state\nruntimeDir: ${dir}/run\n${more}` });
+  // Not below the folder of these sources: whom a folder belongs to is judged by those above it too.
+  const dir = mkdtempSync(join(tmpdir(), 'edgeward-agent-'));
+  t.teardown(() => rmSync(dir, { recursive: true, force: true }));
+  writeFileSync(`${dir}/agent.yaml`, `stateDir: ${dir}/state\nruntimeDir: ${dir}/run\n${more}`);
   return `${dir}/agent.yaml`;
 };
 
@@ -61,6 +66,22 @@ t.test('a host that was not enrolled says so, and how', async (t) => {
   t.match(await agent(['agent', 'restore', '--config', file, '--json']), { status: 0, out: /"restored":\s*null/ });
   t.match(await agent(['agent', 'status', '--config', file]), { status: 3, out: /not running/ });
   t.match(await agent(['agent', 'status', '--config', file, '--json']), { status: 3, out: /^null/ });
+});
+
+t.test('root runs no agent in a folder that somebody else can exchange', async (t) => {
+  if (process.geteuid?.() !== 0) return void t.pass('not run: only root is refused');
+  for (const folder of ['state', 'theirs/roots']) {
+    const file = config(t);
+    const dir = dirname(file);
+    mkdirSync(`${dir}/${folder}`, { recursive: true });
+    chownSync(`${dir}/${folder.split('/')[0]}`, 65_534, 65_534);
+    const ended = await agent(['agent', 'run', '--config', file], { EDGEWARD_AGENT_STATE_DIR: `${dir}/${folder}` });
+    t.match(
+      ended,
+      { status: 78, err: /EDW_ERR_STATE_WRITE.*user 65534 owns.*systemctl start.*chown -R root:/s },
+      folder,
+    );
+  }
 });
 
 t.test('an invite that is none is refused, and nothing of it is repeated', async (t) => {

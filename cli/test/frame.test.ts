@@ -7,6 +7,7 @@ import { exitCodes } from '../src/frame/exit-codes.ts';
 import { nearestName } from '../src/frame/nearest-name.ts';
 import { watchStatus } from '../src/frame/status-watch.ts';
 import { createPaint, jsonText, printable, wantsColour } from '../src/frame/terminal-text.ts';
+import { singleCommand, singleCommands } from '../src/single-commands.ts';
 import { documentsIn, run, start } from './fixtures/run.ts';
 
 const commands = allCommands(entries);
@@ -38,7 +39,7 @@ t.test('a command line that is wrong ends with 2, a code, and the name that was 
     [['denials', '--limit', '0'], /'0' is not within 1 to 10000/],
     [['denials', '--limit', '5', '--since', '1m'], /can't be given together/],
     [['status', '--timeout', '0s'], /no answer comes in no time/],
-    [['nginx'], /'nginx' needs a command[\s\S]*It has snippets\.[\s\S]*edgeward nginx --help/],
+    [['nginx'], /'nginx' needs a command[\s\S]*It has snippets, check, discover, whoami\.[\s\S]*edgeward nginx --help/],
     [['nginx', 'snipets'], /no command 'nginx snipets'[\s\S]*Did you mean nginx snippets\?/],
     [['nginx', 'snippets', 'more'], /'more' is one argument too many/],
     [['help', 'nginx', 'nope'], /no command 'nginx nope'/],
@@ -51,6 +52,32 @@ t.test('a command line that is wrong ends with 2, a code, and the name that was 
     t.match(text, says, args.join(' '));
     t.match(text, /EDW_ERR_USAGE/, args.join(' '));
   }
+});
+
+t.test('a command that is loaded alone is the one that help shows, and only its first words load it', async (t) => {
+  t.ok(singleCommands.length > 25);
+  for (const words of singleCommands) {
+    const [first = ''] = words.split(' ');
+    const single = await singleCommand([...words.split(' '), '--help']);
+    const found = entries.find(({ name }) => name === first) ?? null;
+    if (words === first) t.equal(single, found, words);
+    else
+      t.strictSame(
+        single === null ? [] : allCommands([single]),
+        commands.filter(({ name }) => name === words),
+        words,
+      );
+  }
+  for (const words of [
+    [],
+    ['store'],
+    ['store', 'nope'],
+    ['nope'],
+    ['--json', 'check'],
+    ['help', 'check'],
+    ['toString'],
+  ])
+    t.equal(await singleCommand(words), null, words.join(' '));
 });
 
 t.test('global options stand anywhere, and after -- nothing is an option', async (t) => {

@@ -28,10 +28,10 @@ function folder(t: Test): string {
 }
 
 /** An edgeward.yaml beside a state folder in which a service published the examples. */
-async function published(t: Test, dir: string, revision: number | null): Promise<string> {
+async function published(t: Test, dir: string, revision: number | null, point = '{}'): Promise<string> {
   mkdirSync(join(dir, 'config'));
   const config = join(dir, 'config', 'edgeward.yaml');
-  writeFileSync(config, `policies: ../policies\nstateDir: ../state\npoints:\n  edge-1: {}\n`);
+  writeFileSync(config, `policies: ../policies\nstateDir: ../state\npoints:\n  edge-1: ${point}\n`);
   if (revision === null) return config;
   const { documents } = await createDirectoryReader(examplePolicies).read();
   const logger = createLogger({ level: 'silent' });
@@ -156,4 +156,21 @@ t.test('a long plan is cut, and --all shows the rest', async (t) => {
   t.match(long, 'app=a (30 workloads: w-0 10.0.0.1, ');
   t.match(long, 'w-29 10.0.29.1)');
   t.notMatch(long, 'more');
+});
+
+t.test('what a point in reload mode can not judge is told, with object and rule, and 3', async (t) => {
+  const dir = folder(t);
+  cpSync(examplePolicies, join(dir, 'policies'), { recursive: true });
+  const config = await published(t, dir, 7, '{ mode: reload }');
+  const { code, out } = await run(['plan', '--config', config]);
+  t.equal(code, 3);
+  t.match(
+    out,
+    /^order-front {2}refused {2}EDW_ERR_NGINX_NEEDS_NJS {2}rule crm-orders: it has HTTP conditions.*edge-1 would keep/m,
+  );
+  t.match(out, /Nothing would change\./);
+  const { refusals } = JSON.parse((await run(['plan', '--config', config, '--json'])).out) as Plan;
+  t.ok(
+    refusals.some(({ point, object, rule }) => point === 'edge-1' && object === 'order-front' && rule === 'crm-orders'),
+  );
 });

@@ -111,6 +111,9 @@ unreadable     1 record
   );
 });
 
+const pageOf = (query: URLSearchParams): 'first' | 'second' | 'third' =>
+  (query.get('cursor') ?? 'first') as 'first' | 'second' | 'third';
+
 t.test('the denials of the ledger, page by page: what would be allowed now, and what stays denied', async (t) => {
   const time = new Date(Date.now() - 60_000).toISOString();
   const events = Array.from({ length: 1_500 }, (_, i) =>
@@ -123,9 +126,11 @@ t.test('the denials of the ledger, page by page: what would be allowed now, and 
   const later = denial({ id: 1_501, time: new Date(Date.now() + 3_600_000).toISOString() });
   const { config, asked } = await openStatusApi(t, {
     denials: (query) => {
-      const after = Number(query.get('after') ?? 0);
-      const page = [...events, later].filter(({ id }) => id > after).slice(0, Number(query.get('limit')));
-      return { denials: page, after: page.at(-1)?.id ?? after };
+      // The second one took too long, and found nothing in its time.
+      const [from, to] = { first: [0, 1_000], second: [1_000, 1_000], third: [1_000, 1_501] }[pageOf(query)] ?? [];
+      const next: Record<string, string> = { first: 'second', second: 'third' };
+      const page = [...events, later].slice(from, to);
+      return { denials: page, after: 0, cursor: next[pageOf(query)] ?? null, cutShort: from === to };
     },
   });
   const { code, out } = await run([
@@ -146,8 +151,8 @@ t.test('the denials of the ledger, page by page: what would be allowed now, and 
     unreadable: { records: 1 },
     groups: [{ object: 'order-front', request: 'GET /v1/orders/*', after: { rule: 'crm-orders' } }],
   });
-  t.equal(asked.length, 2);
-  t.match(asked[0], /^GET \/v1\/denials\?sinceMs=\d+&limit=1000$/);
+  t.equal(asked.length, 3);
+  t.match(asked[0], /^GET \/v1\/denials\?sinceMs=\d+&untilMs=\d+&limit=1000$/);
 });
 
 t.test('every way to ask wrongly', async (t) => {

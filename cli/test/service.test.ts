@@ -8,7 +8,7 @@ import type { ServiceStatus } from '@edgeward/sync-service';
 import t, { type Test } from 'tap';
 import type { ShownStatus } from '../src/service/service-answers.ts';
 import { waitFor } from './fixtures/real-store.ts';
-import { documentsIn, run, start } from './fixtures/run.ts';
+import { documentsIn, run, start, textOf } from './fixtures/run.ts';
 import { configFor, denial, nowMs, openStatusApi, refuse, status } from './fixtures/status-api.ts';
 
 // What is read here is what the service gives, by type; a difference stops the build.
@@ -26,8 +26,8 @@ t.test('status says first whether anything is enforced, then every point, then w
     out,
     'held      revision 13 since 1m: order-front loses 80 % of its flows; `edgeward accept 13` lets it through\n',
   );
-  t.match(out, /POINT +STATE +DESIRED +APPLIED +SINCE +CHECKED +DRIFT +ENFORCE +OBSERVE +OFF +DENIALS\n/);
-  t.match(out, /edge-1 +unreachable +12 +11 +3m ago +5s ago +1 +2 +1 +0 +17 stored of 19\n/);
+  t.match(out, /POINT +STATE +DESIRED +APPLIED +SINCE +CHECKED +DRIFT +ENFORCE +OBSERVE +OFF +PROVEN +DENIALS\n/);
+  t.match(out, /edge-1 +unreachable +12 +11 +3m ago +5s ago +1 +2 +1 +0 +- +17 stored of 19\n/);
   t.match(out, "/etc/edgeward/policies/shop.yaml:12:7  EDW_ERR_PORT  'x\\x1b[2J' is no port\n    Write tcp/443.\n");
   t.match(out, 'edge-1  EDW_ERR_POINT_UNREACHABLE  connect refused (5s ago)\n    Start NGINX.\n');
 });
@@ -243,39 +243,6 @@ t.test('why leads from the reference to the condition that failed', async (t) =>
   t.match(json, [{ event: { ref: '7f3k9q2m' }, judgedAt: 12 }]);
 });
 
-t.test('denials asks for what was asked and prints them oldest first', async (t) => {
-  const api = await openStatusApi(t, {
-    denials: () => ({ denials: [denial({ path: '/1' }), denial({ id: 2, path: '/2' })], after: 2 }),
-  });
-  const filters = ['--point', 'edge-1', '--object', 'o&x', '--source', '10.1.2.3', '--limit', '7'];
-  const { code, out } = await run(['denials', ...filters, '--config', api.config]);
-  t.equal(code, 0);
-  t.match(out, / \/1 [\s\S]*\n[\s\S]* \/2 [\s\S]*\n$/);
-  t.strictSame(api.asked, ['GET /v1/denials?limit=7&point=edge-1&object=o%26x&source=10.1.2.3']);
-  const json = await run(['denials', '--json', '--config', api.config]);
-  t.strictSame(documentsIn(json.out), [denial({ path: '/1' }), denial({ id: 2, path: '/2' })]);
-});
-
-t.test('denials says what was counted and has no record, beside the answer', async (t) => {
-  const uncovered = [
-    { point: 'host-1', cause: 'netlink', count: 7 },
-    { point: 'host-1', cause: 'not-sampled', count: 120 },
-    { point: 'host-2', cause: 'spool-full', count: 1 },
-  ];
-  const { config } = await openStatusApi(t, { denials: () => ({ denials: [denial()], uncovered, after: 1 }) });
-  const said = await run(['denials', '--config', config]);
-  const lines = [
-    'host-1: 127 more were counted and have no record (netlink 7, not-sampled 120)\n',
-    'host-2: 1 more were counted and have no record (spool-full 1)\n',
-  ];
-  t.match(said, { code: 0, err: lines.join('') });
-  const json = await run(['denials', '--json', '--config', config]);
-  t.match(json, { code: 0, err: lines.join('') });
-  t.strictSame(documentsIn(json.out), [denial()], 'its lines are denials');
-  const filtered = await run(['denials', '--source', '10.1.2.3', '--config', config]);
-  t.match(filtered, { code: 0, err: '' }, 'nobody knows whose they are');
-});
-
 t.test('status adds up what a host stored and what it counted alone', async (t) => {
   const [point] = status.points;
   const denials = { stored: 17, uncovered: { netlink: 1, 'not-sampled': 100 }, counted: 119 };
@@ -283,22 +250,6 @@ t.test('status adds up what a host stored and what it counted alone', async (t) 
     status: () => ({ ...status, points: [{ ...point, point: 'host-1', denials }] }),
   });
   t.match((await run(['status', '--config', config])).out, '17 stored, 101 counted alone, of 119\n');
-});
-
-t.test('denials --since reads page after page until there is no more', async (t) => {
-  const all = Array.from({ length: 2_500 }, (_, i) => denial({ id: i + 1, path: `/${i + 1}` }));
-  const { config, asked } = await openStatusApi(t, {
-    denials: (query) => {
-      const after = Number(query.get('after') ?? 0);
-      const page = all.filter(({ id }) => id > after).slice(0, Number(query.get('limit')));
-      return { denials: page, after: page.at(-1)?.id ?? after };
-    },
-  });
-  const { code, out } = await run(['denials', '--since', '1h', '--json', '--config', config]);
-  t.equal(code, 0);
-  t.strictSame(documentsIn(out), all);
-  t.equal(asked.length, 3);
-  t.match(asked[0], /sinceMs=\d{13}&limit=1000$/);
 });
 
 t.test('every way to get no answer has its code and its exit', async (t) => {
@@ -338,61 +289,6 @@ t.test('no answer in time ends with 4', async (t) => {
   t.match(await ended, { code: 4, out: '', err: /^error EDW_ERR_TIMEOUT: .* no answer within 50 ms/ });
   t.ok(child.exitCode === 4);
 });
-
-t.test('--follow shows what comes, waits while the service is away, and ends on Ctrl-C with 0', async (t) => {
-  const stored = [denial({ path: '/old' })];
-  const denials = (query: URLSearchParams): unknown => {
-    const after = Number(query.get('after') ?? 0);
-    const page = stored.filter(({ id }) => id > after);
-    return { denials: page, after: page.at(-1)?.id ?? after };
-  };
-  const first = await openStatusApi(t, { denials });
-  const { child, ended } = start(t, ['denials', '--follow', '--config', first.config]);
-  const [out, err] = [textOf(child.stdout), textOf(child.stderr)];
-  await out.until('/old');
-  stored.push(...Array.from({ length: 5 }, (_, i) => denial({ id: i + 2, path: '/new' })));
-  await out.until('/new');
-  await first.close();
-  await err.until('trying again until it answers\n');
-  stored.push(denial({ id: 7, path: '/after-restart' }));
-  await openStatusApi(t, { denials }, first.port);
-  await out.until('/after-restart');
-  child.kill('SIGINT');
-  const said = await ended;
-  t.equal(said.code, 0);
-  t.equal(said.err.split('\n').length, 2, 'the absence is told once');
-  t.match(said.out, / \/new [^\n]*\n/);
-  t.match(said.out, / \/new [^\n]* ×4 since (2026-11-22 )?11:59:39 /, 'repeats are counted, at the latest at the end');
-});
-
-t.test('--follow --json folds nothing', async (t) => {
-  let asked = 0;
-  const { config } = await openStatusApi(t, {
-    denials: () => {
-      asked += 1;
-      return { denials: asked === 1 ? [denial(), denial({ id: 2 }), denial({ id: 3 })] : [], after: 3 };
-    },
-  });
-  const { child, ended } = start(t, ['denials', '--follow', '--json', '--config', config]);
-  await textOf(child.stdout).until('"id":3');
-  child.kill('SIGTERM');
-  const { code, out } = await ended;
-  t.equal(code, 0);
-  t.equal(documentsIn(out).length, 3);
-});
-
-/** A stream's text so far, and a wait for what is to come. */
-function textOf(stream: NodeJS.ReadableStream): { until(part: string): Promise<void> } {
-  let text = '';
-  stream.on('data', (piece) => {
-    text += String(piece);
-  });
-  return {
-    async until(part) {
-      while (!text.includes(part)) await once(stream, 'data');
-    },
-  };
-}
 
 async function listenPlain(t: Test, handle: Parameters<typeof createServer>[1]): Promise<number> {
   const server = createServer(handle);

@@ -16,7 +16,7 @@ export const enrol: Command = {
     usage: ['INVITE [--config FILE] [--json]', '- [--config FILE] [--json]'],
     about: [
       'The key is made here and never leaves. The invite is good once and for some minutes; an identity that is there is replaced.',
-      'Run it as the user of the agent, or give the state folder to that user afterwards. Nothing is enforced by it.',
+      'Run it as root, or as the user that the state folder belongs to: what is written belongs to that user. Nothing is enforced by it.',
     ],
     exits: { 3: 'the service refuses the invite', 69: 'the service is not there', 78: 'nothing can be written' },
   },

@@ -11,9 +11,9 @@ export const remove: Command = {
     usage: ['[--config FILE] [--json]'],
     about: [
       'First end the agent, which would put them back: `systemctl disable --now edgeward-agent`.',
-      'Rules and sets of others are not touched. The policies that this host knows are forgotten; its identity stays, so that the agent can be started again.',
+      'Where ipset is missing the rules go all the same, and it says so. Rules and sets of others are not touched. The policies that this host knows are forgotten; its identity stays, so that the agent can be started again.',
     ],
-    exits: { 69: 'iptables or ipset is missing, or not for this user', 75: 'the agent is running' },
+    exits: { 69: 'iptables is missing, or not for this user', 75: 'the agent is running' },
   },
   args: [],
   options: agentOptions,

@@ -1,5 +1,6 @@
 /** `edgeward agent run`: the daemon of a host, until a signal ends it. Rules stay. */
-import { createLogger } from '@edgeward/runtime';
+import type { Owner } from '@edgeward/host-agent/agent';
+import { createLogger, EdgewardError } from '@edgeward/runtime';
 import type { Command } from '../frame/command.ts';
 import { runDaemon } from '../frame/daemon.ts';
 import { version } from '../version.ts';
@@ -26,8 +27,19 @@ export const run: Command = {
   options: agentOptions,
   async run(context) {
     const config = await loadAgentConfig(context);
+    const { otherOwnerOf, startAgent } = await import('@edgeward/host-agent/agent');
+    refuseForeignFolder(config.stateDir, await otherOwnerOf(config.stateDir));
     const logger = createLogger({ level: config.logLevel });
-    const { startAgent } = await import('@edgeward/host-agent/agent');
     return await runDaemon(logger, (lifecycle) => startAgent({ config, version, logger, lifecycle }));
   },
 };
+
+/** Root would leave files there that the agent's own user can't read afterwards, and follow what links that user made. */
+function refuseForeignFolder(stateDir: string, owner: Owner | null): void {
+  if (owner === null) return;
+  const whose = `user ${owner.uid} owns ${stateDir} or what is above it`;
+  const asRoot = `Where iptables-legacy needs an agent that is root, give root that folder: chown -R root: ${stateDir}`;
+  throw new EdgewardError('EDW_ERR_STATE_WRITE', `running the agent as root: ${whose}`, {
+    mend: `Start its unit: systemctl start edgeward-agent. What it says is in \`journalctl -u edgeward-agent\`. ${asRoot}`,
+  });
+}

@@ -1,12 +1,10 @@
 /** `edgeward bigip discover`: virtual servers of a box as documents for a policy directory. Sends GETs only. */
-import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
-import { EdgewardError, messageOf, writeDurably } from '@edgeward/runtime';
 import type { Command, Context } from '../frame/command.ts';
 import type { ExitCode } from '../frame/exit-codes.ts';
 import { counted } from '../frame/terminal-text.ts';
 import { readPolicy } from '../policy/policy-reading.ts';
 import { bigipOptions, configuredBigip } from './bigip-options.ts';
+import { refuseExisting, writeDocuments } from './new-documents.ts';
 import { reviewing } from './reviewing.ts';
 import { documentsText, namedVirtuals } from './virtual-server-documents.ts';
 
@@ -67,25 +65,4 @@ async function runDiscover(context: Context): Promise<ExitCode> {
       `wrote ${counted(virtuals.filter((it) => it.object !== null).length, 'document')} to ${out}\n`,
     );
   return 0;
-}
-
-/** Before the box is asked, and not again after: nobody waits for a box to be told of a file. */
-async function refuseExisting(file: string): Promise<void> {
-  const isThere = await access(file, constants.F_OK).then(
-    () => true,
-    () => false,
-  );
-  if (!isThere) return;
-  throw new EdgewardError('EDW_ERR_OUT_FILE', `writing ${file}: it exists already`, {
-    mend: 'Name a new file: labels that were filled in there would be lost.',
-  });
-}
-
-async function writeDocuments(file: string, text: string): Promise<void> {
-  await writeDurably(file, text, { mode: 0o644 }).catch((cause: unknown) => {
-    throw new EdgewardError('EDW_ERR_OUT_FILE', messageOf(cause), {
-      mend: 'Name a file in a folder that exists and that you may write in.',
-      cause,
-    });
-  });
 }

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Simulator, type SimulatorOptions, startSimulator, type TmosVersion } from '@edgeward/bigip-simulator';
+import type { Simulator, SimulatorOptions, TmosVersion } from '@edgeward/bigip-simulator';
 import { findTclsh, type TclshCommand } from '@edgeward/debian-packages';
 import {
   createLifecycle,
@@ -71,6 +71,8 @@ async function runSimulator(context: Context): Promise<ExitCode> {
   const password = await passwordOf(context);
   const lifecycle = createLifecycle(createLogger({ level: 'silent' }));
   try {
+    // A whole BIG-IP, and what makes its certificates: no other command should wait for it.
+    const { startSimulator } = await import('@edgeward/bigip-simulator');
     const simulator = await startSimulator({ ...options, users: [{ name: 'admin', password, role: 'admin' }] });
     lifecycle.onClose('simulator', () => simulator.close());
     const caFile = await writeAuthority(context, simulator, lifecycle);

@@ -1,12 +1,23 @@
 /**
- * Virtual servers of a box as documents of a policy directory. Names on a box are anybody's: whatever becomes a value goes
- * through the YAML library and is what `edgeward check` accepts, whatever becomes a comment is made visible first.
+ * What a balancer has as documents of a policy directory: virtual servers of a BIG-IP, servers of an NGINX. Names there
+ * are anybody's: whatever becomes a value goes through the YAML library and is what `edgeward check` accepts, whatever
+ * becomes a comment is made visible first.
  */
-import type { DiscoveredVirtual } from '@edgeward/f5-irules';
 import { Document, isMap, isScalar, isSeq } from 'yaml';
 import { printable } from '../frame/terminal-text.ts';
 
-export interface NamedVirtual extends DiscoveredVirtual {
+/** What was found, as far as a document says anything of it. */
+export interface FoundVirtual {
+  /** The `bind` of its document. */
+  fullPath: string;
+  /** What a comment calls it; without it as `bind` does. */
+  title?: string;
+  /** null: there can be no document, and `remarks` say why. */
+  object: { ports: string[]; protocol: 'http' | 'tcp' } | null;
+  remarks: string[];
+}
+
+interface Naming {
   /** Of its document. */
   name: string;
   /** The policy has an object for it. */
@@ -14,11 +25,11 @@ export interface NamedVirtual extends DiscoveredVirtual {
 }
 
 /** Those of `bound` keep the name that the policy gives them; `taken` are names that no other may get. */
-export function namedVirtuals(
-  virtuals: readonly DiscoveredVirtual[],
+export function namedVirtuals<T extends FoundVirtual>(
+  virtuals: readonly T[],
   bound: ReadonlyMap<string, string>,
   taken: Iterable<string>,
-): NamedVirtual[] {
+): (T & Naming)[] {
   const used = new Set(taken);
   return virtuals.map((virtual) => {
     const own = bound.get(virtual.fullPath);
@@ -49,20 +60,22 @@ function validName(text: string): string {
 }
 
 export interface DocumentsInput {
+  /** Default `Virtual servers`. */
+  what?: string;
   point: string;
   unit: string;
-  virtuals: readonly NamedVirtual[];
+  virtuals: readonly (FoundVirtual & Naming)[];
   /** How many were not looked at, because the policy binds them. */
   left: number;
 }
 
-export function documentsText({ point, unit, virtuals, left }: DocumentsInput): string {
+export function documentsText({ what = 'Virtual servers', point, unit, virtuals, left }: DocumentsInput): string {
   const possible = virtuals.filter(({ object }) => object !== null);
   const others = virtuals.filter(({ object }) => object === null);
   const head = [
-    `Virtual servers of ${point} (${unit}). Fill in the labels, then run: edgeward check`,
+    `${what} of ${point} (${unit}). Fill in the labels, then run: edgeward check`,
     ...(left === 0 ? [] : [`${left} that the policy binds already are left out; --all shows them.`]),
-    ...others.map(({ fullPath, remarks }) => `can't be protected: ${fullPath}: ${remarks.join('; ')}`),
+    ...others.map(({ fullPath, title, remarks }) => `can't be protected: ${title ?? fullPath}: ${remarks.join('; ')}`),
   ];
   const documents = possible.map((virtual) => String(documentOf(point, virtual)));
   return [`${head.map(commentLine).join('\n')}\n`, ...documents].join('---\n');
@@ -72,7 +85,7 @@ function commentLine(text: string): string {
   return `# ${printable(text)}`;
 }
 
-function documentOf(point: string, { fullPath, name, object, bound, remarks }: NamedVirtual): Document {
+function documentOf(point: string, { fullPath, title, name, object, bound, remarks }: FoundVirtual & Naming): Document {
   const document = new Document({
     kind: 'VirtualServer',
     name,
@@ -84,7 +97,7 @@ function documentOf(point: string, { fullPath, name, object, bound, remarks }: N
     mode: 'observe',
   });
   const known = bound ? ['the policy binds it already, under this name'] : [];
-  const comments = [fullPath, ...[...known, ...remarks].map((remark) => `- ${remark}`)];
+  const comments = [title ?? fullPath, ...[...known, ...remarks].map((remark) => `- ${remark}`)];
   if (document.contents !== null)
     document.contents.commentBefore = comments.map((line) => ` ${printable(line)}`).join('\n');
   if (isMap(document.contents)) for (const { key, value } of document.contents.items) dress(key, value);

@@ -68,7 +68,7 @@ async function attach(stage: Stage, bigip: BigipConfig): Promise<void> {
 
 /** Sends the steps, waits for the ledger to hold their denials, and shows these. */
 async function sendAll(stage: Stage, { front }: DemoPair, point: string): Promise<void> {
-  const stored = followLedger(stage, point);
+  const stored = await followLedger(stage, point);
   let expected = 0;
   for (const step of steps) {
     const answer = await sendRequest(front, step);
@@ -89,7 +89,7 @@ async function editLabel(stage: Stage, { simulator, front }: DemoPair, point: st
     say(stage, `   ${requestLine(step, answer, context)}   ${how}`);
   try {
     await show(crmDev, await sendRequest(front, crmDev, agent), 'on a connection that stays open');
-    const stored = followLedger(stage, point);
+    const stored = await followLedger(stage, point);
     const written = writesOf(simulator.units);
     const revision = reportOf(stage, point)?.appliedRevision ?? 0;
     await folder.relabel('crm-dev-1', 'env: prod', 'env: dev');
@@ -110,7 +110,7 @@ async function editLabel(stage: Stage, { simulator, front }: DemoPair, point: st
 }
 
 async function failOver(stage: Stage, { simulator, front }: DemoPair, point: string): Promise<void> {
-  const stored = followLedger(stage, point);
+  const stored = await followLedger(stage, point);
   await simulator.failover();
   await say(stage, `   ${simulator.units[1]?.name} is active now`);
   for (const step of [crm, { ...crm, method: 'DELETE' }, stranger]) {

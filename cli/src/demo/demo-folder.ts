@@ -1,9 +1,10 @@
 /** A folder of its own for one demonstration, gone with it: a copy of the example policies, the configuration, the state. */
-import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { relabel } from './inventory.ts';
 
 export interface DemoFolder {
   path: string;
@@ -39,14 +40,7 @@ export async function createDemoFolder(): Promise<DemoFolder> {
     path,
     policies,
     configFile,
-    relabel: async (workload, from, to) => {
-      const target = join(policies, 'inventory.yaml');
-      const text = await readFile(target, 'utf8');
-      const documents = text.split('---\n');
-      const edited = documents.map((it) => (it.includes(`name: ${workload}\n`) ? it.replace(from, to) : it));
-      await writeFile(`${target}.new`, edited.join('---\n'));
-      await rename(`${target}.new`, target);
-    },
+    relabel: (workload, from, to) => relabel(policies, workload, from, to),
     addPair: (pair) => addPair({ path, policies, configFile }, pair),
     remove: () => rm(path, { recursive: true, force: true }),
   };

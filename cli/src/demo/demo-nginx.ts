@@ -57,6 +57,15 @@ export async function startNginxPart({
   return port;
 }
 
+/** The same configuration, with where each object is proved: a free port, and a server chosen by its host, nobody could guess. */
+export function provedAt(config: ServiceConfig, port: number): ServiceConfig {
+  const url = `http://127.0.0.1:${port}`;
+  const of = ({ host }: DemoServer) => ({ mode: 'on' as const, url, host, caFile: null });
+  const objects = Object.fromEntries(servers.map((server) => [server.bind, of(server)]));
+  const points = config.points.map((point) => ({ ...point, proof: { ...point.proof, objects } }));
+  return { ...config, points };
+}
+
 /** The denials that it led to. */
 export async function showNginx(stage: Stage, port: number): Promise<StoredDenial[]> {
   const { context } = stage;
@@ -72,7 +81,7 @@ export async function showNginx(stage: Stage, port: number): Promise<StoredDenia
 
 /** Sends the steps and waits for the ledger to hold their denials. */
 async function sendAll(stage: Stage, port: number): Promise<StoredDenial[]> {
-  const stored = followLedger(stage, 'edge-1');
+  const stored = await followLedger(stage, 'edge-1');
   let expected = 0;
   for (const step of steps) {
     const answer = await sendRequest({ host: '127.0.0.1', port }, step);

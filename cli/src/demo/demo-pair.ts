@@ -3,7 +3,7 @@
  * the demonstration's upstream. It runs in this process and is gone with it; there is no BIG-IP.
  */
 import { randomBytes } from 'node:crypto';
-import { type Simulator, startSimulator } from '@edgeward/bigip-simulator';
+import type { Simulator } from '@edgeward/bigip-simulator';
 import { findTclsh } from '@edgeward/debian-packages';
 import type { Lifecycle, Logger } from '@edgeward/runtime';
 import type { Context } from '../frame/command.ts';
@@ -34,6 +34,8 @@ export async function startDemoPair(parts: PairParts): Promise<DemoPair> {
   const tclsh = await findTclsh({ progress });
   const [frontPort, denialsPort] = [await freePort(8088, address), await freePort(6514)];
   const password = randomBytes(12).toString('base64url');
+  // A whole BIG-IP, and what makes its certificates: no other command should wait for it.
+  const { startSimulator } = await import('@edgeward/bigip-simulator');
   const simulator = await startSimulator({
     units: 2,
     tclsh,

@@ -38,11 +38,14 @@ export function shownDenial({ event }: StoredDenial, { paint, now }: Context): s
 }
 
 /** Denials of a point that come into the ledger from now on: waits until there are as many as asked for. */
-export function followLedger({ service }: Stage, point: string): (expected: number) => Promise<StoredDenial[]> {
-  const before = service.collector.denials({ newest: true, limit: 1 })[0]?.id ?? 0;
-  const found = (): StoredDenial[] => service.collector.denials({ afterId: before, point });
+export async function followLedger(
+  { service }: Stage,
+  point: string,
+): Promise<(expected: number) => Promise<StoredDenial[]>> {
+  const before = (await service.collector.denials({ newest: true, limit: 1 }))[0]?.id ?? 0;
+  const found = (): Promise<StoredDenial[]> => service.collector.denials({ afterId: before, point });
   return async (expected) => {
-    await until('the denials are in the ledger', () => found().length >= expected);
+    await until('the denials are in the ledger', async () => (await found()).length >= expected);
     return found();
   };
 }

@@ -4,7 +4,7 @@ import { bounded, findingLines } from '../bigip/finding-lines.ts';
 import { formatAge } from '../frame/duration.ts';
 import { counted, type Paint, printable } from '../frame/terminal-text.ts';
 import { few, passingText, requestsText } from './flow-change-text.ts';
-import type { Plan } from './plan.ts';
+import type { Plan, PlanRefusal } from './plan.ts';
 
 /** Lines of each list; names in one line. */
 const SHORT = { objects: 20, changes: 10, examples: 3, requests: 4 };
@@ -16,7 +16,20 @@ export function planText(plan: Plan, all: boolean, paint: Paint, nowMs: number):
   const limits = all ? LONG : SHORT;
   const points = plan.points.map((point) => `${pointLines(point, limits, paint).join('\n')}\n`);
   const shown = bounded(points, limits.objects, paint);
-  return [`${printable(headText(plan, nowMs))}\n`, ...shown, `${summary(plan, paint)}\n`].join('\n');
+  const refused = bounded(
+    plan.refusals.map((it) => refusalLines(it, paint)),
+    limits.changes,
+    paint,
+  );
+  const head = `${printable(headText(plan, nowMs))}\n`;
+  return [head, ...shown, ...refused, `${summary(plan, paint)}\n`].join('\n');
+}
+
+function refusalLines({ point, object, rule, why }: PlanRefusal, paint: Paint): string {
+  const words = `${rule === null ? '' : `rule ${rule}: `}${why}, which an NGINX in reload mode can't judge: ${point} would keep what it has`;
+  const mend =
+    'Narrow `to` of the rule so that it does not reach this object, or take the conditions or trustedProxies out; or give the point njs 0.8.1 or newer and `mode: live`.';
+  return findingLines([{ object, code: 'EDW_ERR_NGINX_NEEDS_NJS', words, mend }], paint.bad('refused'));
 }
 
 function headText({ from, to }: Plan, nowMs: number): string {

@@ -2,6 +2,7 @@
  * `edgeward plan`: what applying a policy would change at every point, in flows gained and lost. It compares a directory
  * with what the sync service published last, or with another directory. It writes nothing and asks no point.
  */
+import { type NativeRefusal, nativeRefusals } from '@edgeward/nginx-njs';
 import { type ChangeBounds, type FlowSide, flowChanges, type PolicyChanges } from '@edgeward/policy';
 import { loadServiceConfig, readPublishedPolicy, type ServiceConfig } from '@edgeward/sync-service';
 import { configOption } from '../config-option.ts';
@@ -23,12 +24,12 @@ export const plan: Command = {
     usage: ['[DIR] [--config FILE] [--all] [--json]', 'DIR --from OLD_DIR [--all] [--json]'],
     about: [
       'Flows are sources × object × ports × requests, told by the terms that the rules write: labels, networks, CIDRs. What another rule allows to the same source all the same is neither gained nor lost. They are verdicts: an object in observe denies nothing. Both sides are judged at this instant.',
-      'What is in force is what the sync service published last, read from its state folder; the service need not run. Points that edgeward.yaml does not name are left out and counted.',
-      'JSON: {from: {revision, publishedAtMs} | {directory} | null, to: {directory}, points: [{point, objects: [{object, bind, change, before, after, gained: [{by, cause, source, ports, requests, rules}], lost, totals, trusted, rules}], totals, before, after, limits}], totals, compared, others, changes}. `source` is {kind, text, whole, workloads, ranges, addresses}; `cause` is rule, members, object or failsafe; `before` and `after` of a point are {objects, rules, groups, members, bytes}.',
+      'What is in force is what the sync service published last, read from its state folder; the service need not run. Points that edgeward.yaml does not name are left out and counted. What an NGINX in reload mode can not judge is told as refused: its point would keep what it has.',
+      'JSON: {from: {revision, publishedAtMs} | {directory} | null, to: {directory}, points: [{point, objects: [{object, bind, change, before, after, gained: [{by, cause, source, ports, requests, rules}], lost, totals, trusted, rules}], totals, before, after, limits}], totals, compared, others, refusals: [{point, object, rule, why}], changes}. `source` is {kind, text, whole, workloads, ranges, addresses}; `cause` is rule, members, object or failsafe; `before` and `after` of a point are {objects, rules, groups, members, bytes}.',
     ],
     exits: {
       0: 'nothing would change',
-      3: 'something would change; or the policy has errors, or its tests fail',
+      3: 'something would change, or a point can not judge it; or the policy has errors, or its tests fail',
       78: 'the configuration, a directory, or the snapshot in the state folder cannot be read',
     },
   },
@@ -57,7 +58,13 @@ export interface Plan extends PolicyChanges {
   to: { directory: string };
   /** Points of the policy that this configuration does not serve. */
   others: string[];
+  /** What an NGINX in reload mode can't judge: its point would keep what it has. */
+  refusals: PlanRefusal[];
   changes: boolean;
+}
+
+export interface PlanRefusal extends NativeRefusal {
+  point: string;
 }
 
 async function runPlan(context: Context): Promise<ExitCode> {
@@ -73,10 +80,10 @@ async function runPlan(context: Context): Promise<ExitCode> {
   const found: Plan = { ...about, ...changes, changes: changes.totals.objects > 0 };
   if (context.json) await context.printJson(found);
   else await context.out.write(planText(found, all, context.paint, nowMs));
-  return found.changes ? 3 : 0;
+  return found.changes || found.refusals.length > 0 ? 3 : 0;
 }
 
-interface Sides extends Pick<Plan, 'from' | 'to' | 'others'> {
+interface Sides extends Pick<Plan, 'from' | 'to' | 'others' | 'refusals'> {
   before: FlowSide | null;
   after: FlowSide;
 }
@@ -88,7 +95,9 @@ async function twoDirectories(context: Context, nowMs: number): Promise<Sides | 
   if (context.flag('config')) throw usageError("--from and --config can't be given together", 'plan');
   const before = await readDraft(context, old, nowMs, null);
   const after = before === null ? null : await readDraft(context, directory, nowMs, null);
-  return after === null ? null : { before, after, from: { directory: old }, to: { directory }, others: [] };
+  return after === null
+    ? null
+    : { before, after, from: { directory: old }, to: { directory }, others: [], refusals: [] };
 }
 
 async function inForce(context: Context, nowMs: number): Promise<Sides | null> {
@@ -104,11 +113,18 @@ async function inForce(context: Context, nowMs: number): Promise<Sides | null> {
   const published = await readPublishedPolicy(config);
   const before = published === null ? null : compilePublished(published.documents, nowMs, points);
   const from = published === null ? null : { revision: published.revision, publishedAtMs: published.publishedAtMs };
-  return { before, after, from, to: { directory }, others: otherPoints(after, points) };
+  const refusals = refusalsOf(after, config);
+  return { before, after, from, to: { directory }, others: otherPoints(after, points), refusals };
 }
 
 function servedPoints(config: ServiceConfig): PointFilter {
   return new Set([...config.points, ...config.bigips].map(({ name }) => name));
+}
+
+function refusalsOf({ policies }: FlowSide, { points }: ServiceConfig): PlanRefusal[] {
+  const native = new Set(points.filter((point) => point.native?.mode === 'reload').map(({ name }) => name));
+  const refused = policies.filter(({ point }) => native.has(point));
+  return refused.flatMap((policy) => nativeRefusals(policy).map((refusal) => ({ point: policy.point, ...refusal })));
 }
 
 function otherPoints({ resolution }: FlowSide, served: PointFilter): string[] {

@@ -14,14 +14,14 @@ export async function replayDenials(context: Context, input: ReplayInput): Promi
   const service = await openService(context, 'replay');
   // A denial of now would lead to the next: the answer ends with what was there when it was asked for.
   const untilMs = context.now();
-  let after: number | undefined;
-  for (;;) {
-    const query = { sinceMs, limit: pageLimit, after };
+  let cursor: string | undefined;
+  do {
+    const query = { sinceMs, untilMs, limit: pageLimit, cursor };
     const { value } = await service.ask({ path: '/v1/denials', query, answer: denialsAnswer });
     for (const denial of value.denials) takeDenial(input, denial, untilMs);
-    after = value.after ?? undefined;
-    if (value.denials.length < pageLimit || Date.parse(value.denials.at(-1)?.time ?? '') > untilMs) return;
-  }
+    // A page may be short, and not the last: a search is bounded in time.
+    cursor = value.cursor ?? undefined;
+  } while (cursor !== undefined);
 }
 
 function takeDenial(input: ReplayInput, denial: Denial, untilMs: number): void {

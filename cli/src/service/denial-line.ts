@@ -1,6 +1,7 @@
 /**
  * A denial in one line, shaped as Hubble's verdicts are. Method, path and host come from whoever was refused: what they
- * hide is shown as escapes, and nothing of them reaches the terminal as it is.
+ * hide is shown as escapes, and nothing of them reaches the terminal as it is. Lines of one list stand in columns, which
+ * grow with what comes and never shrink, up to a width past which a cell pushes the others aside.
  */
 import { type Paint, printable } from '../frame/terminal-text.ts';
 import type { Denial } from './service-answers.ts';
@@ -13,19 +14,60 @@ export interface ShownDenial {
   since: string | null;
 }
 
-export function denialLine({ denial, count, since }: ShownDenial, nowMs: number, paint: Paint): string {
-  const { verdict, point, object, port, reason, rule, nearestRule, missed } = denial;
+/** Remembers how wide its columns are. */
+export interface DenialLines {
+  /** Lines of what comes together line up with each other, and with those before as far as those are as wide. */
+  text(shown: readonly ShownDenial[], nowMs: number): string;
+}
+
+const widest = { time: 19, verdict: 28, point: 24, source: 48, object: 32, port: 9, request: 48 };
+
+type Column = keyof typeof widest;
+type Cells = Record<Column | 'because', string>;
+
+export function denialLines(paint: Paint): DenialLines {
+  const widths: Record<Column, number> = { time: 0, verdict: 0, point: 0, source: 0, object: 0, port: 0, request: 0 };
+  return {
+    text(shown, nowMs) {
+      const rows = shown.map((it) => cellsOf(it, nowMs));
+      for (const name of Object.keys(widths) as Column[]) {
+        const wanted = rows.map((cells) => Math.min(widest[name], cells[name].length));
+        widths[name] = Math.max(widths[name], ...wanted);
+      }
+      return rows.map((cells) => lineOf(cells, widths, paint)).join('');
+    },
+  };
+}
+
+/** One that stands alone. */
+export function denialLine(shown: ShownDenial, nowMs: number, paint: Paint): string {
+  return denialLines(paint).text([shown], nowMs);
+}
+
+function lineOf(cells: Cells, widths: Record<Column, number>, paint: Paint): string {
+  const wide = (name: Column): string => cells[name].padEnd(widths[name]);
+  const word = cells.verdict === 'DENY' ? paint.bad(wide('verdict')) : paint.warn(wide('verdict'));
+  const time = paint.dim(cells.time.padStart(widths.time));
+  const request = widths.request === 0 ? '' : ` ${wide('request')}`;
+  return `${time} ${word} ${wide('point')} ${wide('source')} → ${wide('object')} ${wide('port')}${request}  ${cells.because}\n`;
+}
+
+function cellsOf({ denial, count, since }: ShownDenial, nowMs: number): Cells {
+  const { verdict, point, object, port, method, path, reason, rule, nearestRule, missed } = denial;
   const ref = refOf(denial);
-  const passes = verdict === 'would-deny';
-  const request =
-    denial.method === null && denial.path === null ? '' : ` ${denial.method ?? '-'} ${denial.path ?? '-'}`;
   const near = nearestRule === null ? '' : `; nearest ${nearestRule}${missed === null ? '' : `: ${missed}`}`;
-  const because = `${reason}${rule === null ? '' : ` ${rule}`}${near}`;
   const times = count > 1 ? `  ×${count}${since === null ? '' : ` since ${clockTime(since, nowMs)}`}` : '';
   const tail = `${times}${ref === null ? '' : `  ref ${ref}`}`;
-  const what = `${point} ${sourceText(denial)} → ${object} ${port}${request}  ${because}${tail}`;
-  const word = passes ? paint.warn('WOULD DENY (observe: passes)') : paint.bad('DENY');
-  return `${paint.dim(clockTime(denial.time, nowMs))} ${word} ${printable(what)}\n`;
+  return {
+    time: clockTime(denial.time, nowMs),
+    verdict: verdict === 'would-deny' ? 'WOULD DENY (observe: passes)' : 'DENY',
+    point: printable(point),
+    source: printable(sourceText(denial)),
+    object: printable(object),
+    port: printable(port),
+    request: method === null && path === null ? '' : printable(`${method ?? '-'} ${path ?? '-'}`),
+    because: printable(`${reason}${rule === null ? '' : ` ${rule}`}${near}${tail}`),
+  };
 }
 
 /** What `edgeward why` takes: the reference that the client was shown, or the place in the ledger where there is none. */
@@ -40,7 +82,7 @@ export function shownAlone(denial: Denial): ShownDenial {
 }
 
 /** Labels say who it is; where there are none, the names of workloads and networks do. */
-function sourceText({ source, sourceLabels, sourceWorkloads, sourceNetworks }: Denial): string {
+export function sourceText({ source, sourceLabels, sourceWorkloads, sourceNetworks }: Denial): string {
   const labels = Object.entries(sourceLabels)
     .map(([key, value]) => `${key}=${value}`)
     .sort();

@@ -7,6 +7,7 @@ import * as z from 'zod';
 
 export interface ShownPoint {
   point: string;
+  kind: string;
   state: string;
   desiredRevision: number | null;
   appliedRevision: number | null;
@@ -24,6 +25,8 @@ export interface ShownPoint {
   unfinished: string[];
   /** What keeps the point from enforcing as the policy says. */
   hazards: { object: string; code: string; words: string; mend: string }[];
+  /** Whether its objects were shown to be enforced. */
+  proofs: ShownProof[];
   /** How it follows a central store. */
   store: {
     desiredVersion: number | null;
@@ -33,8 +36,47 @@ export interface ShownPoint {
     contradicted: boolean;
     breakGlass: BreakGlass | null;
   } | null;
+  /** Of an NGINX whose deny log is on another machine; null for every other point. */
+  forwarder: ShownForwarder | null;
+  /** Of an NGINX in mode hybrid; null for every other point. */
+  snapshot: ShownSnapshot | null;
   /** What a host said of itself last; null for every other kind of point. */
   host: ShownHost | null;
+}
+
+export interface ShownSnapshot {
+  /** Milliseconds since the epoch, as all times here. */
+  takenAt: number | null;
+  slow: { objects: number; since: number } | null;
+  nextAt: number | null;
+  reloads: number;
+  failures: number;
+  lastError: { code: string; message: string; mend: string; at: number } | null;
+}
+
+export interface ShownSink {
+  name: string;
+  state: string;
+  lagEvents: number;
+  lagSeconds: number;
+  /** Why nothing is pushed now. */
+  error: { code: string; message: string; mend: string } | null;
+}
+
+export interface ShownProof {
+  object: string;
+  state: string;
+  /** Null where it is proven. */
+  why: string | null;
+  provenAtMs: number | null;
+}
+
+export interface ShownForwarder {
+  /** Null: not since the service started. */
+  heardAtMs: number | null;
+  stale: boolean;
+  clockSkewMs: number | null;
+  waiting: { records: number; unreadBytes: number; shed: number } | null;
 }
 
 export interface ShownHost {
@@ -84,6 +126,8 @@ export interface ShownStatus {
     nextChangeAtMs: number | null;
   };
   points: ShownPoint[];
+  /** Where deny events go beside the ledger. */
+  sinks: ShownSink[];
 }
 
 const finding: z.ZodType<Finding> = z.object({
@@ -128,8 +172,25 @@ const host: z.ZodType<ShownHost> = z.object({
     .nullable(),
 });
 
+const forwarder: z.ZodType<ShownForwarder> = z.object({
+  heardAtMs: z.number().nullable(),
+  stale: z.boolean(),
+  clockSkewMs: z.number().nullable(),
+  waiting: z.object({ records: z.number(), unreadBytes: z.number(), shed: z.number() }).nullable(),
+});
+
+const snapshot: z.ZodType<ShownSnapshot> = z.object({
+  takenAt: z.number().nullable(),
+  slow: z.object({ objects: z.number(), since: z.number() }).nullable(),
+  nextAt: z.number().nullable(),
+  reloads: z.number(),
+  failures: z.number(),
+  lastError: z.object({ code: z.string(), message: z.string(), mend: z.string(), at: z.number() }).nullable(),
+});
+
 const point: z.ZodType<ShownPoint> = z.object({
   point: z.string(),
+  kind: z.string(),
   state: z.string(),
   desiredRevision: z.number().nullable(),
   appliedRevision: z.number().nullable(),
@@ -146,6 +207,16 @@ const point: z.ZodType<ShownPoint> = z.object({
   logError: z.object({ code: z.string(), message: z.string(), mend: z.string() }).nullable(),
   unfinished: z.array(z.string()),
   hazards: z.array(z.object({ object: z.string(), code: z.string(), words: z.string(), mend: z.string() })),
+  proofs: z
+    .array(
+      z.object({
+        object: z.string(),
+        state: z.string(),
+        why: z.string().nullable(),
+        provenAtMs: z.number().nullable(),
+      }),
+    )
+    .default([]),
   store: z
     .object({
       desiredVersion: z.number().nullable(),
@@ -155,7 +226,17 @@ const point: z.ZodType<ShownPoint> = z.object({
       breakGlass: breakGlass.nullable(),
     })
     .nullable(),
+  forwarder: forwarder.nullable().default(null),
+  snapshot: snapshot.nullable().default(null),
   host: host.nullable(),
+});
+
+const sink: z.ZodType<ShownSink> = z.object({
+  name: z.string(),
+  state: z.string(),
+  lagEvents: z.number(),
+  lagSeconds: z.number(),
+  error: z.object({ code: z.string(), message: z.string(), mend: z.string() }).nullable(),
 });
 
 export const statusAnswer: z.ZodType<ShownStatus> = z.object({
@@ -175,6 +256,7 @@ export const statusAnswer: z.ZodType<ShownStatus> = z.object({
     nextChangeAtMs: z.number().nullable(),
   }),
   points: z.array(point),
+  sinks: z.array(sink).default([]),
 });
 
 export const acceptedAnswer: z.ZodType<{ accepted: number }> = z.object({ accepted: z.number() });
@@ -245,14 +327,17 @@ export interface DenialPage {
   denials: Denial[];
   /** Of the same time; with the first page alone. */
   uncovered: Uncovered[];
-  /** Id of the last one; null where there is none and none was given. */
+  /** Leads to what is stored later. */
   after: number | null;
+  /** Leads to the rest of what was asked for; null: there is none. */
+  cursor: string | null;
 }
 
 export const denialsAnswer: z.ZodType<DenialPage> = z.object({
   denials: z.array(denial),
   uncovered: z.array(z.object({ point: z.string(), cause: z.string(), count: z.number() })).default([]),
   after: z.number().nullable(),
+  cursor: z.string().nullable().default(null),
 });
 
 export interface Why {

@@ -3,8 +3,12 @@ import { join } from 'node:path';
 import { formatAge, formatDuration } from '../frame/duration.ts';
 import { tableText } from '../frame/table-text.ts';
 import { counted, type Paint, printable } from '../frame/terminal-text.ts';
+import { forwarderTable } from './forwarder-table.ts';
 import { hostTable } from './host-table.ts';
+import { proofProblems, provenText } from './proof-text.ts';
 import type { BreakGlass, Held, ShownPoint, ShownStatus } from './service-answers.ts';
+import { sinkProblems } from './sink-problems.ts';
+import { snapshotTable } from './snapshot-table.ts';
 
 export function statusText(status: ShownStatus, paint: Paint): string {
   const hosts = hostTable(status.points, status.nowMs);
@@ -12,6 +16,8 @@ export function statusText(status: ShownStatus, paint: Paint): string {
     headlineText(status, paint),
     policyText(status),
     pointsText(status),
+    forwarderTable(status.points, status.nowMs),
+    snapshotTable(status.points, status.nowMs),
     hosts,
     problemsText(status, paint),
   ];
@@ -58,6 +64,7 @@ const headings = (byStore: boolean): string[] => [
   'ENFORCE',
   'OBSERVE',
   'OFF',
+  'PROVEN',
   'DENIALS',
 ];
 
@@ -82,6 +89,7 @@ function cellsOf(point: ShownPoint, byStore: boolean, nowMs: number): string[] {
     String(objects.enforce),
     String(objects.observe),
     String(objects.off),
+    provenText(point, nowMs),
     denialsText(point),
   ].map(printable);
 }
@@ -109,7 +117,7 @@ interface Problem {
   mend: string;
 }
 
-function problemsText({ policy, points, nowMs }: ShownStatus, paint: Paint): string {
+function problemsText({ policy, points, sinks, nowMs }: ShownStatus, paint: Paint): string {
   const found = policy.errors.map(({ file, line, column, code, message, mend }) => ({
     tone: 'error' as const,
     what:
@@ -118,13 +126,13 @@ function problemsText({ policy, points, nowMs }: ShownStatus, paint: Paint): str
         : `${join(policy.directory, file)}:${line}:${column}  ${code}  ${message}`,
     mend,
   }));
-  return [...found, ...points.flatMap((point) => problemsOf(point, nowMs))]
+  return [...found, ...points.flatMap((point) => problemsOf(point, nowMs)), ...sinkProblems(sinks)]
     .map(({ tone, what, mend }) => `${paint.bad(tone)}  ${printable(what)}\n    ${printable(mend)}\n`)
     .join('');
 }
 
 function problemsOf(shown: ShownPoint, nowMs: number): Problem[] {
-  const { point, lastError, logError, unfinished, hazards, store } = shown;
+  const { point, lastError, logError, unfinished, hazards, store, snapshot } = shown;
   const problems: Problem[] = [];
   const tone = 'error';
   if (lastError !== null) {
@@ -147,6 +155,10 @@ function problemsOf(shown: ShownPoint, nowMs: number): Problem[] {
       what: `${point}  the store has signed nothing newer than what has expired`,
       mend: 'What is in force stays. Look at the store, its clock, and what stands between.',
     });
+  if (snapshot !== null && snapshot.lastError !== null) {
+    const { code, message, mend, at } = snapshot.lastError;
+    problems.push({ tone: 'warning', what: `${point}  ${code}  ${message} (${formatAge(at, nowMs)})`, mend });
+  }
   for (const words of unfinished)
     problems.push({
       tone: 'warning',
@@ -155,7 +167,7 @@ function problemsOf(shown: ShownPoint, nowMs: number): Problem[] {
     });
   for (const { object, code, words, mend } of hazards)
     problems.push({ tone: 'warning', what: `${point}  ${object}  ${code}: ${words}`, mend });
-  return problems;
+  return [...problems, ...proofProblems(shown)];
 }
 
 function glassText({ version, endsAt, proposedBy, reason }: BreakGlass, nowMs: number): string {

@@ -21,6 +21,7 @@ export const status: Command = {
     ],
     usage: ['[--watch] [--config FILE] [--timeout 5s] [--json]'],
     about: [
+      'PROVEN: when a flow that must be let in and one that must be kept out were last sent through the point, and judged so.',
       'Where a point follows a central store, VERSION is the approved version that it holds; `1 → 2` while it is to get another, as when a roll-out reaches it or takes it back.',
       'JSON: what GET /v1/status answers, with --watch one document a line. What time alone changes is no change; a service that is away is waited for.',
     ],
@@ -32,7 +33,11 @@ export const status: Command = {
 };
 
 /** A point that is away is tried again and again, and nothing about it changed. */
-const TIME_KEYS = new Set(['nowMs', 'lastCheckedAt', 'lastCheckedAtMs', 'at', 'attempts']);
+const TIME_KEYS = new Set([
+  ...['nowMs', 'lastCheckedAt', 'lastCheckedAtMs', 'provenAtMs', 'at', 'attempts'],
+  // Of a sink: what is on its way to it is none either, and `state` says when it lags.
+  ...['lagEvents', 'lagSeconds', 'sent', 'lastSuccessAt'],
+]);
 
 async function runStatus(context: Context): Promise<ExitCode> {
   const service = await openService(context, 'status');

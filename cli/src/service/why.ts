@@ -5,7 +5,7 @@ import type { ExitCode } from '../frame/exit-codes.ts';
 import { printable } from '../frame/terminal-text.ts';
 import { denialLine, shownAlone } from './denial-line.ts';
 import { type Why, whyAnswer } from './service-answers.ts';
-import { openService, serviceExits, serviceOptions } from './service-client.ts';
+import { ledgerOptions, openLedgerService, serviceExits } from './service-client.ts';
 
 export const why: Command = {
   name: 'why',
@@ -14,7 +14,7 @@ export const why: Command = {
     examples: [
       { line: 'edgeward why 7f3k9q2m', says: 'Who was refused what, by which rule or for want of which condition.' },
     ],
-    usage: ['REF [--config FILE] [--timeout 5s] [--json]'],
+    usage: ['REF [--config FILE | --url URL --token-file FILE] [--timeout 5s] [--json]'],
     about: [
       'Every 403 carries its reference in a header and in the body; nothing else is revealed there.',
       'A packet that was dropped has none: @7 is its place in the ledger, as `edgeward denials` shows it.',
@@ -22,20 +22,28 @@ export const why: Command = {
     exits: { 3: 'no denial has this reference', ...serviceExits },
   },
   args: ['REF'],
-  options: serviceOptions,
+  options: ledgerOptions,
   run: runWhy,
 };
 
 async function runWhy(context: Context): Promise<ExitCode> {
   const [ref = ''] = context.args;
-  const service = await openService(context, 'why');
+  const service = await openLedgerService(context, 'why');
   const { raw, value } = await service.ask({ path: `/v1/why/${encodeURIComponent(ref.trim())}`, answer: whyAnswer });
   if (context.json) await context.printJson(raw);
   else await context.out.write(whyText(value, context));
   return 0;
 }
 
-function whyText({ event, nearestRule, missed, judgedAt, now }: Why, { paint, now: clock }: Context): string {
+/** Of a flood only the number is known. */
+function unknownNow({ windowStart, time, truncated }: Why['event']): string {
+  if (truncated === true && windowStart !== time)
+    return 'unknown: of these only their number was kept, not what each of them asked for';
+  return 'unknown: no policy is known here, or the request was too long to be kept whole';
+}
+
+/** Also for whoever leads a person through it. */
+export function whyText({ event, nearestRule, missed, judgedAt, now }: Why, { paint, now: clock }: Context): string {
   const line = denialLine(shownAlone(event), clock(), paint);
   const when = event.windowStart === event.time ? event.time : `${event.windowStart} to ${event.time}`;
   const rows: [string, string | null][] = [
@@ -46,12 +54,7 @@ function whyText({ event, nearestRule, missed, judgedAt, now }: Why, { paint, no
     ['missed', missed],
     ['host', event.host],
     ['peer', event.peer],
-    [
-      'now',
-      now === null
-        ? 'unknown: no policy is loaded, or the request was too long to be kept whole'
-        : `${now.words} (revision ${now.revision})`,
-    ],
+    ['now', now === null ? unknownNow(event) : `${now.words} (revision ${now.revision})`],
   ];
   const details = rows.flatMap(([name, value]) =>
     value === null ? [] : [`  ${name.padEnd(8)} ${printable(value)}\n`],

@@ -100,7 +100,7 @@ export function changeText(view: ChangeView, all: boolean, paint: Paint, nowMs: 
   const [was, is] = [from === null ? 'nothing' : `version ${from}`, `version ${view.version}`];
   const basis = from === null ? null : { directory: was };
   // With the documents' own word for it: what no flow shows today is signed, and may show one tomorrow.
-  const flows = { ...plan, from: basis, to: { directory: is }, others: [], changes: view.changes };
+  const flows = { ...plan, from: basis, to: { directory: is }, others: [], refusals: [], changes: view.changes };
   return [
     `${rows.join('\n')}\n\n`,
     documentText(documents, `${was} → ${is}`, all, paint),

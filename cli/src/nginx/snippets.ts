@@ -4,14 +4,17 @@ import { constants } from 'node:fs';
 import { mkdir, open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { writeSnippets } from '@edgeward/nginx-njs';
+import { type PushTlsSnippet, writeSnippets } from '@edgeward/nginx-njs';
 import { EdgewardError, ensureSecret, messageOf, stateWriteError } from '@edgeward/runtime';
 import { loadServiceConfig, type PointConfig } from '@edgeward/sync-service';
-import { configOption } from './config-option.ts';
-import type { Command, Family } from './frame/command.ts';
-import { usageError } from './frame/usage-error.ts';
+import { configOption } from '../config-option.ts';
+import type { Command, Context } from '../frame/command.ts';
+import { usageError } from '../frame/usage-error.ts';
+import { pointNamed } from './nginx-point.ts';
+import { reloadSteps, writtenForReload } from './reload-steps.ts';
+import { streamListenOf, streamSteps } from './stream-steps.ts';
 
-const snippets: Command = {
+export const snippets: Command = {
   name: 'nginx snippets',
   summary: 'Write the files that your NGINX includes.',
   help: {
@@ -21,8 +24,14 @@ const snippets: Command = {
         says: 'http.conf, protect.conf, edgeward.js; the push token and the deny log made ready for the workers.',
       },
     ],
-    usage: ['--point NAME --out DIR [--user USER] [--zone-size 64m] [--config FILE]'],
+    usage: [
+      '--point NAME --out DIR [--user USER] [--zone-size 64m] [--config FILE]',
+      '--point NAME --out DIR --push-tls DIR --push-client SUBJECT... [--user USER] [--zone-size 64m] [--config FILE]',
+    ],
     about: [
+      'Where `push` of the point is https, the service is elsewhere: push-tls.conf is written too, in place of the push server on loopback. It names the certificates in the folder of --push-tls and whoever may push.',
+      'Where `streamPush` of the point is set, stream.conf and protect-stream.conf are written too: include them in stream { } and its servers.',
+      'Where `mode` of the point is reload, reload.conf and protect-reload.conf are written in place of these, without njs and token; JSON is then {out, snapshotFolder, denyLog}.',
       'Writes only into DIR and, where they are missing, the token file and the deny log of the point. Include http.conf once in http { }, protect.conf in each server, then reload NGINX.',
     ],
   },
@@ -35,6 +44,17 @@ const snippets: Command = {
       value: 'USER',
       says: "The user of NGINX's workers, who must read the token and append to the deny log.",
     },
+    'push-tls': {
+      type: 'string',
+      value: 'DIR',
+      says: 'Folder with certificate.pem, key.pem and client-ca.pem, for pushes over mutual TLS.',
+    },
+    'push-client': {
+      type: 'string',
+      value: 'SUBJECT',
+      says: 'Subject of a certificate that may push, such as CN=edgeward.',
+      multiple: true,
+    },
     'zone-size': { type: 'string', value: 'SIZE', says: 'Shared memory for the policy; 64m without it.' },
     config: configOption,
   },
@@ -46,34 +66,54 @@ const snippets: Command = {
     if (!/^[1-9][0-9]{0,5}[km]$/.test(zoneSize)) {
       throw usageError(`--zone-size: '${zoneSize}' is no size`, 'nginx snippets', 'Write a size such as 64m.');
     }
+    const reload = await writtenForReload({ point, out, listen: addressOf(point) });
+    if (reload !== null) {
+      await prepareLog(point, context.text('user'));
+      if (context.json) await context.printJson({ out, snapshotFolder: reload.snapshotFolder, denyLog: point.denyLog });
+      else await context.out.write(reloadSteps(reload));
+      return 0;
+    }
     await writeSnippets({
       out,
-      listen: new URL(point.push).host,
+      listen: addressOf(point),
+      streamListen: streamListenOf(point),
+      pushTls: pushTlsOf(context, point),
       tokenFile: point.tokenFile,
       denyLog: point.denyLog,
       lastKnownFile: point.lastKnownFile,
       zoneSize,
+      hybrid: point.native?.snapshot.folder ?? null,
     });
     await prepareFiles(point, context.text('user'));
     if (context.json) await context.printJson({ out, tokenFile: point.tokenFile, denyLog: point.denyLog });
-    else await context.out.write(nextSteps(out));
+    else await context.out.write(hybridSteps(point) + nextSteps(out) + streamSteps(point, out));
     return 0;
   },
 };
 
-export const nginx: Family = {
-  name: 'nginx',
-  summary: 'What your NGINX needs to be a point.',
-  commands: [snippets],
-};
+/** Without its port an address is of the protocol's own. */
+function addressOf({ push }: PointConfig): string {
+  const { hostname, port, protocol } = new URL(push);
+  return `${hostname}:${port === '' ? (protocol === 'https:' ? 443 : 80) : port}`;
+}
 
-function pointNamed(points: PointConfig[], name: string): PointConfig {
-  const point = points.find((it) => it.name === name);
-  if (point !== undefined) return point;
-  const known = points.map((it) => it.name).join(', ');
-  throw new EdgewardError('EDW_ERR_UNKNOWN_POINT', `edgeward.yaml names no point '${name}'`, {
-    mend: known === '' ? 'Add it under `points`.' : `Use one of: ${known}.`,
-  });
+function pushTlsOf(context: Context, { name, tls }: PointConfig): PushTlsSnippet | null {
+  const folder = context.text('push-tls');
+  const clients = context.texts('push-client');
+  if (folder !== undefined && tls !== null) return { folder: resolve(folder), clients };
+  if (folder === undefined && clients.length === 0 && tls === null) return null;
+  const problem =
+    tls === null ? `\`push\` of ${name} is http` : `\`push\` of ${name} is https, and --push-tls is missing`;
+  throw usageError(
+    problem,
+    'nginx snippets',
+    'Give --push-tls and --push-client where `push` is https, and only there.',
+  );
+}
+
+async function prepareLog(point: PointConfig, user: string | undefined): Promise<void> {
+  const owner = user === undefined ? null : await idsOf(user);
+  await ownRegularFile(point.denyLog, constants.O_APPEND | constants.O_WRONLY | constants.O_CREAT, owner);
 }
 
 async function prepareFiles(point: PointConfig, user: string | undefined): Promise<void> {
@@ -115,6 +155,12 @@ async function idsOf(user: string): Promise<{ uid: number; gid: number }> {
       cause,
     });
   }
+}
+
+/** A point in reload mode has left before. */
+function hybridSteps({ native }: PointConfig): string {
+  if (native === null) return '';
+  return `Start \`edgeward serve\` first: it makes ${native.snapshot.folder}/current, which http.conf includes.\n\n`;
 }
 
 function nextSteps(out: string): string {
