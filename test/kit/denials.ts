@@ -8,16 +8,20 @@ export interface Denial {
   object: string;
   source: string | null;
   peer: string | null;
-  peerPort: number;
+  /** null in one that stands for several. */
+  peerPort: number | null;
   port: string;
-  method: string;
-  path: string;
+  method: string | null;
+  path: string | null;
   truncated: boolean;
   host: string | null;
   verdict: 'deny' | 'would-deny';
   reason: string;
   rule: string | null;
   revision: number;
+  /** Of one that stands for several that were folded. */
+  count?: number;
+  firstMs?: number;
 }
 
 /** Oldest first; empty where nothing was denied yet. */

@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { childEnvironment } from './child-environment.ts';
 
 /** A flow to be tried: `port` is `tcp/443`. */
 export interface ProbeFlow {
@@ -54,7 +55,7 @@ function startProcess(where: readonly string[]): Conversation {
   const [program = '', ...args] = [...where, process.execPath, SCRIPT];
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' },
+    env: childEnvironment({ PATH: '/usr/sbin:/usr/bin:/sbin:/bin' }),
   });
   const waiting = new Map<number, { resolve(answer: unknown): void; reject(error: Error): void }>();
   let asked = 0;

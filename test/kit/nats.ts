@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findNatsServer, type NatsServerCommand } from '@edgeward/debian-packages';
 import { freePort } from './free-port.ts';
+import { type LoopbackServer, startLoopbackServer } from './loopback-server.ts';
 import { type Links, openLinks } from './nats-links.ts';
-import { type NatsNode, startNatsNode } from './nats-node.ts';
 
 export interface NatsCluster {
   /** As the server names itself. */
@@ -69,14 +69,15 @@ export async function startNatsCluster(options: NatsClusterOptions): Promise<Nat
   const ports = await Promise.all(Array.from({ length: options.nodes }, () => freePort()));
   const routes = await Promise.all(ports.map(() => freePort()));
   const links = options.nodes === 1 ? null : await openLinks(routes);
-  const nodes: (NatsNode | null)[] = ports.map(() => null);
+  const nodes: (LoopbackServer | null)[] = ports.map(() => null);
   const logFile = (node: number): string => join(folder, `node-${node}.log`);
 
   const start = async (node: number): Promise<void> => {
     if (nodes[node] !== null) return;
     const port = ports[node] ?? 0;
     const configFile = join(folder, `node-${node}.conf`);
-    nodes[node] = await startNatsNode({ command: server.command, configFile, logFile: logFile(node), port });
+    const command = [...server.command, '-c', configFile, '-l', logFile(node)];
+    nodes[node] = await startLoopbackServer({ name: 'nats-server', command, logFile: logFile(node), port });
   };
   const kill = async (node: number): Promise<void> => {
     const running = nodes[node];

@@ -21,12 +21,20 @@ export interface EdgeServer {
    */
   spoof?: boolean;
   http2?: boolean;
+  /** Equal denials that are written in full in a window; default 0, each of them. */
+  foldAfter?: number;
+  /** The window; default: as http.conf says. */
+  foldSeconds?: number;
   /** False: neither of the two lines, a server that is nobody's business. */
   protect?: boolean;
 }
 
 export interface ConfigurationParts {
   modulesDir: string;
+  /** Beside njs. */
+  modules: readonly string[];
+  /** Which engine njs runs on, as a directive; empty for its own. */
+  engine: string;
   workers: number;
   /** Folder with http.conf and protect.conf. */
   snippets: string;
@@ -40,12 +48,13 @@ export function configurationText(parts: ConfigurationParts): string {
   // Started as root, a worker would become `nobody`, whom a temporary folder is closed to.
   const user = process.getuid?.() === 0 ? 'user root;\n' : '';
   const temporary = ['client_body', 'proxy', 'fastcgi', 'scgi', 'uwsgi'].map((name) => `${name}_temp_path temp;`);
-  return `load_module ${parts.modulesDir}/ngx_http_js_module.so;
-${user}pid nginx.pid;
+  const modules = ['ngx_http_js_module.so', ...parts.modules];
+  return `${modules.map((module) => `load_module ${parts.modulesDir}/${module};\n`).join('')}${user}pid nginx.pid;
 error_log ${parts.errorLog} warn;
 worker_processes ${parts.workers};
 events { worker_connections 1024; }
 http {
+  ${parts.engine}
   access_log off;
   server_tokens off;
   ${temporary.join(' ')}
@@ -62,7 +71,7 @@ function serverText(server: EdgeServer, listen: number, snippets: string): strin
     `listen 127.0.0.1:${listen};`,
     server.http2 === true ? 'http2 on;' : '',
     spoof,
-    ...(server.protect === false ? [] : protection(bind, server.port ?? 443, snippets)),
+    ...(server.protect === false ? [] : [...folding(server), ...protection(bind, server.port ?? 443, snippets)]),
     server.extra ?? '',
     server.root === false ? '' : rootLocation(server.upstream),
   ];
@@ -70,6 +79,11 @@ function serverText(server: EdgeServer, listen: number, snippets: string): strin
     .filter((line) => line !== '')
     .map((line) => `    ${line}\n`)
     .join('')}  }\n`;
+}
+
+function folding({ foldAfter = 0, foldSeconds }: EdgeServer): string[] {
+  const window = foldSeconds === undefined ? [] : [`set $edgeward_fold_seconds ${foldSeconds};`];
+  return [`set $edgeward_fold_after ${foldAfter};`, ...window];
 }
 
 function protection(bind: string | null, port: number | string, snippets: string): string[] {

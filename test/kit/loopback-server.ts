@@ -1,13 +1,13 @@
 /**
- * One `nats-server` on loopback. Nothing of it survives its parent: a shell that holds the other end of a pipe ends it
- * when the parent is gone, however that ended.
+ * One server program on loopback, for tests. Nothing of it survives its parent: a shell that holds the other end of a pipe
+ * ends it when the parent is gone, however that ended. Knows nothing of what the server is for.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-export interface NatsNode {
+export interface LoopbackServer {
   readonly pid: number;
   signal(signal: NodeJS.Signals): void;
   /** SIGKILL, and waits until it is gone. */
@@ -16,22 +16,26 @@ export interface NatsNode {
 
 const startTimeoutMs = 20_000;
 
-/** Resolves when it takes connections. Rejects with what it last logged. */
-export async function startNatsNode(of: {
+/** Resolves when it takes connections. Rejects with what it last said, in `logFile` and on its output. */
+export async function startLoopbackServer(of: {
+  name: string;
+  /** Program and all its arguments. */
   command: readonly string[];
-  configFile: string;
+  env?: Readonly<Record<string, string>>;
+  /** Where it logs by itself; its output goes to a file beside this one. */
   logFile: string;
   port: number;
-}): Promise<NatsNode> {
+}): Promise<LoopbackServer> {
   const [program = '', ...args] = of.command;
+  const outputFile = `${of.logFile}.output`;
+  const output = await open(outputFile, 'w');
   // In a group of its own: Ctrl-C reaches the parent alone, and the parent decides.
-  // What is wrong with its configuration it says on stderr, before there is a log.
-  const errors = await open(`${of.logFile}.stderr`, 'w');
-  const child = spawn(program, [...args, '-c', of.configFile, '-l', of.logFile], {
-    stdio: ['ignore', 'ignore', errors.fd],
+  const child = spawn(program, args, {
+    stdio: ['ignore', output.fd, output.fd],
+    env: { ...process.env, ...of.env },
     detached: true,
   });
-  await errors.close();
+  await output.close();
   const ended = new Promise<void>((resolve) => {
     child.once('exit', () => resolve());
     child.once('error', () => resolve());
@@ -45,19 +49,16 @@ export async function startNatsNode(of: {
   };
   if (!(await answers(of.port, child))) {
     await kill();
-    const said = await Promise.all(
-      [of.logFile, `${of.logFile}.stderr`].map((file) => readFile(file, 'utf8').catch(() => '')),
-    );
-    throw new Error(
-      `nats-server does not listen on ${of.port}: ${said.join('\n').trim().split('\n').slice(-5).join(' | ')}`,
-    );
+    const said = await Promise.all([of.logFile, outputFile].map((file) => readFile(file, 'utf8').catch(() => '')));
+    const last = said.join('\n').trim().split('\n').slice(-5).join(' | ');
+    throw new Error(`${of.name} does not listen on ${of.port}: ${last}`);
   }
   return { pid, signal: (signal) => void child.kill(signal), kill };
 }
 
 function watch(pid: number): () => void {
   const script = 'read -r word && [ "$word" = done ] && exit 0; kill -s KILL "$1" 2>/dev/null';
-  const shell = spawn('/bin/sh', ['-c', script, 'nats-watchdog', String(pid)], {
+  const shell = spawn('/bin/sh', ['-c', script, 'edgeward-watchdog', String(pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });
