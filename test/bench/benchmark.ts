@@ -15,7 +15,19 @@ export interface Bench {
   teardown(run: () => Promise<void>): void;
   /** One line for whoever waits. */
   progress(line: string): void;
+  /** Without it all is measured, and only then is it the whole of what a page shows. */
+  readonly part: Part;
 }
+
+/** What was asked for of a benchmark that knows such parts; others take no notice. null: all. */
+export interface Part {
+  /** Names of what is compared. */
+  readonly only: readonly string[] | null;
+  /** Sizes of lists. */
+  readonly cidrs: readonly number[] | null;
+}
+
+export const WHOLE: Part = { only: null, cidrs: null };
 
 export type Result = { state: 'measured'; tables: Table[]; notes: string[] } | { state: 'skipped'; reason: string };
 
@@ -26,10 +38,20 @@ export interface Table {
 }
 
 /** Runs it, and tears down what it started. */
-export async function runBenchmark(benchmark: Benchmark, progress: (line: string) => void): Promise<Result> {
+export function runBenchmark(
+  benchmark: Benchmark,
+  progress: (line: string) => void,
+  part: Part = WHOLE,
+): Promise<Result> {
+  return withTeardown({ progress, part }, (bench) => benchmark.run(bench));
+}
+
+/** A stretch of a benchmark that takes away what it started before the next one begins. */
+export async function withTeardown<T>(of: Omit<Bench, 'teardown'>, run: (bench: Bench) => Promise<T>): Promise<T> {
+  const { progress, part } = of;
   const closers: (() => Promise<void>)[] = [];
   try {
-    return await benchmark.run({ teardown: (run) => void closers.push(run), progress });
+    return await run({ teardown: (close) => void closers.push(close), progress, part });
   } finally {
     for (const close of closers.toReversed()) {
       await close().catch((cause: unknown) => progress(`a teardown failed: ${String(cause)}`));

@@ -20,7 +20,7 @@ import {
   type Workload,
   workloadGroupsOf,
 } from '@edgeward/policy';
-import { createMemberBook, digestOf, type MemberBook, rulesBytes } from '@edgeward/policy-format';
+import { bookFromPages, createMemberBook, digestOf, type MemberBook, rulesBytes } from '@edgeward/policy-format';
 import type { Found, Step } from './compile.ts';
 import { type Estate, estateOf } from './compile-estate.ts';
 
@@ -149,6 +149,12 @@ function measureStore(estate: Estate): Found {
   };
 }
 
+/** A last hop has read every page, and keeps lists of what stood there. */
+function asTaken(book: MemberBook): MemberBook {
+  const pages = Array.from({ length: book.pageCount }, (_, number) => book.page(number).bytes);
+  return bookFromPages(book.index().bytes, pages, () => true);
+}
+
 /** At the point that has the group of everything in production: what arrived, compiled anew after each change. */
 function measureHops(estate: Estate, store: Store): number[] {
   const slice = store.slices.find(({ point }) => point === 'edge-0') as PointRules;
@@ -156,6 +162,7 @@ function measureHops(estate: Estate, store: Store): number[] {
   const memo: CompileMemo = { objects: Object.create(null) };
   let before: SliceResolution | undefined;
   const took: number[] = [];
+  store.books.set('edge-0', asTaken(store.books.get('edge-0') as MemberBook));
   for (let n = 0; n < lastHops; n += 1) {
     const value = JSON.parse(estate.line((n * estate.apps * 3 + n) % estate.workloads, 3 + 3 * (n % 2)));
     const changed = store.membership.change([editOf(value)]);

@@ -1,11 +1,13 @@
 /**
  * What the store compiles: rules documents and member pages for every point, from nothing and after a change of one workload,
- * against compiling everything in one piece as a service without a store does.
+ * against compiling everything in one piece as a service without a store does. And what that costs where many hosts share a
+ * rule.
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Bench, Benchmark, Table } from './benchmark.ts';
 import { estateOf, RULES_PER_APP } from './compile-estate.ts';
+import { manyHosts } from './compile-hosts.ts';
 import { fixed, median, quantile, SPREAD_HEAD, spread } from './statistics.ts';
 
 /** In one piece only up to here: beyond it takes more memory than the machines that this runs on have. */
@@ -43,16 +45,18 @@ interface Row extends Found {
 
 export const compile: Benchmark = {
   name: 'compile',
-  measures: 'rules documents and member pages of every point: from nothing, and after one workload changed its labels',
+  measures:
+    'rules documents and member pages of every point: from nothing, and after one workload changed its labels; many hosts under one rule',
   async run(bench) {
     const rows: Row[] = [];
     for (const workloads of sizes) {
       rows.push({ way: 'store', workloads, ...(await measure(bench, 'store', workloads)) });
       if (workloads <= mostWhole) rows.push({ way: 'whole', workloads, ...(await measure(bench, 'whole', workloads)) });
     }
+    bench.progress('many hosts under one rule');
     return {
       state: 'measured',
-      tables: [sizeTable(rows), fullTable(rows), editTable(rows), stepTable(rows)],
+      tables: [sizeTable(rows), fullTable(rows), editTable(rows), stepTable(rows), manyHosts(500, 10_000)],
       notes: notesOf(rows),
     };
   },

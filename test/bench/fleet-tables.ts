@@ -55,7 +55,7 @@ export function wireTable(found: FleetFound): Table {
       return [what, fixed(requests / own), fixed(sent), fixed(received), fixed((requests * (sent + received)) / own)];
     };
     const blobs = it.kind === 'version' ? [line('and what it names: approval, rules', 'blob 200')] : [];
-    return [line(`${WORDS[it.kind]}: the change`, 'delta 200'), ...blobs, line('and its report', 'report 204')];
+    return [line(`${WORDS[it.kind]}: question, with what there was to tell, and answer`, 'question 200'), ...blobs];
   });
   return { head: ['for each point concerned, bytes', 'requests', 'asked', 'answered', 'together'], rows: lines };
 }
@@ -102,7 +102,7 @@ export function memoryTable(rows: Row[]): Table {
 
 export function comparedTable(found: FleetFound, whole: WholeFound): Table {
   const own = changeOf(found, 'everywhere');
-  const bytes = each(own.wire, 'delta 200').received;
+  const bytes = each(own.wire, 'question 200').received;
   const ratio = (theirs: number, ours: number): string => fixed(theirs / ours);
   const line = (what: string, ours: number, theirs: number): string[] => [
     what,
@@ -144,7 +144,7 @@ function aims(rows: Row[]): string {
   if (small === undefined || large === undefined) return '';
   const p99 = (found: FleetFound, kind: ChangeKind): string =>
     `${fixed(quantile(changeOf(found, kind).appliedMs, 0.99) / 1000)} s`;
-  const { sent, received } = each(changeOf(small, 'everywhere').wire, 'delta 200');
+  const { sent, received } = each(changeOf(small, 'everywhere').wire, 'question 200');
   const together = large.storeMemory.serving.residentBytes + large.onePointMemory.residentBytes;
   return [
     `Aims: applied at 1,000 points p99 ≤ 2 s: ${p99(small, 'everywhere')} for a workload, ${p99(small, 'version')} for a version;`,
@@ -161,9 +161,9 @@ function pollsOf(rows: Row[]): string {
   const { quiet, plan } = row.found;
   const bytes = sum(Object.values(quiet.wire).map(({ sentBytes, receivedBytes }) => sentBytes + receivedBytes));
   const perMinute = (bytes / plan.points / quiet.lastedMs) * 60_000;
-  const { sent, received } = each(quiet.wire, 'head 304');
+  const { sent, received } = each(quiet.wire, 'question 204');
   const share = (seconds: number): string => `${fixed((seconds / quiet.lastedMs) * 100_000)} %`;
-  return `Where nothing changes, a point sends and is sent ${fixed(perMinute)} bytes a minute: polls of ${fixed(sent + received)} bytes every 10 s, long polls, reports. ${count(plan.points)} points cost the store ${share(quiet.storeSeconds)} of a core that way, and their own processes ${share(quiet.clientSeconds)}.`;
+  return `Where nothing changes, a point sends and is sent ${fixed(perMinute)} bytes a minute: questions of ${fixed(sent + received)} bytes with their answers, one after the other on one connection. ${count(plan.points)} points cost the store ${share(quiet.storeSeconds)} of a core that way, and their own processes ${share(quiet.clientSeconds)}.`;
 }
 
 function proposing(rows: Row[]): string {
@@ -171,7 +171,7 @@ function proposing(rows: Row[]): string {
     ({ found }) => `${fixed(median(found.proposedMs) / 1000)} s at ${count(found.estate.rules)} rules`,
   );
   const first = rows.map(({ found }) => `${fixed(found.firstVersionMs / 1000)} s at ${count(found.plan.points)}`);
-  return `Proposing a version takes the store ${words.join(', ')} (median), before the commit, mostly in a thread of its own. The first version was served to all points ${first.join(', ')} after it.`;
+  return `Proposing a version takes the store ${words.join(', ')} (median), before the commit, mostly in a process of its own. The first version was served to all points ${first.join(', ')} after it.`;
 }
 
 function wrongs(rows: Row[], whole: WholeFound): string {

@@ -62,6 +62,7 @@ function on<T>(name: string, take: (message: T) => void): void {
 }
 
 function kindOf({ path, method }: Asked): string {
+  if (path.endsWith('/next')) return 'question';
   if (path.includes('/delta?')) return 'delta';
   if (path.endsWith('/head')) return 'head';
   if (path.includes('/blobs/')) return 'blob';

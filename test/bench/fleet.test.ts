@@ -1,5 +1,6 @@
 /** That a fleet is run and counted as it should be; how quick it is, is no question here. */
 import t from 'tap';
+import { WHOLE } from './benchmark.ts';
 import { fleetEstate } from './fleet-estate.ts';
 import { runFleet } from './fleet-run.ts';
 import { fleetWorld } from './fleet-world.ts';
@@ -8,7 +9,7 @@ const POINTS = 40;
 const BLOCK = 20;
 
 t.test('each change reaches the points that it concerns, once, and no other', async (t) => {
-  const bench = { teardown: (run: () => Promise<void>) => t.teardown(run), progress: () => {} };
+  const bench = { teardown: (run: () => Promise<void>) => t.teardown(run), progress: () => {}, part: WHOLE };
   const world = await fleetWorld(bench, POINTS);
   const changes = { point: 1, block: 1, everywhere: 1, version: 1 };
   const found = await runFleet(bench, world, fleetEstate(POINTS), {

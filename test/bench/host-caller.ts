@@ -29,16 +29,22 @@ const { allowed, denied, to, port, total } = JSON.parse(process.argv[2] ?? '{}')
 const called: Called = { allowed: 0, denied: 0, wronglyDropped: 0, wronglyLetIn: 0 };
 
 function isAnswered(from: string): Promise<boolean> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const socket = connect({ host: to, port, localAddress: from });
     const limit = setTimeout(() => done(false), SILENCE_MS);
     const done = (answered: boolean): void => {
       clearTimeout(limit);
-      socket.resetAndDestroy();
+      // A reset of what is still connecting would wait until the kernel gives it up, minutes later.
+      if (socket.connecting) socket.destroy();
+      else socket.resetAndDestroy();
       resolve(answered);
     };
     socket.on('connect', () => done(true));
-    socket.on('error', ({ code }: NodeJS.ErrnoException) => done(code === 'ECONNREFUSED' || code === 'ECONNRESET'));
+    socket.on('error', (thrown: NodeJS.ErrnoException) => {
+      if (thrown.code === 'ECONNREFUSED' || thrown.code === 'ECONNRESET') done(true);
+      // No answer and no silence: nothing was tried.
+      else reject(thrown);
+    });
   });
 }
 

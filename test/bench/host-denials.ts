@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
-import { createHostPoint, createNetfilter, createToolRun, denyCounters } from '@edgeward/host-agent';
+import { createHostPoint, createNetfilter, createToolRun, hostCounters } from '@edgeward/host-agent';
 import { parseDenialBatch } from '@edgeward/host-agent/protocol';
 import { createLogger, systemClock } from '@edgeward/runtime';
 import { createDenials } from '../../host-agent/src/denials/index.ts';
@@ -77,7 +77,7 @@ async function measureBackend(
   await host.call(SOURCES.map((from) => ({ from, to, port: 'udp/5999' })));
   await sleep(4000);
   const counted = async (): Promise<number> =>
-    (await denyCounters(netfilter)).reduce((sum, { packets }) => sum + packets, 0);
+    (await hostCounters(netfilter)).denials.reduce((sum, { packets }) => sum + packets, 0);
   const before = { kernel: await counted(), own: cpuOf('self').own, ulogd: await ulogdCpu(runtimeDir) };
   const sent = Number(await outputOf(startScript(bench, peerOf(host), FLOOD, [to, String(SECONDS), ...SOURCES])));
   const after = { kernel: await counted(), own: cpuOf('self').own, ulogd: await ulogdCpu(runtimeDir) };

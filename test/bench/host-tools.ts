@@ -11,7 +11,6 @@ export const OPTIONS: HostOptions = {
   mark: { mask: 0x0fff0000, shift: 16 },
   verdict: 'exclusive',
   publishedPorts: false,
-  syncService: [],
 };
 
 /** Skipped where hosts can't be had: they need root, network namespaces and the programs of the packet filter. */

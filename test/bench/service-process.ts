@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { NO_SINKS } from '@edgeward/audit-collector';
 import type { ServiceConfig } from '@edgeward/sync-service';
 import type { Edge } from '../kit/index.ts';
 import type { Bench } from './benchmark.ts';
@@ -63,11 +64,28 @@ export function serviceConfigFor(edge: Edge, policies: string, apiPort: number):
     policies,
     store: null,
     stateDir,
-    points: [{ name: 'edge-1', push: edge.pushUrl, tokenFile, denyLog, lastKnownFile, onDrift: 'repair' }],
+    points: [
+      {
+        name: 'edge-1',
+        push: edge.pushUrl,
+        tls: null,
+        streamPush: null,
+        native: null,
+        tokenFile,
+        denyLog,
+        lastKnownFile,
+        onDrift: 'repair',
+        proof: { mode: 'off', everyMs: 60_000, objects: {} },
+      },
+    ],
     bigips: [],
     hosts: null,
     api: { host: '127.0.0.1', port: apiPort, tokenFile: `${stateDir}/api-token` },
     retainDays: 30,
+    retainRollupDays: 400,
+    ledger: { kind: 'sqlite', file: `${stateDir}/ledger.db` },
+    metrics: null,
+    sinks: NO_SINKS,
     logLevel: 'debug',
   };
 }

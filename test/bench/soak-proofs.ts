@@ -17,6 +17,9 @@ export const root: string = fileURLToPath(new URL('../../', import.meta.url));
 const repeated = [
   'audit-collector/test/collector-kill.test.ts',
   'audit-collector/test/listener-kill.test.ts',
+  'audit-collector/test/records-kill.test.ts',
+  'audit-collector/test/ledger/ledger-kill.test.ts',
+  'audit-collector/test/sinks/sink-postgres.test.ts',
   'test/parity/switch-under-load.test.ts',
   // Every way to a store, held to the one suite: who is quicker is another one each time.
   'policy-feed/test/files.test.ts',
@@ -34,6 +37,10 @@ const wholeFolders = ['test/redteam'];
 
 /** They take a number of rounds, and no factor: so many by themselves. */
 const roundsOf: Record<string, number> = {
+  // Ten thousand denials each: with 20 runs a million.
+  'deny-forwarder/test/backlog.test.ts': 5,
+  // Four hops: sixty kills of each.
+  'test/system/audit-chain.test.ts': 3,
   'policy-feed/test/follower-kill.test.ts': 12,
   'central-store/test/publishing-kill.test.ts': 6,
   'central-store/test/record.test.ts': 6,
@@ -41,8 +48,14 @@ const roundsOf: Record<string, number> = {
   'central-store/test/nats-kills.test.ts': 1,
 };
 
-/** 60 directories of 6 flows each: with this they are more than 20,000, whatever was asked for. */
-const leastRuns: Record<string, number> = { 'test/parity/bigip-random.test.ts': 56 };
+/**
+ * Whatever was asked for: 60 directories of 6 flows each are more than 20,000 with this, and 60 of three or four each more
+ * than 100,000.
+ */
+const leastRuns: Record<string, number> = {
+  'test/parity/bigip-random.test.ts': 56,
+  'test/parity/nginx-random.test.ts': 560,
+};
 
 /** Longer than any of them takes; what bounds a soak is its own deadline. */
 const timeoutSeconds = 6 * 3600;

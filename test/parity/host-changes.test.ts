@@ -9,12 +9,12 @@ import { compileDocuments, HOST_ADDRESSES, type ProbeOutcome, requireHosts, star
 import t from 'tap';
 
 requireHosts(t);
+t.jobs = 2;
 
 const OPTIONS: HostOptions = {
   mark: { mask: 0x0fff0000, shift: 16 },
   verdict: 'exclusive',
   publishedPorts: false,
-  syncService: [],
 };
 const CHANGES = 24;
 const IN_PLACE = CHANGES * (2 / 3);
@@ -54,6 +54,7 @@ for (const backend of ['nft', 'legacy'] as const) {
     const netfilter = createNetfilter(backend, createToolRun({ where: host.where }));
 
     const point = createHostPoint({ name: 'h', options: OPTIONS, netfilter });
+    t.teardown(() => point.close());
     await point.apply(policyOf(2));
     const flows = CALLERS.map(({ from }) => ({
       from,

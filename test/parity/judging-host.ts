@@ -10,7 +10,6 @@ const OPTIONS: HostOptions = {
   mark: { mask: 0x0fff0000, shift: 16 },
   verdict: 'exclusive',
   publishedPorts: false,
-  syncService: [],
 };
 
 export interface JudgingHost {
@@ -25,6 +24,7 @@ export async function startJudgingHost(t: HostTeardown, backend: Backend): Promi
   const host = await startHost(t);
   const netfilter = createNetfilter(backend, createToolRun({ where: host.where }));
   const point = createHostPoint({ name: 'host', options: OPTIONS, netfilter });
+  t.teardown(() => point.close());
   let revision = 0;
   return {
     host,

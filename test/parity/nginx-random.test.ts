@@ -1,81 +1,52 @@
-/**
- * Random directories and flows: a real NGINX against the oracle, which shares no line with it. What the oracle denies
- * never gets a 200; what it allows is let through, or refused by NGINX itself for a reason that is listed.
- */
-import type { Flow } from '@edgeward/policy';
-import { compileDocuments, requireNginx } from '@edgeward/test/kit';
-import fc from 'fast-check';
+/** Random directories and flows: every NGINX judges as the oracle does, and where one does not, a small case is told. */
+import type { CompiledPolicy } from '@edgeward/policy';
+import { requireNginx } from '@edgeward/test/kit';
 import t from 'tap';
-import { arbitraryDirectory, arbitraryFlow, NOW } from '../../policy/test/generators/documents.ts';
-import { oracle } from '../../policy/test/oracle/oracle.ts';
-import { startJudgingEdge } from './judging-edge.ts';
+import { type Carrier, carrierKinds, startCarriers } from './nginx-carriers.ts';
+import { createSeen, proveAsTheOracle, WrongJudge } from './nginx-property.ts';
 import { runs, seed } from './random-runs.ts';
-import { nginxRefuses } from './server-refusals.ts';
 
-interface Loose {
-  kind: string;
-  name: string;
-  point?: string;
-  protocol?: string;
-  mode?: string;
-}
+await requireNginx(t, ...new Set(carrierKinds.map(({ edition }) => edition)));
 
-const FLOWS_A_DIRECTORY = 6;
-
-/** Objects of another kind of point are none at NGINX, and what is asked over UDP never comes there. */
-const carries = (documents: unknown[], flow: Flow): boolean => {
-  const object = (documents as Loose[]).find(
-    ({ kind, name, point }) => name === flow.to && (kind === 'VirtualServer' || point !== undefined),
-  );
-  const http = object === undefined || (object.kind === 'VirtualServer' && object.protocol !== 'tcp');
-  // NGINX reads 255.255.255.255 as no address (INADDR_NONE); no TCP peer has it.
-  return http && flow.port.startsWith('tcp/') && !flow.from.endsWith('255.255.255.255');
-};
-
-const hasHttpServer = (documents: unknown[]): boolean =>
-  (documents as Loose[]).some(({ kind, protocol }) => kind === 'VirtualServer' && protocol !== 'tcp');
-
-const asked = arbitraryDirectory()
-  .filter(hasHttpServer)
-  .chain((documents) => {
-    const flow = arbitraryFlow(documents).filter((one) => carries(documents, one));
-    return fc.tuple(
-      fc.constant(documents),
-      fc.array(flow, { minLength: FLOWS_A_DIRECTORY, maxLength: FLOWS_A_DIRECTORY }),
-    );
-  });
-
-await requireNginx(t);
-
-t.test('random directories and flows: a real NGINX judges as the oracle does', async (t) => {
-  const judging = await startJudgingEdge(t);
+t.test('random directories and flows: every NGINX judges as the oracle does, and as Node', async (t) => {
+  const carriers = await startCarriers(t);
   const chosen = seed();
-  const numRuns = runs(100);
-  const seen: Record<string, number> = {};
-  t.comment(`EDGEWARD_SEED=${chosen} repeats this run; ${numRuns} directories of ${FLOWS_A_DIRECTORY} flows`);
-
-  const property = fc.asyncProperty(asked, async ([documents, flows]) => {
-    const policy = compileDocuments(documents, { revision: 0, now: NOW });
-    await judging.load(policy);
-    for (const flow of flows) {
-      const expect = oracle(documents, NOW, flow);
-      const { answer, event, refusedByServer } = await judging.judge(flow);
-      const what = JSON.stringify({ flow, expect, status: answer.status, event });
-      if (refusedByServer) {
-        seen['refused by NGINX'] = (seen['refused by NGINX'] ?? 0) + 1;
-        if (!nginxRefuses(flow)) throw new Error(`refused for a reason that is not listed: ${what}`);
-        continue;
-      }
-      seen[expect.reason] = (seen[expect.reason] ?? 0) + 1;
-      const observed = policy.objects.find(({ name }) => name === flow.to)?.mode === 'observe';
-      const status = expect.verdict === 'allow' || observed ? 200 : 403;
-      if (answer.status !== status) throw new Error(`wanted ${status}: ${what}`);
-      const found = event === null ? { verdict: 'allow' } : { verdict: 'deny', reason: event.reason, rule: event.rule };
-      const wanted = expect.verdict === 'allow' ? { verdict: 'allow' } : expect;
-      if (JSON.stringify(found) !== JSON.stringify(wanted)) throw new Error(`another answer: ${what}`);
-    }
-  });
-  await fc.assert(property, { seed: chosen, numRuns });
-  t.comment(JSON.stringify(seen));
-  t.ok((seen['allowed-by-rule'] ?? 0) > 0 && (seen['unknown-source'] ?? 0) > 0, 'it came to allows and denials');
+  const directories = runs(60);
+  const seen = createSeen();
+  t.comment(`EDGEWARD_SEED=${chosen} repeats this run of ${directories} directories`);
+  await proveAsTheOracle(carriers, seen, { seed: chosen, directories });
+  t.comment(`${seen.pairs} pairs of a policy and a request`);
+  for (const { name } of carriers) {
+    const reasons = seen.by[name] ?? {};
+    t.comment(`${name}: ${JSON.stringify(reasons)}`);
+    const both = (reasons['allowed-by-rule'] ?? 0) > 0 && (reasons['unknown-source'] ?? 0) > 0;
+    t.ok(both, `${name}: it came to allows and denials`);
+  }
 });
+
+t.test('an NGINX that judges wrongly is found out, and by a case that is small', async (t) => {
+  const [kind] = carrierKinds;
+  if (kind === undefined) return;
+  const [sound] = (await startCarriers(t, [kind])) as [Carrier];
+  const faulty: Carrier = { ...sound, load: (policy) => sound.load(withoutDenials(policy)) };
+  const thrown = await proveAsTheOracle([faulty], createSeen(), { seed: 7, directories: 300 }).catch((error) => error);
+  if (!(thrown instanceof WrongJudge)) throw thrown ?? new Error('not found out');
+  t.comment(thrown.message);
+  const [documents, flows] = thrown.small;
+  t.match(thrown.message, new RegExp(sound.name), 'who is wrong is told');
+  t.equal(flows.length, 1, 'of one flow');
+  t.strictSame(
+    (documents as { kind: string }[]).map(({ kind }) => kind).sort(),
+    ['Policy', 'VirtualServer'],
+    'and a directory of which nothing can be left out',
+  );
+});
+
+/** What denies allows. */
+function withoutDenials(policy: CompiledPolicy): CompiledPolicy {
+  const objects = policy.objects.map((object) => ({
+    ...object,
+    rules: object.rules.map((rule) => ({ ...rule, action: 'allow' as const })),
+  }));
+  return { ...policy, objects };
+}

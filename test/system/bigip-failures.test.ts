@@ -86,7 +86,7 @@ t.test('denials whose way to the collector was gone are missing, and that is sai
   const { denials } = await pointWhen(it, 'the holes are seen', (point) => point.denials.counted === 45);
   t.strictSame(denials, { stored: 40, counted: 45, uncovered: {} });
   const samples = await it.metrics();
-  t.equal(sumOf(samples, 'edgeward_numbered_denials', { point: 'bigip-1', fate: 'missing' }), 5);
+  t.equal(sumOf(samples, 'edgeward_gap_denials', { point: 'bigip-1', cause: 'missing' }), 5);
 });
 
 t.test('a user without a token left is told with its mend, and heals when one is given back', async (t) => {

@@ -148,9 +148,9 @@ t.test('a directory becomes the verdicts of a BIG-IP, and each denial is in the 
       (await it.denials(`source=${stranger}&limit=1000&sinceMs=0`)).denials.length === 21;
     await until('all of them are stored', stranger20);
     const [point, samples] = [await pointOf(it), await it.metrics()];
-    t.equal(sumOf(samples, 'edgeward_ledger_denials'), await stored());
-    const fate = (name: string): number | null => sumOf(samples, 'edgeward_numbered_denials', { fate: name });
-    t.strictSame([fate('missing'), fate('suppressed')], [0, 0]);
+    t.equal(sumOf(samples, 'edgeward_ledger_denials_total'), await stored());
+    const gap = (cause: string): number | null => sumOf(samples, 'edgeward_gap_denials', { cause });
+    t.strictSame([gap('missing'), gap('suppressed')], [0, 0]);
     t.equal(point.denials.stored, point.denials.counted);
   });
 });

@@ -99,7 +99,7 @@ t.test('an NGINX that was restarted empty has its policy back, and that is count
   await until('it is in force', async () => (await it.status()).points[0]?.state === 'current');
   t.strictSame([(await ask(edge.port, crm)).status, (await ask(edge.port, stranger)).status], [200, 403]);
   t.match((await it.status()).points[0], { appliedRevision: 1, drift: { count: 0 }, lastError: null });
-  t.equal(sumOf(await it.metrics(), 'edgeward_point_refills', { point: 'edge-1' }), 1);
+  t.equal(sumOf(await it.metrics(), 'edgeward_point_refills_total', { point: 'edge-1' }), 1);
 });
 
 t.test('a policy changed behind our back is put right, and counted', async (t) => {
@@ -170,7 +170,7 @@ t.test('state that can no longer be written is counted, and revocations still ta
   await writeFile(cache, '');
   await it.write('crm-1.yaml', workload('crm-1', crm, 'dev'));
   await until('crm-1 is out', async () => (await ask(edge.port, crm)).status === 403);
-  t.ok((sumOf(await it.metrics(), 'edgeward_state_write_failures') ?? 0) > 0);
+  t.ok((sumOf(await it.metrics(), 'edgeward_state_write_failures_total') ?? 0) > 0);
 });
 
 t.test('a zone that is too small keeps the old policy and says how large it must be', async (t) => {

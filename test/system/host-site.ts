@@ -19,7 +19,7 @@ import { eventually } from './waiting.ts';
 
 export const POINT = 'host-1';
 /** Where the service is reached. No policy names it. */
-const SERVICE_ADDRESS = '172.31.255.2';
+export const SERVICE_ADDRESS = '172.31.255.2';
 const MAIN = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
 const CALL_MS = 60_000;
 /** Asks the service where it listens: on the loopback of its namespace. A question a line, an answer a line; null is none. */
@@ -27,7 +27,7 @@ const ASK = `for await (const line of require('node:readline').createInterface({
   const { path, token } = JSON.parse(line);
   const headers = { authorization: 'Bearer ' + token };
   const answer = await fetch('http://127.0.0.1:9400' + path, { headers }).catch(() => null);
-  console.log(answer?.ok ? JSON.stringify(await answer.json()) : 'null');
+  console.log(answer?.ok ? JSON.stringify(await answer.text()) : 'null');
 }`;
 
 export interface Said {
@@ -45,33 +45,52 @@ export interface Daemon {
   stop(): Promise<number | null>;
 }
 
+export interface HostSiteOptions {
+  /** What else stands in the service's configuration; its paths begin in the folder of the site. */
+  service?: object;
+  /** The service runs on the host itself, and not beside whoever calls. */
+  onHost?: boolean;
+}
+
 export interface HostSite {
+  /** Of everything here; gone with the test. `policies` in it is the service's directory. */
+  folder: string;
   host: TestHost;
   service: Daemon;
   agent: Daemon;
   /** Each document on a line; whole or not at all. */
   policy(documents: readonly object[]): Promise<void>;
   atService(args: readonly string[], stdin?: string): Promise<Said>;
-  onHost(args: readonly string[], stdin?: string): Promise<Said>;
+  /** `words` stand before the command, which they end with. */
+  onHost(args: readonly string[], stdin?: string, words?: readonly string[]): Promise<Said>;
+  /** The agent, run by these words; one at a time. */
+  agentBy(...words: string[]): Daemon;
+  /** Where the service is, with no configuration but what is named. */
+  beside(args: readonly string[]): Promise<Said>;
+  /** Another process there, until it is ended or the test is over. It `answers` when that does not throw. */
+  daemonBeside(args: readonly string[], answers: () => Promise<void>): Daemon;
   /** What the service says of the host. */
   status(): Promise<PointReport>;
+  serviceStatus(): Promise<ServiceStatus>;
+  /** Of the service; `name` with its labels, as it is exported. */
+  metric(name: string): Promise<number>;
   /** All events of the host that it has. */
   denials(): Promise<DenyEvent[]>;
   agentStatus(): Promise<AgentStatus>;
 }
 
-export async function startHostSite(t: Test): Promise<HostSite> {
+export async function startHostSite(t: Test, options: HostSiteOptions = {}): Promise<HostSite> {
   const folder = await mkdtemp(join(tmpdir(), 'edgeward-host-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const host = await startHost(t);
-  const beside = host.where.map((word) => word.replace(/-host$/, '-peer'));
+  const beside = options.onHost ? host.where : host.where.map((word) => word.replace(/-host$/, '-peer'));
   await run([...beside, 'ip', 'addr', 'add', `${SERVICE_ADDRESS}/32`, 'dev', 'wire0']);
-  const [serviceFile, agentFile] = await writeConfigurations(folder);
+  const [serviceFile, agentFile] = await writeConfigurations(folder, options.service ?? {});
   // Whatever becomes of the test, nothing of it goes on.
   const edgeward = [
     'env',
     // What one process has compiled the next one need not.
-    `NODE_COMPILE_CACHE=${join(folder, 'compiled')}`,
+    `NODE_COMPILE_CACHE=${process.env.NODE_COMPILE_CACHE ?? join(folder, 'compiled')}`,
     'setpriv',
     '--pdeathsig',
     'KILL',
@@ -82,23 +101,28 @@ export async function startHostSite(t: Test): Promise<HostSite> {
   ];
   const atService: HostSite['atService'] = (args, stdin) =>
     run([...beside, ...edgeward, ...args, '--config', serviceFile], stdin);
-  const onHost: HostSite['onHost'] = (args, stdin) =>
-    run([...host.where, ...edgeward, ...args, '--config', agentFile], stdin);
+  const onHost: HostSite['onHost'] = (args, stdin, words = []) =>
+    run([...host.where, ...words, ...edgeward, ...args, '--config', agentFile], stdin);
+  const agentBy = (...words: string[]): Daemon =>
+    daemon(t, [...host.where, ...words, ...edgeward, 'agent', 'run', '--config', agentFile], async () => {
+      await site.agentStatus();
+    });
   const asked = asker(t, [...beside, process.execPath, '-e', `(async () => { ${ASK} })()`]);
-  const ask = async (path: string): Promise<unknown> => {
+  const text = async (path: string): Promise<string> => {
     const token = (await readFile(join(folder, 'state', 'api-token'), 'utf8')).trim();
     const answer = await asked({ path, token });
     if (answer === null) throw new Error('the service does not answer');
-    return answer;
+    return String(answer);
   };
+  const ask = async (path: string): Promise<unknown> => JSON.parse(await text(path));
   const site: HostSite = {
+    folder,
     host,
     service: daemon(t, [...beside, ...edgeward, 'serve', '--config', serviceFile], async () => {
       await ask('/v1/status');
     }),
-    agent: daemon(t, [...host.where, ...edgeward, 'agent', 'run', '--config', agentFile], async () => {
-      await site.agentStatus();
-    }),
+    agent: agentBy(),
+    agentBy,
     async policy(documents) {
       const [file, next] = [join(folder, 'policies', 'all.ndjson'), join(folder, 'next')];
       await writeFile(next, documents.map((document) => `${JSON.stringify(document)}\n`).join(''));
@@ -106,11 +130,18 @@ export async function startHostSite(t: Test): Promise<HostSite> {
     },
     atService,
     onHost,
+    beside: (args) => run([...beside, ...edgeward, ...args]),
+    daemonBeside: (args, answers) => daemon(t, [...beside, ...edgeward, ...args], answers),
     async status() {
-      const status = (await ask('/v1/status')) as ServiceStatus;
-      const found = status.points.find(({ point }) => point === POINT);
+      const found = (await site.serviceStatus()).points.find(({ point }) => point === POINT);
       if (found === undefined) throw new Error(`the service has no point ${POINT}`);
       return found;
+    },
+    serviceStatus: async () => (await ask('/v1/status')) as ServiceStatus,
+    async metric(name) {
+      const line = (await text('/metrics')).split('\n').find((it) => it.startsWith(`${name} `));
+      if (line === undefined) throw new Error(`the service has no metric ${name}`);
+      return Number(line.slice(name.length));
     },
     async denials() {
       const page = (await ask(`/v1/denials?sinceMs=0&limit=10000&point=${POINT}`)) as { denials: DenyEvent[] };
@@ -126,7 +157,7 @@ export async function startHostSite(t: Test): Promise<HostSite> {
   return site;
 }
 
-async function writeConfigurations(folder: string): Promise<[service: string, agent: string]> {
+async function writeConfigurations(folder: string, more: object): Promise<[service: string, agent: string]> {
   const [service, agent] = [join(folder, 'edgeward.yaml'), join(folder, 'agent.yaml')];
   const hosts = {
     listen: `${SERVICE_ADDRESS}:7443`,
@@ -136,7 +167,7 @@ async function writeConfigurations(folder: string): Promise<[service: string, ag
   };
   await mkdir(join(folder, 'policies'));
   await mkdir(join(folder, 'run'));
-  await writeFile(service, JSON.stringify({ stateDir: 'state', hosts }));
+  await writeFile(service, JSON.stringify({ stateDir: 'state', hosts, ...more }));
   await writeFile(
     agent,
     JSON.stringify({ stateDir: join(folder, 'agent'), runtimeDir: join(folder, 'run'), backend: 'nft' }),

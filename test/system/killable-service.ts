@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ServiceStatus } from '@edgeward/sync-service';
 import type { Teardown } from '@edgeward/test/kit';
+import { childEnvironment } from '../kit/child-environment.ts';
 import type { ServicePlace } from './running-service.ts';
 
 export interface KillableService {
@@ -44,7 +45,7 @@ export function killableService(t: Teardown, place: ServicePlace): KillableServi
     async start() {
       const child = fork(join(import.meta.dirname, 'service-process.ts'), [place.configFile], {
         execArgv: ['--conditions=edgeward-source', '--no-warnings'],
-        env: { PATH: process.env.PATH },
+        env: childEnvironment(),
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       });
       let said = '';

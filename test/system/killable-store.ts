@@ -8,6 +8,7 @@ import { addSignature, type SignedDocument, sign, verifyFirstRoot } from '@edgew
 import type { CertificateFiles } from '@edgeward/test/kit';
 import type { Test } from 'tap';
 import { type Answer, type Ask, ask, openServedStore, type ServedStore } from '../../central-store/test/serving-kit.ts';
+import { childEnvironment } from '../kit/child-environment.ts';
 
 export interface KillableStore {
   url: string;
@@ -65,7 +66,7 @@ export async function killableStore(t: Test): Promise<KillableStore> {
     async start() {
       const started = fork(join(import.meta.dirname, 'store-process.ts'), [configFile], {
         execArgv: ['--conditions=edgeward-source', '--no-warnings'],
-        env: { PATH: process.env.PATH },
+        env: childEnvironment(),
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       });
       child = started;

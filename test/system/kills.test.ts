@@ -1,6 +1,7 @@
 /**
  * `kill -9` of any part at any moment, with requests running and policy being edited. Afterwards every denial that NGINX
- * wrote down is in the ledger once, nobody was let in who never may, and everything is as the policy says.
+ * wrote down is in the ledger once, what it counted and did not write is a gap, nobody was let in who never may, and
+ * everything is as the policy says.
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -124,5 +125,10 @@ t.test(`${kills} kills of service, NGINX and workers (EDGEWARD_SEED=${start})`, 
   await until('every line is in the ledger', async () => (await storedRefs(service)).length >= written.length);
   await sleep(300); // One that is stored twice would come now.
   t.strictSame((await storedRefs(service)).toSorted(), written.toSorted(), 'each is there exactly once');
+  const { uncovered } = await eventually('the books are closed', async () => {
+    const { counted, stored, uncovered } = (await service.status()).points[0]?.denials ?? {};
+    return stored === written.length && counted === stored + (uncovered?.unlogged ?? 0) ? { uncovered } : null;
+  });
+  t.comment(`counted by workers that were killed before they wrote: ${uncovered?.unlogged ?? 0}`);
   t.comment(`${written.length} denials; revision ${status.policy.revision}`);
 });

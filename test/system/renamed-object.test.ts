@@ -26,5 +26,5 @@ t.test('what NGINX counted stays what is in the ledger under a new name of the o
   await until('two are counted', are(2));
   const samples = await it.metrics();
   t.equal(sumOf(samples, 'edgeward_enforced_denials_total', { object: 'new-name' }), 2);
-  t.equal(sumOf(samples, 'edgeward_ledger_denials'), 2);
+  t.equal(sumOf(samples, 'edgeward_ledger_denials_total'), 2);
 });

@@ -98,7 +98,7 @@ t.test('a directory becomes the verdicts of a running NGINX, and each denial is 
   t.test('denials are paged oldest first, and filtered', async (t) => {
     // One that is on its way would come between two pages.
     const denied = (await edge.denials()).length;
-    const stored = async (): Promise<boolean> => sumOf(await it.metrics(), 'edgeward_ledger_denials') === denied;
+    const stored = async (): Promise<boolean> => sumOf(await it.metrics(), 'edgeward_ledger_denials_total') === denied;
     await eventually('every denial is in the ledger', async () => ((await stored()) ? true : null));
     const first = await it.denials('sinceMs=0&limit=2');
     t.equal(first.denials.length, 2);
@@ -109,11 +109,17 @@ t.test('a directory becomes the verdicts of a running NGINX, and each denial is 
       ids.toSorted((one, other) => one - other),
     );
     t.equal(new Set(ids).size, ids.length);
-    t.strictSame(await it.denials(`after=${next.after}`), { denials: [], uncovered: [], after: next.after });
+    t.strictSame(await it.denials(`after=${next.after}`), {
+      ...{ denials: [], uncovered: [], after: next.after },
+      ...{ cursor: null, cutShort: false },
+    });
     const strangers = (await it.denials(`source=${stranger}`)).denials;
     t.ok(strangers.length > 0 && strangers.every(({ source }: { source: string }) => source === stranger));
     t.strictSame((await it.denials('point=edge-9')).denials, []);
-    for (const query of ['limit=x', 'after=-1', 'sinceMs=1.5'])
+    const rare = 'label=source.env%3Ddev&label=object.app%3Dshop&source=127.0.1.0/24&order=newest';
+    const devs = (await it.denials(rare)).denials;
+    t.ok(devs.length > 0 && devs.every(({ sourceLabels }) => sourceLabels.env === 'dev'), 'by labels of both ends');
+    for (const query of ['limit=x', 'after=-1', 'sinceMs=1.5', 'sourc=127.0.0.1', 'source=10.0.0.1/8'])
       t.match(await it.get(`/v1/denials?${query}`), { status: 400, json: { error: { code: 'EDW_ERR_QUERY' } } }, query);
   });
 
@@ -123,7 +129,7 @@ t.test('a directory becomes the verdicts of a running NGINX, and each denial is 
     const samples = await eventually('the counters meet', async () => {
       const samples = await it.metrics();
       const enforced = sumOf(samples, 'edgeward_enforced_denials_total', { object: 'order-front' });
-      return enforced === denied && sumOf(samples, 'edgeward_ledger_denials') === denied ? samples : null;
+      return enforced === denied && sumOf(samples, 'edgeward_ledger_denials_total') === denied ? samples : null;
     });
     t.equal(sumOf(samples, 'edgeward_events_stored_total', { point: 'edge-1' }), denied);
     t.equal(sumOf(samples, 'edgeward_deny_log_losses_total'), null);
@@ -131,7 +137,7 @@ t.test('a directory becomes the verdicts of a running NGINX, and each denial is 
     t.equal(sumOf(samples, 'edgeward_policy_applied_revision', { point: 'edge-1' }), 3);
     t.equal(sumOf(samples, 'edgeward_point_state', { state: 'current' }), 1);
     t.equal(sumOf(samples, 'edgeward_policy_apply_seconds_count', { point: 'edge-1' }), 3);
-    t.equal(sumOf(samples, 'edgeward_deny_log_write_failures'), 0);
+    t.equal(sumOf(samples, 'edgeward_deny_log_write_failures_total'), 0);
     t.equal(sumOf(samples, 'edgeward_build_info', { version: '0.0.0' }), 1);
     t.match((await it.status()).points[0]?.denials, { stored: denied, counted: denied });
   });

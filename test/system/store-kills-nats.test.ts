@@ -9,7 +9,7 @@ import { openStage } from './store-kills/stage.ts';
 
 await requireNginx(t);
 await requireNatsServer(t);
-const SAMPLE = 3;
+const SAMPLE = 2;
 const rounds = runs(SAMPLE);
 const start = seed();
 t.setTimeout(120_000 + rounds * 90_000);

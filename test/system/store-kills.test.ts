@@ -11,7 +11,7 @@ import { prove } from './store-kills/proof.ts';
 import { openStage } from './store-kills/stage.ts';
 
 await requireNginx(t);
-const SAMPLE = 4;
+const SAMPLE = 3;
 const rounds = runs(SAMPLE);
 const start = seed();
 t.setTimeout(120_000 + rounds * 90_000);

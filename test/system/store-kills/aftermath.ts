@@ -114,7 +114,7 @@ export async function wrongDenials({ published }: Stage, point: string, edge: Ed
   const wrong: string[] = [];
   for (const { revision, source, path, reason } of await edge.denials()) {
     const state = published.at(point, revision);
-    if (state === null || source === null) continue;
+    if (state === null || source === null || path === null) continue;
     if (allows(state, { source, path })) wrong.push(`${point}, revision ${revision}: ${source} ${path}: ${reason}`);
   }
   return wrong;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Teardown } from '@edgeward/test/kit';
+import { childEnvironment } from '../../kit/child-environment.ts';
 import type { PublishedLine } from './store-process.ts';
 
 export interface KillableStore {
@@ -41,7 +42,7 @@ export function killableStore(t: Teardown, options: KillableStoreOptions): Killa
     await options.beforeStart();
     const child = fork(join(import.meta.dirname, 'store-process.ts'), [options.configFile], {
       execArgv: ['--conditions=edgeward-source', '--no-warnings'],
-      env: { PATH: process.env.PATH },
+      env: childEnvironment(),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     });
     running = child;
