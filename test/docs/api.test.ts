@@ -1,4 +1,4 @@
-/** docs/api.md against a running service: its routes, and every key of its answers. The point is away throughout. */
+/** docs/api.md against a running service: its routes, and every key of its answers. The point and the sink are away throughout. */
 import { appendFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,19 +7,35 @@ import { createLifecycle, createLogger } from '@edgeward/runtime';
 import { loadServiceConfig, type Service, startService } from '@edgeward/sync-service';
 import { freePort } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
+import { describedRoutes } from '../../audit-collector/src/api/denial-routes.ts';
+import { parametersOf } from '../../audit-collector/src/api/query.ts';
 import { blocksOf, page, tableRows } from './markdown.ts';
 
 const text = page('docs/api.md');
 const source = page('sync-service/src/status-api.ts');
+/** Nothing is asked of a ledger while they are only listed. */
+const routes = describedRoutes({ ledger: {} as never });
 
-t.test('every route and every parameter is documented, and no other', async (t) => {
-  const routes = [...source.matchAll(/method: '(\w+)',\s+path: '([^']+)'/g)].map((match) => [match[1], match[2]]);
-  const documented = tableRows(text, ['method', 'path', 'answer']).map((row) => row.slice(0, 2));
-  t.ok(routes.length > 5, 'the source was read');
-  t.strictSame(documented, routes);
-  const parameters = [...source.matchAll(/(?:numberIn\(query, |text\()'(\w+)'/g)].map((match) => match[1]);
-  const rows = tableRows(text, ['parameter', 'meaning']).map(([name]) => name);
-  t.strictSame(rows.sort(), parameters.sort());
+t.test('every route and every parameter is documented, in the words of the code, and no other', async (t) => {
+  const own = [...source.matchAll(/method: '(\w+)',\s+path: '([^']+)'/g)].map((match) => [match[1], match[2]]);
+  t.ok(own.length > 4, 'the source was read');
+  const ofLedger = routes.map(({ path }) => ['GET', path]);
+  const documented = tableRows(text, ['method', 'path', 'answer']);
+  t.strictSame(
+    documented.map((row) => row.slice(0, 2)),
+    [...own, ...ofLedger],
+  );
+  for (const { path, summary, query } of routes) {
+    t.strictSame(documented.find(([, name]) => name === path)?.[2], summary, path);
+    const [, section = ''] = text.split(`\n## GET ${path}\n`);
+    const [own = ''] = section.split('\n## ');
+    const parameters = Object.entries(query === null ? {} : parametersOf(query));
+    t.strictSame(
+      tableRows(own, ['parameter', 'meaning']),
+      parameters.map(([name, { description }]) => [name, description]),
+      path,
+    );
+  }
 });
 
 t.test('the examples have the keys of the answers', async (t) => {
@@ -32,11 +48,14 @@ t.test('the examples have the keys of the answers', async (t) => {
   );
   const status = await until(
     () => ask('/v1/status'),
-    (answer) => keysOf(answer).includes('points.0.lastError.code'),
+    (answer) => ['points.0.lastError.code', 'sinks.0.error.code'].every((key) => keysOf(answer).includes(key)),
   );
   const [event] = blocksOf(page('docs/deny-event.md')).filter(({ info }) => info === 'json');
   const fields = Object.keys(JSON.parse(event?.text ?? '{}') as object);
   t.strictSame(keysOf(status), keysOf(example('status')), 'status');
+  const sums = await ask('/v1/denials/summary?sinceMs=0');
+  t.strictSame(keysOf(sums), keysOf(example('summary')), 'summary');
+  t.strictSame(keysOf(await ask('/v1/edges')), keysOf(example('edges')), 'edges');
   t.strictSame(keysOf(page1), withEvent(keysOf(example('denials')), 'denials.0.', fields), 'denials');
   const why = await ask('/v1/why/a8e635f3f2df681f');
   t.strictSame(keysOf(why), withEvent(keysOf(example('why')), 'event.', fields), 'why');
@@ -79,12 +98,13 @@ interface Here {
 async function startHere(t: Test): Promise<Here> {
   const folder = await mkdtemp(join(tmpdir(), 'edgeward-docs-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
-  const [push, api] = [await freePort(), await freePort()];
+  const [push, api, loki] = [await freePort(), await freePort(), await freePort()];
   await mkdir(join(folder, 'policies'));
   await writeFile(join(folder, 'policies/all.yaml'), policy);
   const file = join(folder, 'edgeward.yaml');
   const points = { 'edge-1': { push: `http://127.0.0.1:${push}` } };
-  await writeFile(file, JSON.stringify({ stateDir: 'state', points, api: { listen: `127.0.0.1:${api}` } }));
+  const denials = { sinks: { loki: { url: `http://127.0.0.1:${loki}` } } };
+  await writeFile(file, JSON.stringify({ stateDir: 'state', points, denials, api: { listen: `127.0.0.1:${api}` } }));
   const config = await loadServiceConfig({ file });
   const logger = createLogger({ level: 'silent' });
   const lifecycle = createLifecycle(logger);

@@ -2,10 +2,14 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { SinksConfig } from '@edgeward/audit-collector';
 import { loadStoreConfig, storeConfigSchema } from '@edgeward/central-store';
+import { FORWARDER_ENV_PREFIX, forwarderSchema } from '@edgeward/deny-forwarder';
 import { describeSchema, type SchemaRow } from '@edgeward/runtime';
 import { loadServiceConfig, serviceSchema } from '@edgeward/sync-service';
 import t from 'tap';
+import { COLLECTOR_ENV_PREFIX, loadCollectorConfig } from '../../cli/src/collect/collector-config.ts';
+import { collectorConfigSchema } from '../../cli/src/collect/collector-schema.ts';
 import { profileSchema } from '../../cli/src/store/profile-schema.ts';
 import { blocksOf, page, tableRows } from './markdown.ts';
 
@@ -15,11 +19,21 @@ const none = '–';
 
 const files: Record<string, { text: string; rows: SchemaRow[] }> = {
   'edgeward.yaml': { text: text.slice(0, text.indexOf('## The store')), rows: describeSchema(serviceSchema) },
-  'edgeward-store.yaml': {
-    text: text.slice(text.indexOf('## The store')),
-    rows: describeSchema(storeConfigSchema, 'EDGEWARD_STORE_'),
+  'edgeward-store.yaml': { text: section('The store'), rows: describeSchema(storeConfigSchema, 'EDGEWARD_STORE_') },
+  'edgeward-collector.yaml': {
+    text: section('The collector'),
+    rows: describeSchema(collectorConfigSchema, COLLECTOR_ENV_PREFIX),
+  },
+  'edgeward-forwarder.yaml': {
+    text: section('The forwarder'),
+    rows: describeSchema(forwarderSchema, FORWARDER_ENV_PREFIX),
   },
 };
+
+function section(name: string): string {
+  const from = text.indexOf(`## ${name}\n`);
+  return text.slice(from, text.indexOf('\n## ', from));
+}
 
 for (const [file, { text, rows }] of Object.entries(files))
   t.test(`${file}: every key with its type, default, variable and meaning, and nothing else`, async (t) => {
@@ -78,4 +92,26 @@ t.test('one environment for a store and a sync service is refused by both, as th
   for (const { env } of describeSchema(serviceSchema))
     if (env?.startsWith('EDGEWARD_STORE__'))
       await t.rejects(loadStoreConfig({ ...store, env: { [env]: '1' } }), refusal, env);
+});
+
+t.test('what the pages on collectors and on Loki show is a whole configuration', async (t) => {
+  const folder = t.testdir({});
+  const file = join(folder, 'shown.yaml');
+  const shown = ['docs/collector.md', 'docs/loki.md'].flatMap((path) => blocksOf(page(path)));
+  const load: Record<string, () => Promise<{ sinks: SinksConfig }>> = {
+    'yaml collector': () => loadCollectorConfig({ file }),
+    'yaml service': () => loadServiceConfig({ file }),
+    'yaml loki': () => loadServiceConfig({ file }),
+  };
+  const sinks: Partial<SinksConfig>[] = [];
+  for (const { info, text } of shown.filter(({ info }) => Object.hasOwn(load, info))) {
+    await writeFile(file, text);
+    const config = await load[info]?.();
+    if (config !== undefined) sinks.push(config.sinks);
+  }
+  t.match(sinks, [
+    { loki: { url: 'https://loki.example:3100/loki/api/v1/push' }, collector: null },
+    { loki: null, collector: { url: 'https://collector.example:9445' } },
+    { loki: { tenant: 'edgeward', labels: { site: 'fra' } } },
+  ]);
 });

@@ -1,7 +1,7 @@
 /** docs/deny-event.md against the schema and the reader of the deny log. */
 import { denyEventSchema } from '@edgeward/audit-collector';
+import { parseDenyLine } from '@edgeward/deny-log';
 import t from 'tap';
-import { parseDenyLine } from '../../audit-collector/src/deny-log.ts';
 import { blocksOf, page, tableRows } from './markdown.ts';
 
 interface Field {
@@ -28,4 +28,10 @@ t.test('the line is one that NGINX writes', async (t) => {
   const { records, unparsed } = parseDenyLine(Buffer.from(line?.text.trimEnd() ?? ''));
   t.strictSame([records.length, unparsed], [1, null]);
   t.strictSame(records[0], JSON.parse(line?.text ?? ''));
+});
+
+t.test('so is the line of a flood', async (t) => {
+  const [line] = blocksOf(text).filter(({ info }) => info === 'json flood');
+  const { records, unparsed } = parseDenyLine(Buffer.from(line?.text.trimEnd() ?? ''));
+  t.strictSame([records, unparsed], [[JSON.parse(line?.text ?? '')], null]);
 });

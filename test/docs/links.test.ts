@@ -38,6 +38,15 @@ t.test('every link leads to something', async (t) => {
   }
 });
 
+t.test('every page is on the list of pages, and every folder of the house says what lives in it', async (t) => {
+  const list = page('docs/README.md');
+  for (const name of readdirSync(join(root, 'docs'))) {
+    if (name !== 'README.md' && !name.endsWith('.svg')) t.match(list, `](${name})`, name);
+  }
+  const { workspaces } = JSON.parse(page('package.json')) as { workspaces: string[] };
+  for (const folder of workspaces) t.ok(existsSync(join(root, folder, 'README.md')), folder);
+});
+
 t.test('every test and source that a page names is there', async (t) => {
   for (const path of pages) {
     for (const [, name = ''] of page(path).matchAll(/`([a-z-]+\/[\w./-]+\.(?:ts|js|conf|json))`/g)) {

@@ -5,16 +5,16 @@ import {
   compileDocuments,
   type Edge,
   type EdgeServer,
+  onEveryNginx,
   type RawAnswer,
   rawRequest,
-  requireNginx,
   startEdge,
   type Teardown,
 } from '@edgeward/test/kit';
 import t from 'tap';
 import { blocksOf, page, tableRows } from './markdown.ts';
 
-await requireNginx(t);
+const claim = await onEveryNginx(t);
 const text = page('docs/nginx.md');
 
 const documents = (source: string): unknown[] => [
@@ -150,8 +150,8 @@ const refusals: Record<string, string> = {
   'a header longer than 8 KiB': `GET / HTTP/1.1\r\nHost: a\r\nX: ${'a'.repeat(9000)}\r\n\r\n`,
 };
 
-t.test('what NGINX refuses by itself has the status of the table and leaves no event', async (t) => {
-  const edge = await startEdge(t);
+claim('what NGINX refuses by itself has the status of the table and leaves no event', async (t, on) => {
+  const edge = await on.startEdge(t);
   const rows = tableRows(text, ['request', 'status']);
   t.strictSame(rows.map(([request]) => request).sort(), Object.keys(refusals).sort());
   for (const [request = '', status = ''] of rows) {
@@ -159,6 +159,18 @@ t.test('what NGINX refuses by itself has the status of the table and leaves no e
     t.ok(status.split(' or ').map(Number).includes(answer.status), `${request}: ${answer.status}`);
   }
   t.strictSame(await edge.denials(), []);
+});
+
+claim('what one NGINX judges and a newer one refuses is as the table says', async (t, on) => {
+  const edge = await on.startEdge(t);
+  const rows = tableRows(text, ['request', 'NGINX 1.26', 'NGINX 1.30']);
+  t.ok(rows.length > 0);
+  for (const [header = '', older, newer] of rows) {
+    const before = (await edge.denials()).length;
+    const { status } = await rawRequest({ port: edge.port, bytes: `GET / HTTP/1.1\r\n${header}\r\n\r\n` });
+    const judged = status === 403 && (await edge.denials()).length === before + 1;
+    t.equal(judged ? 'judged' : String(status), edge.binary.nginxVersion.startsWith('1.26.') ? older : newer, header);
+  }
 });
 
 t.test('a deny log that was renamed is written anew, without a signal', async (t) => {
