@@ -20,7 +20,10 @@ const RULES: Record<string, Rule> = {
   'policy-source/src': { packages: ['policy', 'runtime'], node: true },
   'policy-cache/src': { packages: ['policy', 'runtime'], node: true },
   'enforcement-point/src': { packages: ['policy', 'runtime'], node: true },
-  'audit-collector/src': { packages: ['policy', 'runtime'], node: true },
+  'deny-log/src': { packages: ['policy', 'runtime'], node: true },
+  'deny-forwarder/src': { packages: ['deny-log', 'deny-spool', 'runtime'], node: true },
+  'audit-collector/src': { packages: ['deny-log', 'policy', 'runtime'], node: true },
+  'grafana/src': { packages: [], node: true },
   // njs has `fs` and `crypto` of its own, under these names.
   'nginx-njs/src': { packages: ['policy'], node: false },
   'nginx-njs/driver': { packages: ['debian-packages', 'enforcement-point', 'policy', 'runtime'], node: true },
@@ -61,6 +64,8 @@ const RULES: Record<string, Rule> = {
       'central-store',
       'certificates',
       'debian-packages',
+      'deny-forwarder',
+      'deny-log',
       'f5-irules',
       'host-agent',
       'nginx-njs',
@@ -75,6 +80,7 @@ const RULES: Record<string, Rule> = {
   },
 };
 
+/** What NGINX's driver may read of the module. */
 const root = fileURLToPath(new URL('..', import.meta.url));
 const problems = Object.entries(RULES).flatMap(([folder, rule]) =>
   sourcesIn(join(root, folder)).flatMap((file) => problemsIn(file, folder, rule)),
@@ -113,10 +119,10 @@ function isAllowed(name: string, file: string, folder: string, rule: Rule, libra
   );
 }
 
-/** The driver and the module share the layout of the dictionary, and nothing else; an export is what the driver would do. */
+/** The driver and the module share the layout of the dictionary and the frame of a call; an export is what the driver would do. */
 function isInside(target: string, folder: string): boolean {
   const path = relative(root, target);
-  if (folder === 'nginx-njs/driver' && path === join('nginx-njs', 'src', 'layout.ts')) return true;
+  if (folder === 'nginx-njs/driver' && /^nginx-njs.src.(layout|frame)\.ts$/.test(path)) return true;
   // The agent is what uses the driver and speaks the protocol.
   if (folder === 'host-agent/src' && /^host-agent.(driver|protocol)/.test(path)) return true;
   if (folder === 'f5-irules/export' && path.startsWith(join('f5-irules', 'driver') + sep)) return true;

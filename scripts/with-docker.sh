@@ -57,8 +57,7 @@ daemon=$!
 export DOCKER_HOST="unix://$folder/docker.sock"
 unset DOCKER_CONTEXT
 
-debootstrap --variant=minbase trixie "$folder/base" >"$folder/debootstrap.log" 2>&1 ||
-  fail 'debootstrap made no base image' "$folder/debootstrap.log"
+base=$("$(dirname "$0")/base-image.sh" 2>"$folder/base-image.log") || fail 'debootstrap made no base image' "$folder/base-image.log"
 
 for _ in $(seq 300); do
   docker version >/dev/null 2>&1 && break
@@ -67,8 +66,7 @@ for _ in $(seq 300); do
 done
 docker version >/dev/null 2>&1 || fail 'dockerd does not answer' "$folder/dockerd.log"
 
-tar -C "$folder/base" -c . | docker import - debian:trixie-slim >/dev/null
-rm -rf --one-file-system "$folder/base"
+docker import "$base" debian:trixie-slim >/dev/null
 
 # Not in the foreground, where bash would let it finish before it ends itself.
 "$@" <&0 &

@@ -1,0 +1,27 @@
+/**
+ * Loaded first in each process and thread of a test (.taprc). tap's recorder would watch every module that is loaded, read
+ * source maps, and hand itself on to each process that a test starts: that takes longer than most tests, and serves
+ * coverage, which is off. Here its import becomes an empty module. Nothing else of tap changes.
+ */
+'use strict';
+const { registerHooks } = require('node:module');
+
+const RECORDER = /[\\/]@tapjs[\\/]processinfo[\\/]dist[\\/]esm[\\/]import\.mjs"?$/;
+const recorded = (argument) => RECORDER.test(argument) || argument === '--enable-source-maps';
+const unrecorded = (argument) => !recorded(argument) && argument !== '--require=./scripts/unrecorded.cjs';
+
+// What a process of a test takes over: a fork the arguments, and whatever inherits the environment its options.
+process.execArgv = process.execArgv.filter(unrecorded);
+const options = (process.env.NODE_OPTIONS ?? '').split(' ').filter(unrecorded).join(' ');
+if (options === '') delete process.env.NODE_OPTIONS;
+else process.env.NODE_OPTIONS = options;
+
+// Types are stripped in place, so that lines and columns are those of the source without a map.
+process.setSourceMapsEnabled(false);
+
+registerHooks({
+  resolve: (specifier, context, next) =>
+    RECORDER.test(specifier)
+      ? { url: 'data:text/javascript,', format: 'module', shortCircuit: true }
+      : next(specifier, context),
+});
