@@ -48,7 +48,7 @@ export function collectorMetrics(registry: Registry, readings: CollectorReadings
   );
   const unparsed = group.counter(
     'edgeward_events_unparsed_total',
-    'Lines of a deny log, or messages, that could not be read; the ledger keeps the last hundred as samples.',
+    'Lines of a deny log, or messages, that could not be read; the ledger keeps the last hundred of each point as samples.',
     ['point', 'cause'],
   );
   const losses = group.counter(

@@ -141,7 +141,7 @@ function unnamed(
 /** Objects that a point had before this service began, or under a policy that is long forgotten. */
 const MOST_UNKNOWN = 32;
 
-/** Each is a row that is kept for ever. A log has one at a rotation that went wrong: more of them is somebody who makes them up. */
+/** Each is a row, and a log has one at a rotation that went wrong: more of them is somebody who makes them up. */
 const LOSSES = { perSecond: 1 / 30, burst: 1_000 };
 
 interface Named {

@@ -66,7 +66,7 @@ export interface Ledger {
   gaps(point: string): Promise<Gap[]>;
   /** Numbers of records that never came, at most a thousand ranges, newest first. */
   spoolGaps(point: string): Promise<Gap[]>;
-  /** The last hundred lines that could not be read, oldest first. */
+  /** The last hundred lines of each point that could not be read, oldest first. */
   quarantined(): Promise<QuarantinedLine[]>;
   /** Rollups, oldest first; whatever the order in which events came, they add up to what the totals say. */
   minutes(query: RollupQuery): Promise<MinuteSum[]>;
@@ -80,7 +80,7 @@ export interface Ledger {
 }
 
 export interface Retention {
-  /** Days of events that were over before that instant, and gaps that were seen before it. */
+  /** Days of events that were over before that instant, and gaps and losses that were seen before it. */
   eventsBeforeMs: number;
   /** Minutes, hours and edges whose last denial was before that instant, by the clock of its point. */
   rollupsBeforeMs: number;

@@ -110,13 +110,47 @@ export function eventConformance(t: Test, make: MakeLedger): void {
     for (const ledger of ledgers) t.equal((await refsIn(ledger)).length, 1);
   });
 
-  t.test('the last hundred unreadable lines are kept, all are counted', async (t) => {
-    const ledger = await make(t).open();
-    const unparsed = Array.from({ length: 130 }, (_, i) => ({ cause: 'not-json' as const, sample: `line ${i}` }));
-    await ledger.store(batchOf([], { unparsed }));
-    t.strictSame(ledger.sums().unparsed, [{ point: 'edge-1', cause: 'not-json', count: 130 }]);
-    const samples = (await ledger.quarantined()).map((line) => line.sample);
-    t.strictSame([samples.length, samples[0], samples.at(-1)], [100, 'line 30', 'line 129']);
+  t.test(
+    "the last hundred unreadable lines of each point are kept, whatever another one's are; all are counted",
+    async (t) => {
+      const ledger = await make(t).open();
+      const lines = (name: string, many: number) =>
+        Array.from({ length: many }, (_, i) => ({ cause: 'not-json' as const, sample: `${name} ${i}` }));
+      await ledger.store(batchOf([], { point: 'edge-2', unparsed: lines('quiet', 2) }));
+      await ledger.store(batchOf([], { unparsed: lines('line', 130) }));
+      await ledger.store(batchOf([], { unparsed: lines('more', 7) }));
+      t.strictSame(ledger.sums().unparsed, [
+        { point: 'edge-1', cause: 'not-json', count: 137 },
+        { point: 'edge-2', cause: 'not-json', count: 2 },
+      ]);
+      const samples = (await ledger.quarantined()).map((line) => line.sample);
+      t.strictSame(samples, [
+        ...lines('quiet', 2).map(({ sample }) => sample),
+        ...lines('line', 130)
+          .map(({ sample }) => sample)
+          .slice(37),
+        ...lines('more', 7).map(({ sample }) => sample),
+      ]);
+    },
+  );
+
+  t.test('places where lines may have been lost are kept as long as events, and their number for ever', async (t) => {
+    const place = make(t);
+    const ledger = await place.open();
+    const losses = ['7', '8', '9'].map((inode) => ({ cause: 'gone' as const, inode, offset: 1 }));
+    await ledger.store(batchOf([], { storedMs: t0 - 2 * dayMs, losses }));
+    await ledger.store(batchOf([], { losses: [{ cause: 'truncated', inode: '9', offset: 3 }] }));
+    const sums = [
+      { point: 'edge-1', cause: 'gone', count: 3 },
+      { point: 'edge-1', cause: 'truncated', count: 1 },
+    ];
+    t.strictSame(ledger.sums().losses, sums);
+    t.equal(await ledger.prune(eventsBefore(t0 - dayMs), 2), 2, 'in steps');
+    t.equal(await ledger.prune(eventsBefore(t0 - dayMs), 2), 1);
+    t.equal(await ledger.prune(eventsBefore(t0 - dayMs), 2), 0, 'the newer one stays');
+    t.strictSame((await ledger.readSums()).losses, sums);
+    await ledger.store(batchOf([], { losses }));
+    t.match(ledger.sums().losses, [{ count: 6 }, { count: 1 }]);
   });
 
   t.test('retention deletes what was stored on days before, in steps, and sums stay', async (t) => {

@@ -12,6 +12,7 @@ import { columnsOf } from './rollup-terms.ts';
 import type { Asking } from './session.ts';
 import { readText, storedName, storedText } from './stored-text.ts';
 
+/** Of each point. */
 const maxQuarantined = 100;
 /** More than these are not in one statement, which is held in memory on both sides. */
 const maxInserted = 2_000;
@@ -116,6 +117,7 @@ async function addUnread(
       FROM unnest($4::text[], $5::text[], $6::bigint[]) AS given (cause, inode, place)`,
       [...of, ...columnsOf<Loss>(losses, ['cause', 'inode', 'offset'])],
     );
+    await addByCause(asking, 'loss_totals', of[0], losses);
   }
   return {
     unparsed: unparsed.length > 0 ? await unparsedSums(asking, point) : [],
@@ -123,13 +125,22 @@ async function addUnread(
   };
 }
 
-async function quarantine(asking: Asking, of: unknown[], unparsed: readonly Unparsed[]): Promise<void> {
-  await asking.rows(
-    `INSERT INTO unparsed AS kept (point, cause, count)
+function addByCause(
+  asking: Asking,
+  table: 'unparsed' | 'loss_totals',
+  point: unknown,
+  found: readonly { cause: string }[],
+): Promise<object[]> {
+  return asking.rows(
+    `INSERT INTO ${table} AS kept (point, cause, count)
     SELECT $1, cause, count(*) FROM unnest($2::text[]) AS given (cause) GROUP BY cause
     ON CONFLICT (point, cause) DO UPDATE SET count = kept.count + excluded.count`,
-    [of[0], unparsed.map(({ cause }) => cause)],
+    [point, found.map(({ cause }) => cause)],
   );
+}
+
+async function quarantine(asking: Asking, of: unknown[], unparsed: readonly Unparsed[]): Promise<void> {
+  await addByCause(asking, 'unparsed', of[0], unparsed);
   const last = unparsed.slice(-maxQuarantined).map(({ cause, sample }) => ({ cause, sample: storedText(sample) }));
   await asking.rows(
     `INSERT INTO quarantine (point, log, stored_at, cause, sample)
@@ -138,8 +149,9 @@ async function quarantine(asking: Asking, of: unknown[], unparsed: readonly Unpa
     [...of, ...columnsOf(last, ['cause', 'sample'])],
   );
   await asking.rows(
-    `DELETE FROM quarantine
-    WHERE id < (SELECT id FROM quarantine ORDER BY id DESC OFFSET ${maxQuarantined - 1} LIMIT 1)`,
+    `DELETE FROM quarantine WHERE point = $1
+    AND id <= (SELECT id FROM quarantine WHERE point = $1 ORDER BY id DESC OFFSET ${maxQuarantined} LIMIT 1)`,
+    [of[0]],
   );
 }
 
@@ -150,7 +162,7 @@ type CauseRow = { point: string; cause: never; count: number };
 export const unparsedSums = (asking: Asking, point: string | null): Promise<LedgerSums['unparsed']> =>
   byCause(asking, `SELECT point, cause, count FROM unparsed WHERE ${ofPoint}`, point);
 export const lossSums = (asking: Asking, point: string | null): Promise<LedgerSums['losses']> =>
-  byCause(asking, `SELECT point, cause, count(*) FROM losses WHERE ${ofPoint} GROUP BY point, cause`, point);
+  byCause(asking, `SELECT point, cause, count FROM loss_totals WHERE ${ofPoint}`, point);
 
 export async function byCause(asking: Asking, sql: string, point: string | null): Promise<CauseRow[]> {
   const found = await asking.rows<CauseRow>(sql, [point === null ? null : storedName(storedText(point))]);

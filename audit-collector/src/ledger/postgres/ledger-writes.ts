@@ -116,6 +116,7 @@ export function ledgerWrites(session: Session, committed: (sums: Partial<LedgerS
         for (const [table, time] of [
           ['gaps', 'seen_at'],
           ['uncovered', 'stored_at'],
+          ['losses', 'stored_at'],
         ]) {
           const isOld = `${time} < ${timeOf('$1')}`;
           deleted += await deleteSome(asking, `${table}`, isOld, [before], maxRows - deleted);

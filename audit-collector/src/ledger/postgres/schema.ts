@@ -160,4 +160,15 @@ const settlements = `
     UNION ALL SELECT point, '', '${UNCOUNTED}', uncounted FROM edgeward_ledger.settlements WHERE uncounted > 0;
 `;
 
-export const migrations: readonly string[] = [`${tables}\n${views}`, settlements];
+/** Since format 3. */
+const lossTotals = `
+  -- Retention deletes old losses; the sums stay.
+  CREATE TABLE edgeward_ledger.loss_totals (
+    point ${key}, cause ${key}, count bigint NOT NULL, PRIMARY KEY (point, cause)
+  ) WITH (fillfactor = 70);
+  INSERT INTO edgeward_ledger.loss_totals SELECT point, cause, count(*) FROM edgeward_ledger.losses GROUP BY point, cause;
+  -- Samples are kept of each point, so that nobody's push out those of another one.
+  CREATE INDEX quarantine_point ON edgeward_ledger.quarantine (point, id);
+`;
+
+export const migrations: readonly string[] = [`${tables}\n${views}`, settlements, lossTotals];

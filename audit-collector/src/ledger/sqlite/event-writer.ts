@@ -7,6 +7,7 @@ import { type LedgerSums, mostCounted, type Total, totalsOf } from '../sums.ts';
 import type { DayFiles } from './day-files.ts';
 import type { RollupTables } from './rollup-tables.ts';
 
+/** Of each point. */
 const maxQuarantined = 100;
 
 type Given = Omit<LogBatchToStore, 'cursors'>;
@@ -18,6 +19,8 @@ export interface EventWriter {
   /** The transaction came to nothing. */
   forget(): void;
   sums(): Sums;
+  /** Within a transaction: deletes at most `maxRows` losses that were stored before that instant; sums stay. */
+  prune(beforeMs: number, maxRows: number): number;
 }
 
 export function eventWriter(
@@ -34,7 +37,8 @@ export function eventWriter(
     rollups.add(rollable(events, storedMs));
     return { stored, sums: { totals: totals.add(events), ...unread.add(batch) } };
   }
-  return { write, forget: rollups.forget, sums: () => ({ totals: totals.all(), ...unread.all() }) };
+  const sums = (): Sums => ({ totals: totals.all(), ...unread.all() });
+  return { write, forget: rollups.forget, sums, prune: unread.prune };
 }
 
 function totalRows(db: DatabaseSync): { add(events: readonly DenyEvent[]): Total[]; all(): Total[] } {
@@ -52,18 +56,25 @@ function totalRows(db: DatabaseSync): { add(events: readonly DenyEvent[]): Total
 type Unread = Omit<Sums, 'totals'>;
 
 /** What could not be read of a log, and what may have been lost of it. */
-function unreadRows(db: DatabaseSync): { add(batch: Given): Unread; all(): Unread } {
+function unreadRows(db: DatabaseSync): { add(batch: Given): Unread; all(): Unread; prune: EventWriter['prune'] } {
   const addUnparsed = db.prepare('INSERT INTO unparsed VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1');
   const addSample = db.prepare('INSERT INTO quarantine (stored_ms, point, log, cause, sample) VALUES (?, ?, ?, ?, ?)');
   const trimSamples = db.prepare(
-    `DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ${maxQuarantined}`,
+    `DELETE FROM quarantine WHERE point = :point AND id <=
+      (SELECT id FROM quarantine WHERE point = :point ORDER BY id DESC LIMIT 1 OFFSET ${maxQuarantined})`,
   );
   const addLoss = db.prepare(
     'INSERT INTO losses (stored_ms, point, log, cause, inode, offset) VALUES (?, ?, ?, ?, ?, ?)',
   );
+  const addLossTotal = db.prepare(
+    'INSERT INTO loss_totals VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1',
+  );
+  const prune = db.prepare(
+    'DELETE FROM losses WHERE id IN (SELECT id FROM losses WHERE stored_ms < :beforeMs ORDER BY id LIMIT :maxRows)',
+  );
   const ofPoint = 'WHERE :point IS NULL OR point = :point';
   const unparsedOf = db.prepare(`SELECT point, cause, count FROM unparsed ${ofPoint}`);
-  const lossesOf = db.prepare(`SELECT point, cause, count(*) AS count FROM losses ${ofPoint} GROUP BY point, cause`);
+  const lossesOf = db.prepare(`SELECT point, cause, count FROM loss_totals ${ofPoint}`);
   const read = <Row>(of: typeof lossesOf, point: string | null): Row[] =>
     of.all({ point }).map((row) => ({ ...row }) as Row);
   return {
@@ -72,13 +83,17 @@ function unreadRows(db: DatabaseSync): { add(batch: Given): Unread; all(): Unrea
         addUnparsed.run(point, cause);
         addSample.run(storedMs, point, log, cause, sample);
       }
-      if (unparsed.length > 0) trimSamples.run();
-      for (const { cause, inode, offset } of losses) addLoss.run(storedMs, point, log, cause, inode, offset);
+      if (unparsed.length > 0) trimSamples.run({ point });
+      for (const { cause, inode, offset } of losses) {
+        addLoss.run(storedMs, point, log, cause, inode, offset);
+        addLossTotal.run(point, cause);
+      }
       return {
         unparsed: unparsed.length > 0 ? read(unparsedOf, point) : [],
         losses: losses.length > 0 ? read(lossesOf, point) : [],
       };
     },
     all: () => ({ unparsed: read(unparsedOf, null), losses: read(lossesOf, null) }),
+    prune: (beforeMs, maxRows) => Number(prune.run({ beforeMs, maxRows }).changes),
   };
 }

@@ -207,12 +207,12 @@ function writesOf(db: DatabaseSync, tables: Tables): LedgerWrites {
 }
 
 function retentionIn(db: DatabaseSync, tables: Tables): LedgerFile['prune'] {
-  const { days, rollups, sequences, spools, uncovered } = tables;
+  const { days, events, rollups, sequences, spools, uncovered } = tables;
   return ({ eventsBeforeMs: beforeMs, rollupsBeforeMs }, maxRows) =>
     guarded('deleting old denials', () => {
       const forgotten = inTransaction(db, () => {
         let deleted = days.forgetOld(beforeMs, maxRows);
-        for (const old of [sequences, spools, uncovered]) deleted += old.prune(beforeMs, maxRows - deleted);
+        for (const old of [sequences, spools, uncovered, events]) deleted += old.prune(beforeMs, maxRows - deleted);
         return deleted + rollups.prune(rollupsBeforeMs, maxRows - deleted);
       });
       days.deleteOld(beforeMs);

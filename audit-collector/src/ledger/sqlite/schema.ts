@@ -155,4 +155,13 @@ export const migrations: readonly string[] = [
     point TEXT PRIMARY KEY, epoch TEXT NOT NULL, unlogged INTEGER NOT NULL, uncounted INTEGER NOT NULL, closed_ms INTEGER
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- Retention deletes old losses; the sums stay.
+  CREATE TABLE loss_totals (
+    point TEXT NOT NULL, cause TEXT NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (point, cause)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO loss_totals SELECT point, cause, count(*) FROM losses GROUP BY point, cause;
+  -- Samples are kept of each point, so that nobody's push out those of another one.
+  CREATE INDEX quarantine_point ON quarantine (point, id);
+  `,
 ];
