@@ -12,6 +12,7 @@ import { createLogger } from '@edgeward/runtime';
 import type { Teardown } from './edge.ts';
 import { freePort } from './free-port.ts';
 import { privateTclsh } from './real-tclsh.ts';
+import { virtualOf } from './virtual-name.ts';
 
 export interface BigipFront {
   protocol: 'http' | 'tcp';
@@ -111,8 +112,6 @@ export async function startBigip(t: Teardown, options: BigipOptions): Promise<Bi
         .map(({ method, path }) => `${method} ${path}`),
   };
 }
-
-export const virtualOf = (front: string): string => `/Common/vs_${front}`;
 
 function itemOf<T>(list: readonly T[], index: number): T {
   const item = list[index];

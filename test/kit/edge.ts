@@ -24,7 +24,8 @@ import { type Denial, denialsIn } from './denials.ts';
 import { freePort } from './free-port.ts';
 import { ensureBundle } from './module-bundle.ts';
 import { configurationText, type EdgeServer } from './nginx-configuration.ts';
-import type { NginxEdition, NginxEditionName } from './nginx-editions.ts';
+import type { NginxEditionName } from './nginx-edition-names.ts';
+import type { NginxEdition } from './nginx-editions.ts';
 import { type PushAnswer, type PushCall, pushCall } from './push-call.ts';
 import { testNginx } from './real-nginx.ts';
 import { type StreamServer, streamModules, streamText } from './stream-configuration.ts';
@@ -51,6 +52,8 @@ export interface EdgeOptions {
   edition?: NginxEditionName;
   /** Directives of http { }. */
   extra?: string;
+  /** The push token; default: made at random. */
+  token?: string;
   /** How long NGINX may take to start: 15 s. Large lists take longer. */
   startTimeoutMs?: number;
   /** Further modules of this edition, in the order of loading: `ndk_http_module.so`. */
@@ -234,7 +237,7 @@ async function prepare(folder: string, options: EdgeOptions): Promise<Place> {
     snapshots: join(folder, 'snapshots'),
     flags: join(folder, 'flags'),
   };
-  const token = randomBytes(24).toString('hex');
+  const token = options.token ?? randomBytes(24).toString('hex');
   await mkdir(join(folder, 'state'));
   await writeFile(paths.tokenFile, `${token}\n`, { mode: 0o600 });
   const streamPushPort = options.stream === undefined ? null : await freePort();

@@ -4,7 +4,7 @@
  */
 import type { TAP, Test } from 'tap';
 import { type Edge, type EdgeOptions, startEdge, type Teardown } from './edge.ts';
-import { liveEditions, type NginxEditionName } from './nginx-editions.ts';
+import { liveEditions, type NginxEditionName } from './nginx-edition-names.ts';
 import { editionOfEnvironment, requireNginx } from './real-nginx.ts';
 
 export interface OnNginx {

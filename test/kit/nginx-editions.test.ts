@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { onEveryNginx, rawRequest } from './index.ts';
-import { type NginxEditionName, nginxEdition } from './nginx-editions.ts';
+import type { NginxEditionName } from './nginx-edition-names.ts';
+import { nginxEdition } from './nginx-editions.ts';
 
 interface Known {
   nginx: RegExp;

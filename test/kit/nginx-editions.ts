@@ -14,9 +14,7 @@ import {
   type UnpackedTree,
 } from '@edgeward/debian-packages';
 import { debianNginx, type NginxBinary, type NginxCandidate, versionsOf } from '@edgeward/nginx-njs';
-
-/** The two of Debian 14 are one NGINX, with either engine of its njs. */
-export type NginxEditionName = 'debian-12' | 'debian-13' | 'debian-14-njs' | 'debian-14-qjs' | 'debian-13-lua';
+import type { NginxEditionName } from './nginx-edition-names.ts';
 
 export interface NginxEdition {
   readonly name: NginxEditionName;
@@ -47,9 +45,6 @@ const kinds: Record<NginxEditionName, Kind> = {
     extra: ['libnginx-mod-http-ndk', 'libnginx-mod-http-lua'],
   },
 };
-
-/** Those that a pushed policy can live in. Debian 12's njs has no shared memory for it. */
-export const liveEditions: readonly NginxEditionName[] = ['debian-13', 'debian-14-njs', 'debian-14-qjs'];
 
 export function isNginxEdition(name: string): name is NginxEditionName {
   return Object.hasOwn(kinds, name);

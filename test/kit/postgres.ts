@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Teardown } from './edge.ts';
 import { freePort } from './free-port.ts';
 import { type LoopbackServer, startLoopbackServer } from './loopback-server.ts';
@@ -93,8 +93,9 @@ export async function startPostgres(t: Teardown, options: PostgresOptions = {}):
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
   await makeCluster({ folder, programs, passwordFile, asUser, port, options });
 
+  const { Client } = (await import('pg')).default;
   const client = (name: string, at = port): pg.Client =>
-    new pg.Client({
+    new Client({
       ...{ host: '127.0.0.1', port: at, user, password, database: name },
       ssl: options.tls === undefined ? false : { rejectUnauthorized: false },
     });

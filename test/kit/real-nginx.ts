@@ -3,7 +3,8 @@
  * that the product finds, once in a process.
  */
 import { defaultCacheDir, findNginx, type NginxBinary } from '@edgeward/nginx-njs';
-import { isNginxEdition, type NginxEdition, type NginxEditionName, nginxEdition } from './nginx-editions.ts';
+import type { NginxEditionName } from './nginx-edition-names.ts';
+import { isNginxEdition, type NginxEdition, nginxEdition } from './nginx-editions.ts';
 
 let found: Promise<NginxBinary> | null = null;
 
