@@ -24,7 +24,7 @@ t.test('what is in force is written, and once in half a minute what changed', as
   };
   /** Files are real, and take the time that they take. */
   const lines = async (count: number): Promise<unknown[]> => {
-    for (let attempt = 0; attempt < 500; attempt += 1) {
+    for (let attempt = 0; attempt < 3_000; attempt += 1) {
       const text = await readFile(join(dir, 'inventory.ndjson'), 'utf8').catch(() => '');
       const found = text.split('\n').slice(0, -1);
       if (found.length === count) return found.map((line) => JSON.parse(line) as unknown);

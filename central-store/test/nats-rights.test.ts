@@ -188,7 +188,7 @@ t.test('the store can not take away a stream, and what somebody else wrote is se
   await admin.request(headSubject(other), '{"payload":"","signatures":[]}', { timeout: 5_000 });
   t.notSame(await headIn(admin, other), right);
   let found = await headIn(admin, other);
-  for (let attempt = 0; attempt < 100 && JSON.stringify(found) !== JSON.stringify(right); attempt += 1) {
+  for (let attempt = 0; attempt < 300 && JSON.stringify(found) !== JSON.stringify(right); attempt += 1) {
     await new Promise((resolve) => setTimeout(resolve, 100));
     found = await headIn(admin, other);
   }

@@ -35,7 +35,7 @@ async function start(t: Test, more: Partial<SendingOptions> = {}): Promise<Here>
   });
   t.teardown(() => sending.close());
   const reach = async (batches: number): Promise<void> => {
-    for (let turn = 0; turn < 1_000 && sent.length < batches; turn += 1)
+    for (let turn = 0; turn < 15_000 && sent.length < batches; turn += 1)
       await new Promise((done) => setTimeout(done, 2));
     // What comes after it has its time.
     await settled(clock, sent);
@@ -45,7 +45,7 @@ async function start(t: Test, more: Partial<SendingOptions> = {}): Promise<Here>
 
 /** A pause is set by now. */
 async function settled(clock: ManualClock, sent: string[][]): Promise<void> {
-  for (let turn = 0; turn < 1_000 && clock.pending() === 0; turn += 1) await new Promise((done) => setTimeout(done, 2));
+  for (let turn = 0; turn < 15_000 && clock.pending() === 0; turn += 1) await new Promise((done) => setTimeout(done, 2));
   if (clock.pending() === 0) throw new Error(`nothing waits after ${JSON.stringify(sent)}`);
 }
 

@@ -51,7 +51,7 @@ async function syncByHand(box: TestBox, from = 0): Promise<void> {
   const { name } = await failoverGroup(box);
   await box.admin(from).run('tm/cm', { command: 'run', utilCmdArgs: `config-sync to-group ${String(name)}` });
   const status = async (): Promise<string> => JSON.stringify(await box.admin(0).get('tm/cm/sync-status'));
-  for (let looks = 0; looks < 500 && !(await status()).includes('"In Sync"'); looks += 1) await sleep(10);
+  for (let looks = 0; looks < 3_000 && !(await status()).includes('"In Sync"'); looks += 1) await sleep(10);
 }
 
 t.test('a policy comes into force on the active unit and is on the other one when apply returns', async (t) => {
@@ -294,7 +294,7 @@ function patientClock(): { clock: Clock; release(end: Promise<void>): Promise<vo
     const ending = end.then(() => {
       ended = true;
     });
-    for (let steps = 0; steps < 500 && !ended; steps += 1) {
+    for (let steps = 0; steps < 6_000 && !ended; steps += 1) {
       held.shift()?.();
       await sleep(5);
     }

@@ -26,7 +26,7 @@ const policyB = hostPolicy({ revision: 2, allow: [...many, '2001:db8:2::/48'] })
 
 async function waitForOrphans(host: TestHost): Promise<void> {
   const name = host.where.at(-1) ?? '';
-  for (let looks = 0; looks < 400; looks += 1) {
+  for (let looks = 0; looks < 1_200; looks += 1) {
     const child = spawn('/usr/sbin/ip', ['netns', 'pids', name], { stdio: ['ignore', 'pipe', 'ignore'] });
     const [pids] = await Promise.all([child.stdout.toArray(), once(child, 'close')]);
     if (pids.length === 0) return;

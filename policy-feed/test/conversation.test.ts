@@ -56,7 +56,7 @@ function begin(t: Test, point: { state: PointReport['state'] } = { state: 'curre
     ...{ ...options, point: 'edge-1', transport, desk, logger, pollMs: 10_000, held, onAnswer: () => {} },
   });
   const nextAsked = async (): Promise<Asked> => {
-    for (let look = 0; look < 2_000; look += 1) {
+    for (let look = 0; look < 6_000; look += 1) {
       const it = asked[read];
       if (it !== undefined) {
         read += 1;

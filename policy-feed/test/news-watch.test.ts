@@ -36,7 +36,7 @@ function askedTransport(): { transport: Transport; asked: Asked[] } {
 }
 
 async function found(asked: readonly Asked[], isIt: (it: Asked) => boolean): Promise<Asked> {
-  for (let look = 0; look < 2_000; look += 1) {
+  for (let look = 0; look < 6_000; look += 1) {
     const it = asked.find(isIt);
     if (it !== undefined) return it;
     await sleep(5);

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { createDirectoryReader, type DirectoryWatchOptions, watchDirectory } from '../src/index.ts';
 
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 
 interface Watched {
   calls(): number;
@@ -199,9 +199,9 @@ t.test('a listener that fails is logged, and called again', async (t) => {
     },
   });
   t.teardown(() => watch.close());
-  t.ok(await until(() => calls === 1));
+  t.ok(await until(() => calls >= 1));
   appendFileSync(join(policies, 'a.yaml'), 'x: 1\n');
-  t.ok(await until(() => calls === 2));
+  t.ok(await until(() => calls >= 2));
   t.match(warnings[0], { event: 'policy_watch_listener_failed', error: 'no' });
 });
 

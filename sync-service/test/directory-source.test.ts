@@ -26,7 +26,7 @@ t.test('a directory is read at the start, and whatever goes wrong with it is tol
   t.match(it.publisher.status(), { state: 'none', errors: [{ code: 'EDW_ERR_INTERNAL', message: /a bug/ }] });
   fails = false;
   writeFileSync(join(dir, 'more.yaml'), '# a change, so that it is read again\n');
-  for (let turn = 0; turn < 500 && it.publisher.status().state === 'none'; turn += 1)
+  for (let turn = 0; turn < 1_500 && it.publisher.status().state === 'none'; turn += 1)
     await new Promise((resolve) => setTimeout(resolve, 20));
   t.match(it.publisher.status(), { state: 'current', revision: 1, errors: [] });
 });

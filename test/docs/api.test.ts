@@ -82,12 +82,12 @@ function withEvent(keys: string[], prefix: string, fields: string[]): string[] {
 }
 
 async function until<T>(ask: () => Promise<T>, holds: (answer: T) => boolean): Promise<T> {
-  for (let attempt = 0; attempt < 200; attempt += 1) {
+  for (let attempt = 0; attempt < 600; attempt += 1) {
     const answer = await ask();
     if (holds(answer)) return answer;
     await sleep(50);
   }
-  throw new Error('what was waited for did not come within 10 s');
+  throw new Error('what was waited for did not come within 30 s');
 }
 
 interface Here {

@@ -24,7 +24,7 @@ const shownId = /proposed ([0-9a-f]{16}):/.exec(text)?.[1] ?? '';
 /** What the store of the walk wrote for mirrors. */
 let mirrored: string[] = [];
 
-t.test('the walk from an empty folder to a point that has the first version', { timeout: 120_000 }, async (t) => {
+t.test('the walk from an empty folder to a point that has the first version', { timeout: 400_000 }, async (t) => {
   const place = await openPlace(t);
   let said = '';
   let checked = 0;
@@ -135,7 +135,7 @@ async function openPlace(t: Test): Promise<Place> {
     async list(path, name) {
       for (let attempt = 0; ; attempt += 1) {
         const names = await readdir(join(folder, path));
-        if (names.includes(name) || attempt > 100) return names.filter((it) => !it.startsWith('.')).sort();
+        if (names.includes(name) || attempt > 300) return names.filter((it) => !it.startsWith('.')).sort();
         await sleep(100);
       }
     },
@@ -152,7 +152,7 @@ async function run(folder: string, args: readonly string[]): Promise<string> {
       if (code === 0 || (code === 3 && args.includes('review'))) return said;
       throw new Error(`edgeward ${args.join(' ')} ended with ${code}: ${said}`);
     }
-    if (attempt > 60) throw new Error(`edgeward ${args.join(' ')} says after a minute: ${said}`);
+    if (attempt > 120) throw new Error(`edgeward ${args.join(' ')} says after a minute: ${said}`);
     await sleep(500);
   }
 }
@@ -167,7 +167,7 @@ async function serve(t: Test, folder: string, args: readonly string[]): Promise<
   child.stderr?.on('data', (piece: Buffer) => {
     log += piece.toString('utf8');
   });
-  for (let attempt = 0; attempt < 300; attempt += 1) {
+  for (let attempt = 0; attempt < 1_200; attempt += 1) {
     if (/"event":"(store_listening|service_started)"/.test(log)) return '';
     if (child.exitCode !== null) break;
     await sleep(100);

@@ -283,7 +283,7 @@ t.test('a box that reboots in between is logged in to anew', async (t) => {
   await box.create(GROUPS, group('g'));
   await unit.reboot();
   let found: unknown = 'unreachable';
-  for (let i = 0; i < 200 && found === 'unreachable'; i += 1) {
+  for (let i = 0; i < 3_000 && found === 'unreachable'; i += 1) {
     found = await box.get(pathOf('g')).catch((error: { code: string }) => {
       t.equal(error.code, 'EDW_ERR_POINT_UNREACHABLE');
       return 'unreachable';

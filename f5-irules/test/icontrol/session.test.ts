@@ -209,6 +209,6 @@ t.test('the password is read at each login, from a file that is closed to others
 });
 
 async function until(isTrue: () => boolean): Promise<void> {
-  for (let i = 0; i < 4_000 && !isTrue(); i += 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let i = 0; i < 6_000 && !isTrue(); i += 1) await new Promise((resolve) => setTimeout(resolve, 5));
   if (!isTrue()) throw new Error('it did not come');
 }

@@ -133,6 +133,6 @@ t.test('a transaction that fails, at once or later, says what the box says', asy
 });
 
 async function until(isTrue: () => boolean): Promise<void> {
-  for (let i = 0; i < 400 && !isTrue(); i += 1) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (let i = 0; i < 6_000 && !isTrue(); i += 1) await new Promise((resolve) => setTimeout(resolve, 5));
   if (!isTrue()) throw new Error('it did not come');
 }

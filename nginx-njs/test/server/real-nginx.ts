@@ -77,7 +77,7 @@ export async function runs(pid: number): Promise<boolean> {
 
 /** Tries for 10 s. */
 export async function eventually(holds: () => Promise<boolean>): Promise<boolean> {
-  for (let attempt = 0; attempt < 500; attempt++) {
+  for (let attempt = 0; attempt < 1_500; attempt++) {
     if (await holds()) return true;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

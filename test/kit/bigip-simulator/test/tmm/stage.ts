@@ -9,6 +9,7 @@ import { type DataPlane, type DataPlaneOptions, startDataPlane } from '../../src
 import { tclsh } from '../tclsh.ts';
 
 export { skip } from '../tclsh.ts';
+export { until } from '../until.ts';
 
 export interface Test {
   teardown(run: () => Promise<void> | void): void;
@@ -170,13 +171,4 @@ export async function streamServer(
     return new Promise<void>((resolve) => server.close(() => resolve()));
   });
   return { port: (server.address() as AddressInfo).port, connections, received: () => received };
-}
-
-/** Asks again until it holds; the bound is the patience of the test, not an assertion. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  for (let attempt = 0; attempt < 400; attempt++) {
-    if (await holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
-  throw new Error(`it never came about: ${what}`);
 }
