@@ -1,6 +1,7 @@
 import type { CompiledObject, CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
-import { type Active, formatHeader, formatPorts, headerKey, idOf } from '../src/layout.ts';
+import { type Active, formatHeader, formatPorts, headerKey } from '../src/layout.ts';
+import type { NameOf } from './entry-names.ts';
 import { checkLengths, type Entry, type ObjectTables, objectTables, tableEntries } from './object-tables.ts';
 import { type TableDelta, tableDelta } from './table-delta.ts';
 
@@ -33,6 +34,9 @@ interface Placement {
 }
 
 interface LayoutOptions {
+  nameOf: NameOf;
+  /** Of the policy; where the zone holds it already, the one that it has there. */
+  generation?: string;
   /** What the zone holds of these objects; those that did not change stay as they are. */
   placed?: ReadonlyMap<string, Placement>;
   /** Tables that the zone holds for an object. */
@@ -42,9 +46,9 @@ interface LayoutOptions {
 }
 
 /** Throws EDW_ERR_POINT_CAPACITY. */
-export function layOut(policy: CompiledPolicy, options: LayoutOptions = {}): Layout {
-  refuseTwins(policy);
-  const active = { generation: idOf(policy.hash), revision: policy.revision, hash: policy.hash };
+export function layOut(policy: CompiledPolicy, options: LayoutOptions): Layout {
+  const generation = options.generation ?? options.nameOf(policy.hash);
+  const active = { generation, revision: policy.revision, hash: policy.hash };
   const layout: Layout = { active, contents: new Map(), headers: [], placements: new Map() };
   for (const object of policy.objects) {
     const earlier = options.placed?.get(object.bind);
@@ -53,23 +57,21 @@ export function layOut(policy: CompiledPolicy, options: LayoutOptions = {}): Lay
     layout.headers.push([headerKey(active.generation, object.bind), placement.header]);
     for (const [id, content] of contentsOf(placement)) layout.contents.set(id, content);
   }
+  refuseTwins(policy, layout.placements);
   return layout;
 }
 
-/**
- * Names in the zone are 48 bits of a hash, which somebody who may write one object can search for until it is that of
- * another: one of the two would be judged by the tables of the other.
- */
-function refuseTwins({ objects, revision }: CompiledPolicy): void {
+/** Two objects with one name: one of them would be judged by the tables of the other. */
+function refuseTwins({ objects, revision }: CompiledPolicy, placements: ReadonlyMap<string, Placement>): void {
   const named = new Map<string, CompiledObject>();
   for (const object of objects) {
-    const id = idOf(object.hash);
+    const id = placements.get(object.bind)?.own.id ?? '';
     const twin = named.get(id);
     named.set(id, object);
     if (twin === undefined || twin.hash === object.hash) continue;
     const what = `'${twin.name}' and '${object.name}' would have one name, ${id}, in its zone`;
     throw new EdgewardError('EDW_ERR_POINT_CAPACITY', `laying out revision ${revision} for NGINX: ${what}`, {
-      mend: 'Change either object in anything. By chance this does not happen: look who changed them last, and why.',
+      mend: 'Change either object in anything. By chance this does not happen: look who changed them last, and who knows the push token.',
     });
   }
 }
@@ -85,11 +87,11 @@ export function hasDelta({ placements }: Layout): boolean {
   return [...placements.values()].some(({ base, delta }) => delta.id !== null || delta.rulesId !== base.id);
 }
 
-function placementOf(object: CompiledObject, { baseOf, former = false }: LayoutOptions): Placement {
-  if (former) return whole(object, objectTables(object, JSON.stringify), true);
-  const own = objectTables(object);
+function placementOf(object: CompiledObject, { baseOf, nameOf, former = false }: LayoutOptions): Placement {
+  if (former) return whole(object, objectTables(object, nameOf, JSON.stringify), true);
+  const own = objectTables(object, nameOf);
   const base = baseOf?.(object) ?? null;
-  const delta = base === null ? null : tableDelta(base, own);
+  const delta = base === null ? null : tableDelta(base, own, nameOf);
   if (base === null || delta === null) return whole(object, own, false);
   return { hash: object.hash, own, base, delta, header: headerOf(object, base, delta) };
 }
@@ -97,7 +99,7 @@ function placementOf(object: CompiledObject, { baseOf, former = false }: LayoutO
 function whole(object: CompiledObject, own: ObjectTables, former: boolean): Placement {
   checkLengths(object, own);
   const delta: TableDelta = { id: null, slots: '', slotEntries: [], rulesId: own.id, ruleEntries: [] };
-  const header = former ? formerHeaderOf(object) : headerOf(object, own, delta);
+  const header = former ? formerHeaderOf(object, own) : headerOf(object, own, delta);
   return { hash: object.hash, own, base: own, delta, header };
 }
 
@@ -120,6 +122,6 @@ function headerOf(object: CompiledObject, base: ObjectTables, delta: TableDelta)
   });
 }
 
-function formerHeaderOf({ hash, mode, protocol, ports, trustedProxies }: CompiledObject): string {
-  return JSON.stringify({ content: idOf(hash), mode, protocol, ports, trustedProxies });
+function formerHeaderOf({ mode, protocol, ports, trustedProxies }: CompiledObject, { id }: ObjectTables): string {
+  return JSON.stringify({ content: id, mode, protocol, ports, trustedProxies });
 }

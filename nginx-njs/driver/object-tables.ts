@@ -1,13 +1,14 @@
 import type { CompiledObject, IntervalTable } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
-import { classKey, formatRules, idOf, rulesOfClass } from '../src/layout.ts';
+import { classKey, formatRules, rulesOfClass } from '../src/layout.ts';
+import type { NameOf } from './entry-names.ts';
 
 /** An entry of NGINX's dictionary. */
 export type Entry = readonly [key: string, value: string];
 
 /**
  * What leads from an address to rules, for one object: the buckets of its interval table, and the rules of each class.
- * Its id is the object's, so that whoever has the object knows the name.
+ * Its id is the object's, so that whoever has the object and the push token knows the name.
  */
 export interface ObjectTables {
   id: string;
@@ -27,9 +28,9 @@ export type RulesFormat = typeof formatRules;
 /** A value larger than this does not fit into one push. */
 const VALUE_LIMIT = 200_000;
 
-export function objectTables(object: CompiledObject, format: RulesFormat = formatRules): ObjectTables {
+export function objectTables(object: CompiledObject, nameOf: NameOf, format: RulesFormat = formatRules): ObjectTables {
   const rules = object.classes.map((_, id) => format(rulesOfClass(object, id)));
-  return tablesOf(idOf(object.hash), object.sources, rules);
+  return tablesOf(nameOf(object.hash), object.sources, rules);
 }
 
 export function tablesOf(id: string, table: IntervalTable, rules: readonly string[]): ObjectTables {

@@ -1,5 +1,6 @@
 import { EdgewardError, messageOf, readSecret, systemCodeOf } from '@edgeward/runtime';
 import type { Active } from '../src/layout.ts';
+import { type NameOf, namesUnder } from './entry-names.ts';
 import { CERTIFICATE_MEND } from './push-connection.ts';
 import { openPushFrames } from './push-frames.ts';
 import { openPushRequests } from './push-requests.ts';
@@ -16,6 +17,8 @@ import {
 export interface PushClient {
   /** What a person calls the zone, and the file that makes it. */
   readonly words: PushWords;
+  /** How entries are named: by the push token, as it is now. */
+  names(): Promise<NameOf>;
   state(): Promise<PointState>;
   counts(): Promise<PointCounts>;
   keys(): Promise<string[]>;
@@ -80,6 +83,7 @@ export function createPushClient(options: ClientOptions): PushClient {
   };
   return {
     words: wordsOf(options.url),
+    names: async () => namesUnder(await readToken(options)),
     state: async () => stateOf(await call('GET', 'state', READING, ''), options),
     counts: async () => (await call('GET', 'counts', READING, '')) as PointCounts,
     keys: async () => (await call('GET', 'keys', READING, '')) as string[],

@@ -1,5 +1,5 @@
-import { sha256Hex } from '@edgeward/runtime';
-import { idOf, SLOTS, slotKey, slotOf } from '../src/layout.ts';
+import { SLOTS, slotKey, slotOf } from '../src/layout.ts';
+import type { NameOf } from './entry-names.ts';
 import type { Entry, ObjectTables } from './object-tables.ts';
 import { ruleEntries } from './object-tables.ts';
 
@@ -29,7 +29,7 @@ const LARGEST_SHARE = 8;
 const SMALLEST_TABLES = 16_384;
 
 /** null where writing the tables whole is better. */
-export function tableDelta(base: ObjectTables, next: ObjectTables): TableDelta | null {
+export function tableDelta(base: ObjectTables, next: ObjectTables, nameOf: NameOf): TableDelta | null {
   if (base.size < SMALLEST_TABLES && base.id !== next.id) return null;
   const limit = Math.min(LONGEST, base.size / LARGEST_SHARE);
   const changed = changedBuckets(base, next, limit);
@@ -37,8 +37,12 @@ export function tableDelta(base: ObjectTables, next: ObjectTables): TableDelta |
   const rules = changedRules(base, next);
   const length = rules === null ? 0 : rules.reduce((sum, text) => sum + text.length, 0);
   if (length > limit) return null;
-  const rulesId = rules === null ? base.id : idOf(sha256Hex(rules.join('\n')));
-  return { ...slotted(base.id, changed), rulesId, ruleEntries: rules === null ? [] : [...ruleEntries(rulesId, rules)] };
+  const rulesId = rules === null ? base.id : nameOf(rules.join('\n'));
+  return {
+    ...slotted(base.id, changed, nameOf),
+    rulesId,
+    ruleEntries: rules === null ? [] : [...ruleEntries(rulesId, rules)],
+  };
 }
 
 /** Bucket → value, empty where nothing is in it any more. null: they are longer than `limit` together. */
@@ -76,7 +80,11 @@ function changedRules(base: ObjectTables, next: ObjectTables): readonly string[]
   return next.rules.every((text, at) => base.rules[at] === text) ? null : next.rules;
 }
 
-function slotted(base: string, changed: Map<string, string>): Pick<TableDelta, 'id' | 'slots' | 'slotEntries'> {
+function slotted(
+  base: string,
+  changed: Map<string, string>,
+  nameOf: NameOf,
+): Pick<TableDelta, 'id' | 'slots' | 'slotEntries'> {
   if (changed.size === 0) return { id: null, slots: '', slotEntries: [] };
   const texts = new Map<string, string>();
   for (const name of [...changed.keys()].sort()) {
@@ -84,7 +92,7 @@ function slotted(base: string, changed: Map<string, string>): Pick<TableDelta, '
     texts.set(slot, `${texts.get(slot) ?? ''},${name}=${changed.get(name)}`);
   }
   const lines = [...texts].sort(([one], [other]) => (one < other ? -1 : 1));
-  const id = idOf(sha256Hex(`${base}\n${lines.map(([slot, text]) => `${slot}${text}`).join('\n')}`));
+  const id = nameOf(`${base}\n${lines.map(([slot, text]) => `${slot}${text}`).join('\n')}`);
   const touched = new Set(lines.map(([slot]) => Number.parseInt(slot, 16)));
   const slots = Array.from({ length: SLOTS }, (_, slot) => (touched.has(slot) ? '1' : '0')).join('');
   return { id, slots, slotEntries: lines.map(([slot, text]) => [slotKey(id, slot), text]) };

@@ -1,6 +1,7 @@
 import type { CompiledPolicy } from '@edgeward/policy';
 import { headerKey, LAYOUT, parseHeader } from '../src/layout.ts';
 import { entriesOf, type Layout, layOut } from './entries.ts';
+import type { NameOf } from './entry-names.ts';
 import { isKnown, type KnownZone } from './known-zone.ts';
 import type { LastKnown } from './last-known-file.ts';
 import { type Entry, type ObjectTables, objectTables, tablesOf } from './object-tables.ts';
@@ -23,12 +24,13 @@ export interface ZoneView {
 
 export async function layoutFor(view: ZoneView, state: PointState, desired: CompiledPolicy): Promise<Layout> {
   const { known } = view;
-  if (state.layout < LAYOUT) return layOut(desired, { former: true });
-  if (view.whole === true) return layOut(desired);
+  const naming = await namingFor(view.client, state, desired);
+  if (state.layout < LAYOUT) return layOut(desired, { ...naming, former: true });
+  if (view.whole === true) return layOut(desired, naming);
   const { layout } = known;
-  if (!isKnown(known, state) || layout === null) return layoutOnUnknown(view, state, desired);
+  if (!isKnown(known, state) || layout === null) return layoutOnUnknown(view, state, desired, naming);
   const placed = layout.placements;
-  return layOut(desired, { placed, baseOf: ({ bind }) => placed.get(bind)?.base ?? null });
+  return layOut(desired, { ...naming, placed, baseOf: ({ bind }) => placed.get(bind)?.base ?? null });
 }
 
 /** What has to lie there if nothing was changed by hand; empty where nobody can say. */
@@ -47,18 +49,36 @@ export async function expectedEntries(
   return last !== null && last.active.hash === hash ? last.entries() : [];
 }
 
-async function layoutOnUnknown(view: ZoneView, state: PointState, desired: CompiledPolicy): Promise<Layout> {
+interface Naming {
+  nameOf: NameOf;
+  generation: string;
+}
+
+/** What is in force keeps its name, also when the token changes, or the version of whoever wrote it. */
+async function namingFor(client: PushClient, { active }: PointState, desired: CompiledPolicy): Promise<Naming> {
+  const nameOf = await client.names();
+  return { nameOf, generation: active?.hash === desired.hash ? active.generation : nameOf(desired.hash) };
+}
+
+async function layoutOnUnknown(
+  view: ZoneView,
+  state: PointState,
+  desired: CompiledPolicy,
+  naming: Naming,
+): Promise<Layout> {
+  const { nameOf } = naming;
   const ids = await heldTables(view.client, state, desired);
   const missing = desired.objects.filter(({ bind, hash }) => {
     const id = ids.get(bind);
-    return id !== undefined && !hash.startsWith(id) && !view.known.tables.has(id);
+    return id !== undefined && nameOf(hash) !== id && !view.known.tables.has(id);
   });
   const written = missing.length === 0 ? [] : ((await view.lastKnown())?.entries() ?? []);
   return layOut(desired, {
+    ...naming,
     baseOf(object) {
       const id = ids.get(object.bind);
       if (id === undefined) return null;
-      if (object.hash.startsWith(id)) return objectTables(object);
+      if (nameOf(object.hash) === id) return objectTables(object, nameOf);
       return view.known.tables.get(id) ?? tablesAmong(written, id);
     },
   });

@@ -14,8 +14,8 @@ import type { CompiledObject, CompiledRule, IntervalTable, Mode, PortRange } fro
  *   mode/BIND                  mode of an object as last known before the policy was lost
  *   proof/DIGIT                a question of a proof that waits, or its answer; no push reads or writes it
  *
- * GENERATION and CONTENT are the first 12 hex digits of the policy's and the object's hash, RULES and DELTA those of what
- * they hold: equal content is written once and shared by all generations, and nothing under such a name ever changes.
+ * GENERATION, CONTENT, RULES and DELTA are 12 hex digits that the driver makes of what they name (`driver/entry-names.ts`):
+ * equal content is written once and shared by all generations, and nothing under such a name ever changes.
  * RULES is CONTENT until a rule changes and the addresses do not. Keys of up to 16 bytes take 128 bytes of the zone,
  * longer ones 256 (measured).
  *
@@ -30,8 +30,6 @@ export const NO_LAST_KNOWN = 'no-last-known';
 /** What a module says that it can read; one from before deltas says nothing, and takes headers and rules as JSON only. */
 export const LAYOUT = 2;
 export const SLOTS = 256;
-
-const ID_DIGITS = 12;
 
 /** Whether a push may write or delete this key. A function, because njs would make a pattern anew for every request. */
 export function isKey(text: string): boolean {
@@ -86,10 +84,6 @@ export function parseActive(text: string): Active | null {
   const parts = /^([0-9a-f]{12}) ([0-9]{1,15}) ([0-9a-f]{64})$/.exec(text);
   if (parts === null) return null;
   return { generation: parts[1] as string, revision: Number(parts[2]), hash: parts[3] as string };
-}
-
-export function idOf(hash: string): string {
-  return hash.slice(0, ID_DIGITS);
 }
 
 export function headerKey(generation: string, bind: string): string {

@@ -4,6 +4,7 @@ import { Agent, request } from 'node:http';
 import { connect } from 'node:http2';
 import { type Edge, onEveryNginx } from '@edgeward/test/kit';
 import t from 'tap';
+import { namesUnder } from '../driver/entry-names.ts';
 import { ask, statusOf } from './fixtures/asking.ts';
 import { smallPolicy } from './fixtures/policies.ts';
 import { tamperWith } from './fixtures/tampering.ts';
@@ -83,8 +84,9 @@ claim('a handler that fails denies as internal-error, with one event and one cou
   const edge = await on.startEdge(t);
   const policy = smallPolicy({ revision: 1, allow: [ALLOWED], http: [{ path: '/*' }] });
   await edge.point().apply(policy);
-  const content = policy.objects[0]?.hash.slice(0, 12) ?? '';
-  const header = `@${policy.hash.slice(0, 12)}/order-front`;
+  const nameOf = namesUnder(edge.token);
+  const content = nameOf(policy.objects[0]?.hash ?? '');
+  const header = `@${nameOf(policy.hash)}/order-front`;
   const good = {
     content,
     mode: 'enforce',

@@ -3,6 +3,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { compileDocuments, type Edge, onEveryNginx, startEdge } from '@edgeward/test/kit';
 import t from 'tap';
 import { layOut } from '../driver/entries.ts';
+import { namesUnder } from '../driver/entry-names.ts';
 import { writeLastKnown } from '../driver/last-known-file.ts';
 import { ask, statusOf } from './fixtures/asking.ts';
 import { frontDocument, largePolicy, smallPolicy } from './fixtures/policies.ts';
@@ -109,7 +110,7 @@ async function statusesOf(edge: Edge): Promise<number[]> {
 
 claim('a policy over 8 MB leaves its modes and says that it was too large', async (t, on) => {
   const edge = await on.startEdge(t, { servers });
-  const layout = layOut(policy(4));
+  const layout = layOut(policy(4), { nameOf: namesUnder('any') });
   const large = 'ab'.repeat(75_000);
   const entries = Array.from({ length: 57 }, (_, n) => [`${'0'.repeat(12)}${1000 + n}`, large] as const);
   layout.contents.set('0'.repeat(12), { entries: () => entries });

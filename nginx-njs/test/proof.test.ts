@@ -11,6 +11,7 @@ import {
   testCertificates,
 } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
+import { namesUnder } from '../driver/entry-names.ts';
 import type { NginxPoint, ProofQuestion } from '../driver/index.ts';
 import { ask, eventually, statusOf } from './fixtures/asking.ts';
 import { smallPolicy } from './fixtures/policies.ts';
@@ -144,8 +145,9 @@ claim('a hook that fails says so, and is refused', async (t, on) => {
   const policy = smallPolicy({ revision: 1, allow: [ALLOWED] });
   await point.apply(policy);
   const before = await told(edge, point);
-  const content = policy.objects[0]?.hash.slice(0, 12);
-  await tamperWith(edge, `@${policy.hash.slice(0, 12)}/order-front`, JSON.stringify({ content }));
+  const nameOf = namesUnder(edge.token);
+  const content = nameOf(policy.objects[0]?.hash ?? '');
+  await tamperWith(edge, `@${nameOf(policy.hash)}/order-front`, JSON.stringify({ content }));
   const judged = { verdict: 'deny', reason: 'internal-error', to: 'order-front', revision: 0 };
   t.match(await point.prove(from(ALLOWED), { url: edge.url }), { state: 'judged', judged });
   t.strictSame(await told(edge, point), before);

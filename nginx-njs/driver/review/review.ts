@@ -4,6 +4,7 @@
  */
 import { type CompiledPolicy, compareText } from '@edgeward/policy';
 import { entriesOf, layOut } from '../entries.ts';
+import { namesUnder } from '../entry-names.ts';
 import { ofStream } from '../joined-zones.ts';
 import { zoneBytesFor } from '../zone-size.ts';
 import { answerFindings } from './answers.ts';
@@ -49,8 +50,8 @@ export interface ReviewedServer {
 export function reviewDump({ dump, policy, denyLog, open, mode = null }: ReviewInput): Review {
   const configuration = readDump(dump);
   const servers = serversOf(configuration);
-  const zoneBytes = policy === null ? null : zoneBytesFor(entriesOf(layOut(policy)));
-  const streamZoneBytes = policy === null ? null : zoneBytesFor(entriesOf(layOut(ofStream(policy))));
+  const zoneBytes = policy === null ? null : bytesOf(policy);
+  const streamZoneBytes = policy === null ? null : bytesOf(ofStream(policy));
   const enforced = new Set((policy?.objects ?? []).filter(({ mode }) => mode !== 'observe').map(({ bind }) => bind));
   const isObserved = (bind: string): boolean => !enforced.has(bind);
   const findings = [
@@ -67,6 +68,11 @@ export function reviewDump({ dump, policy, denyLog, open, mode = null }: ReviewI
     servers: [...servers.servers.map(reviewed), ...servers.streams.map(reviewed)],
     files: configuration.files,
   };
+}
+
+/** Names are of one length whatever they are made with; the token is nothing to a review. */
+function bytesOf(policy: CompiledPolicy): number {
+  return zoneBytesFor(entriesOf(layOut(policy, { nameOf: namesUnder('') })));
 }
 
 function notRead({ faults }: Configuration): ServerFinding[] {

@@ -16,8 +16,8 @@ await contractTest(t, makeHybridFixture);
 async function makeHybridFixture(): Promise<ContractFixture> {
   const started: { edge: Edge | null } = { edge: null };
   const fixture = await makeNginxFixture({
-    startEdge: async (t) => {
-      const edge = await startEdge(t, { hybrid: { cachedCheck: false }, workers: 1 });
+    startEdge: async (t, options) => {
+      const edge = await startEdge(t, { ...options, hybrid: { cachedCheck: false }, workers: 1 });
       started.edge = edge;
       return { ...edge, point: (own) => snapping(edge, own) };
     },

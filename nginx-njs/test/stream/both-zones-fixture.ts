@@ -5,15 +5,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CompiledPolicy } from '@edgeward/policy';
 import type { Edge, OnNginx } from '@edgeward/test/kit';
 import type { ContractFixture } from '../../../enforcement-point/src/contract-test.ts';
+import { type NameOf, namesUnder } from '../../driver/entry-names.ts';
 import { closing } from '../fixtures/closing.ts';
 import { startCuttingProxy } from '../fixtures/cutting-proxy.ts';
 import { streamPolicy } from './connecting.ts';
 import { startCuttingFrames } from './cutting-frames.ts';
 import { frame, tamperWithFrame } from './frames.ts';
 
+/** Names in the zones are made with it: what two fixtures hold is compared. */
+const TOKEN = 'of-the-contract-of-drivers';
+
 export async function makeBothZonesFixture(on: Pick<OnNginx, 'startEdge'>): Promise<ContractFixture> {
   const teardowns: (() => Promise<void>)[] = [];
-  const edge = await on.startEdge({ teardown: (run) => teardowns.push(run) }, { stream: [{ name: 'billing-db' }] });
+  const edge = await on.startEdge(
+    { teardown: (run) => teardowns.push(run) },
+    { stream: [{ name: 'billing-db' }], token: TOKEN },
+  );
   const neighbour = join(dirname(edge.paths.lastKnownFile), 'neighbour');
   await writeFile(neighbour, 'of somebody else');
   let cutFrom = Number.POSITIVE_INFINITY;
@@ -61,6 +68,7 @@ interface ZoneReading {
   keys(): Promise<string[]>;
   digest(keys: string[]): Promise<object>;
   lastKnown: string;
+  nameOf: NameOf;
 }
 
 interface State {
@@ -73,6 +81,7 @@ function httpZone(edge: Edge): ZoneReading {
     keys: async () => ((await edge.push({ call: 'keys' })).body as string[]).sort(),
     digest: async (keys) => (await edge.push({ method: 'POST', call: 'digest', body: keys.join('\n') })).body as object,
     lastKnown: edge.paths.lastKnownFile,
+    nameOf: namesUnder(edge.token),
   };
 }
 
@@ -82,6 +91,7 @@ function streamZone(edge: Edge): ZoneReading {
     keys: async () => ((await frame(edge, { call: 'GET keys', body: '0' })).body as { keys: string[] }).keys.sort(),
     digest: async (keys) => (await frame(edge, { call: 'POST digest', body: keys.join('\n') })).body as object,
     lastKnown: `${edge.paths.lastKnownFile}-stream`,
+    nameOf: namesUnder(edge.token),
   };
 }
 
@@ -89,7 +99,7 @@ function streamZone(edge: Edge): ZoneReading {
 async function readZone(zone: ZoneReading, policies: CompiledPolicy[]): Promise<unknown> {
   const active = await zone.active();
   const inForce = policies.find(({ hash }) => hash === active?.hash);
-  const ids = inForce === undefined ? [] : [inForce, ...inForce.objects].map(({ hash }) => hash.slice(0, 12));
+  const ids = inForce === undefined ? [] : [inForce, ...inForce.objects].map(({ hash }) => zone.nameOf(hash));
   const isLeft = (key: string): boolean => !ids.some((id) => key.replace('@', '').startsWith(id));
   let keys = await zone.keys();
   for (let attempt = 0; attempt < 250 && keys.some(isLeft); attempt += 1) {

@@ -6,6 +6,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Edge, freePort, onEveryNginx, rawConnection } from '@edgeward/test/kit';
 import t from 'tap';
+import { namesUnder } from '../../driver/entry-names.ts';
 import { connecting, streamPolicy, THROUGH } from './connecting.ts';
 import { tamperWithFrame } from './frames.ts';
 
@@ -147,7 +148,8 @@ claim('a hook that fails closes, and denials that can not be written are counted
   const policy = streamPolicy({ revision: 1, allow: [ALLOWED] });
   const point = edge.point();
   await point.apply(policy);
-  const rules = `${policy.objects.find(({ bind }) => bind === 'billing-db')?.hash.slice(0, 12)}#0`;
+  const { hash = '' } = policy.objects.find(({ bind }) => bind === 'billing-db') ?? {};
+  const rules = `${namesUnder(edge.token)(hash)}#0`;
   t.equal((await tamperWithFrame(edge, rules, '[null]')).status, 200);
   t.equal(await connecting(edge), '', 'a damaged rule denies');
   const failed = { object: 'billing-db', reason: 'internal-error', source: null, revision: 0 };
