@@ -10,12 +10,17 @@ import { type BuildOptions, build, type OnLoadResult, type Plugin } from 'esbuil
  * no module keeps anything between calls. They export functions, and nothing else.
  */
 const RARE: readonly string[] = [
+  'nginx-njs/src/changed-reader',
+  'nginx-njs/src/deny-line',
   'nginx-njs/src/last-known',
   'nginx-njs/src/push',
   'nginx-njs/src/request-denial',
+  'nginx-njs/src/request-details',
   'nginx-njs/src/request-flow',
   'nginx-njs/src/request-folds',
+  'nginx-njs/src/request-judgement',
   'nginx-njs/src/request-proof',
+  'nginx-njs/src/request-unknown',
   'nginx-njs/src/stream-push',
   'nginx-njs/src/stream-verdict',
   'policy/src/request',

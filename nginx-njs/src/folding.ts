@@ -69,7 +69,7 @@ export function fold(folding: Folding, denial: Foldable, nowMs: number): string 
   const window = windowAt(nowMs, folding.windowMs);
   const name = nameIn(window, denial);
   try {
-    if (zone.get(`s${name}`) === undefined && !hasRoom(zone)) return foldInto(zone, withoutSource(window, denial));
+    if (!hasRoom(zone) && zone.get(`s${name}`) === undefined) return foldInto(zone, withoutSource(window, denial));
     if (zone.incr(`s${name}`, 1, -folding.after) > 0) return name;
     const lines = `l${window}\t${isOfPolicy(denial.reason) ? denial.object : ''}`;
     if (zone.incr(lines, 1, -SOURCES_IN_FULL * folding.after) <= 0) return null;
@@ -97,8 +97,10 @@ export function refOf(zone: FoldZone, name: string): string {
 
 /** Never throws: what was folded is counted already, and nobody may count it once more as a failure. */
 function seedOf(zone: FoldZone): number | undefined {
+  const seed = zone.get(SEED);
+  if (seed !== undefined) return seed;
   try {
-    if (zone.get(SEED) === undefined) zone.add(SEED, Math.random());
+    zone.add(SEED, Math.random());
   } catch (_full) {
     // Then references are those of any NGINX that has no room for it.
   }

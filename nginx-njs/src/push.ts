@@ -1,4 +1,4 @@
-import { foldZone } from './deny-log.ts';
+import { foldZone } from './fold-zone.ts';
 import type { PushAnswer } from './push-calls.ts';
 import { answerCall, refused } from './push-calls.ts';
 import { holdsToken } from './push-token.ts';

@@ -8,7 +8,7 @@ export function flowOf(r: NginxHTTPRequest, target: Flow): Flow {
     to: target.to,
     port: target.port,
     method: r.method as string,
-    path: pathOf(r),
+    path: readTarget(r),
   };
   const host = variables.http_host;
   if (host !== undefined && host !== '') flow.host = host;
@@ -21,7 +21,7 @@ export function flowOf(r: NginxHTTPRequest, target: Flow): Flow {
  * The target as on the request line. `$request_uri` lacks the authority of an absolute target (RFC 9112 §3.2.2), which
  * only `$request` still holds.
  */
-function pathOf(r: NginxHTTPRequest): string {
+export function readTarget(r: NginxHTTPRequest): string {
   const line = r.variables.request as string;
   if (line.charAt((r.method as string).length + 1) === '/')
     return escaped(r, 'request_uri', r.variables.request_uri as string);

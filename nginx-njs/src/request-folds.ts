@@ -1,5 +1,5 @@
-import { foldZone } from './deny-log.ts';
 import { closeFolds } from './fold-closing.ts';
+import { foldZone } from './fold-zone.ts';
 
 /**
  * Closes the windows that are over: every second, as http.conf and stream.conf say, and those of requests whenever a service

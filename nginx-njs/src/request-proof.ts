@@ -2,7 +2,8 @@ import type { Flow } from '@edgeward/policy';
 import { FAILED, judge, modeOf } from './judgement.ts';
 import type { AskedProof, ProofAnswer } from './proof.ts';
 import { answerProof, hashInForce, takeQuestion } from './proof.ts';
-import { refOf, refuse } from './request-denial.ts';
+import { refOf } from './request-details.ts';
+import { refuse } from './request-refusal.ts';
 import { targetOf } from './request-target.ts';
 import type { Zone } from './zone-life.ts';
 
@@ -46,7 +47,7 @@ function provenVerdict(r: NginxHTTPRequest, asked: AskedProof, ref: string): Pro
     const target = targetOf(r);
     answer.to = flow.to = target.to;
     answer.port = flow.port = target.port;
-    const judged = judge(zone, () => r.variables.edgeward_last_known as string, question.peer, flow);
+    const judged = judge(zone, () => r.variables.edgeward_last_known as string, question.peer, flow, {});
     answer.mode = modeOf(judged.policy, flow.to);
     answer.hash = hashInForce(zone);
     answer.verdict = judged.verdict.verdict;

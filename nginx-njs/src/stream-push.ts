@@ -1,4 +1,4 @@
-import { foldZone } from './deny-log.ts';
+import { foldZone } from './fold-zone.ts';
 import { ANSWER_LIMIT, ANSWER_MOST, answerHead, FRAME_HEAD_CHARS, FRAME_LIMIT, frameLength } from './frame.ts';
 import { mayBeKey } from './layout.ts';
 import type { PushAnswer, PushCall, PushTarget } from './push-calls.ts';

@@ -1,7 +1,8 @@
-import type { Flow } from '@edgeward/policy';
+import type { AddressKey, Flow, Verdict } from '@edgeward/policy';
 import { keyFromBytes } from '@edgeward/policy/dialect';
-import type { Denial, DenyLog } from './deny-log.ts';
-import { foldZone, recordDenial } from './deny-log.ts';
+import type { DenyLog } from './deny-log.ts';
+import { foldableOf, recordDenial } from './deny-log.ts';
+import { foldZone } from './fold-zone.ts';
 import { foldingOf } from './folding.ts';
 import { FAILED, judge, sourceOf } from './judgement.ts';
 import { LONGEST_NAME } from './request-target.ts';
@@ -31,7 +32,7 @@ function judgeConnection(s: NginxStreamRequest): boolean {
   const flow = flowOf(s);
   const peer = keyFromBytes((s.rawVariables.binary_remote_addr as Buffer).toString('hex'));
   const lastKnown = (): string => s.variables.edgeward_last_known as string;
-  const judged = judge(ngx.shared.edgeward_stream as Zone, lastKnown, peer, flow);
+  const judged = judge(ngx.shared.edgeward_stream as Zone, lastKnown, peer, flow, {});
   count(countsOf(), flow.to, judged.verdict, judged.observed);
   if (judged.verdict.verdict === 'allow') return true;
   const source = sourceOf(judged.policy, peer, flow);
@@ -59,7 +60,7 @@ function flowOf(s: NginxStreamRequest): Flow {
 function record(
   s: NginxStreamRequest,
   flow: Flow,
-  denied: Pick<Denial, 'verdict' | 'observed' | 'peer' | 'source'>,
+  denied: { verdict: Verdict; observed: boolean; peer: AddressKey | null; source: string | null },
 ): void {
   const variables = s.variables;
   const log: DenyLog = {
@@ -72,19 +73,15 @@ function record(
     ),
     complain: (message) => s.error(message),
   };
-  recordDenial(log, {
+  const verdict = denied.verdict;
+  recordDenial(log, foldableOf(flow.to, flow.port, denied.source, verdict, denied.observed), () => ({
     ref: newRef(),
-    to: flow.to,
-    port: flow.port,
+    peer: denied.peer,
     peerPort: Number(variables.remote_port),
     method: null,
     path: null,
     host: null,
-    verdict: denied.verdict,
-    observed: denied.observed,
-    peer: denied.peer,
-    source: denied.source,
-  });
+  }));
 }
 
 /** 64 random bits. The stream module has no request id. */

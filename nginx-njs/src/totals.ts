@@ -5,13 +5,13 @@ import type { FoldZone } from './folding.ts';
 export function count(counts: FoldZone, bind: string, verdict: Verdict, observed: boolean): void {
   const isAllowed = verdict.verdict === 'allow';
   const of = `\t${isAllowed ? 'allow' : observed ? 'would-deny' : 'deny'}\t${verdict.reason}`;
-  add(counts, isAllowed || isOfPolicy(verdict.reason) ? bind : boundedName(counts, bind, of), of, 1);
+  addTo(counts, (isAllowed || isOfPolicy(verdict.reason) ? bind : boundedName(counts, bind, of)) + of, 1);
 }
 
 /** Told by their number alone, and nowhere else. */
 export function lose(counts: FoldZone, bind: string, denials: number): void {
   const of = '\tlost\tlog-write';
-  add(counts, boundedName(counts, bind, of), of, denials);
+  addTo(counts, boundedName(counts, bind, of) + of, denials);
 }
 
 /** Whether the object is one that the policy has: where it is not, a client may have chosen its name. */
@@ -29,9 +29,10 @@ function boundedName(counts: FoldZone, bind: string, of: string): string {
   return counts.get(bind + of) !== undefined || hasRoom(counts) ? bind : '';
 }
 
-function add(counts: FoldZone, bind: string, of: string, denials: number): void {
+/** `name` is that of an object that the policy has, or one that was found to be in bounds. */
+export function addTo(counts: FoldZone, name: string, more: number): void {
   try {
-    counts.incr(bind + of, denials, 0);
+    counts.incr(name, more, 0);
   } catch (_full) {
     // A full zone of counters must not deny; the sum of what is there then lies below the ledger's, which shows.
   }

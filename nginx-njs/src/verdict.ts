@@ -1,11 +1,10 @@
-import type { Flow } from '@edgeward/policy';
 import { keyFromBytes } from '@edgeward/policy/dialect';
-import { judge } from './judgement.ts';
-import { denyRequest, failRequest } from './request-denial.ts';
-import { flowOf } from './request-flow.ts';
+import { plainVerdict } from './plain-verdict.ts';
+import { failRequest } from './request-denial.ts';
+import { judgeRequest } from './request-judgement.ts';
 import { proveRequest } from './request-proof.ts';
-import { targetOf } from './request-target.ts';
-import { count } from './totals.ts';
+import { LONGEST_NAME } from './request-target.ts';
+import { denyUnknown } from './request-unknown.ts';
 import type { Zone } from './zone-life.ts';
 
 /**
@@ -15,24 +14,32 @@ import type { Zone } from './zone-life.ts';
  */
 export function verdict(r: NginxHTTPRequest): string {
   try {
-    const asked = r.variables.http_edgeward_proof;
+    const variables = r.variables;
+    const asked = variables.http_edgeward_proof;
     const proven = asked === undefined ? null : proveRequest(r, asked);
-    return proven === null ? judgeRequest(r) : proven;
+    return proven === null ? judged(r, variables) : proven;
   } catch (problem) {
     return failRequest(r, problem as Error);
   }
 }
 
-function judgeRequest(r: NginxHTTPRequest): string {
-  const target = targetOf(r);
-  const peer = keyFromBytes((r.rawVariables.binary_remote_addr as Buffer).toString('hex'));
-  let whole: Flow | null = null;
-  const read = (): Flow => {
-    if (whole === null) whole = flowOf(r, target);
-    return whole;
-  };
-  const lastKnown = (): string => r.variables.edgeward_last_known as string;
-  const judged = judge(ngx.shared.edgeward as Zone, lastKnown, peer, target, read);
-  count(ngx.shared.edgeward_counts as NgxSharedDict<number>, target.to, judged.verdict, judged.observed);
-  return judged.verdict.verdict === 'allow' ? 'pass' : denyRequest(r, read(), judged, peer);
+function judged(r: NginxHTTPRequest, variables: NginxHTTPRequest['variables']): string {
+  const shared = ngx.shared;
+  const bind = variables.edgeward_server || '';
+  const port = (variables.edgeward_port || variables.server_port) as string;
+  const hex = (r.rawVariables.binary_remote_addr as Buffer).toString('hex');
+  const peer = hex.length === 8 ? hex : keyFromBytes(hex);
+  // A name that is longer than any can be is cut where it is judged.
+  const plain =
+    peer === null || bind.length > LONGEST_NAME ? null : plainVerdict(shared.edgeward as Zone, bind, port, peer);
+  if (plain !== 'pass') {
+    if (plain === null || !plain.isUnknown) return judgeRequest(r, plain);
+    return denyUnknown(r, plain, port, hex.length === 8 ? (variables.remote_addr as string) : null);
+  }
+  try {
+    (shared.edgeward_counts as NgxSharedDict<number>).incr(`${bind}\tallow\tallowed-by-rule`, 1, 0);
+  } catch (_full) {
+    // As in totals.ts.
+  }
+  return plain;
 }

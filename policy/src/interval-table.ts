@@ -20,25 +20,30 @@ const FEW_BUCKETS = 8;
 const CLASS_DIGITS = 4;
 /** Numbers in a table stay below it: four digits of a record name each. */
 export const CLASS_LIMIT = 65535;
-const LEVELS_4 = [4, 6];
-const LEVELS_6 = [8, 12, 16, 20, 24, 28, 30];
 const BRANCH = '+';
 
 /** The number that `key` maps to, or -1. `get` reads one value of the table. */
 export function lookup(get: (name: string) => string | undefined, key: AddressKey): number {
+  const top = key.length === 8 ? 4 : 8;
+  const value = get(key.slice(0, top));
+  if (value === undefined) {
+    const records = get(rootName(key.length));
+    return records === undefined ? -1 : search(records, 0, key.slice(0, top));
+  }
+  return value[0] === BRANCH ? lookupBelow(get, key, value) : search(value, 0, key.slice(top));
+}
+
+/** From the second level on; `wide` is the branch of the first. Apart, because few buckets are so full, and njs pays by the line. */
+function lookupBelow(get: (name: string) => string | undefined, key: AddressKey, wide: string): number {
   const levels = levelsOf(key.length);
-  let wide = '';
-  let above = 0;
-  for (let i = 0; i < levels.length; i += 1) {
+  let branch = wide;
+  for (let i = 1; i < levels.length; i += 1) {
+    const above = levels[i - 1] as number;
     const depth = levels[i] as number;
     const value = get(key.slice(0, depth));
-    if (value === undefined) {
-      const records = above === 0 ? get(rootName(key.length)) : wide;
-      return records === undefined ? -1 : search(records, above === 0 ? 0 : 1, key.slice(above, depth));
-    }
+    if (value === undefined) return search(branch, 1, key.slice(above, depth));
     if (value[0] !== BRANCH) return search(value, 0, key.slice(depth));
-    wide = value;
-    above = depth;
+    branch = value;
   }
   return -1;
 }
@@ -175,8 +180,9 @@ function join(pieces: Labelled[]): Labelled[] {
   return out;
 }
 
+/** Made when asked for: njs would make two lists anew for each request. */
 function levelsOf(width: number): number[] {
-  return width === 8 ? LEVELS_4 : LEVELS_6;
+  return width === 8 ? [4, 6] : [8, 12, 16, 20, 24, 28, 30];
 }
 
 function rootName(width: number): string {
