@@ -50,7 +50,7 @@ function lacking(
 ): string[] {
   let lacks: string[] = [];
   const named = key !== null && rule.groups.some((group) => contains(group.intervals, key));
-  if (!named) lacks = lacks.concat(missedNetwork(identities, rule, key) ?? missedLabels(rule, members));
+  if (!named) lacks = lacks.concat(missedNetwork(identities, rule, key) ?? missedLabels(rule, members, key));
   const port = parsePort(flow.port);
   if (port === null || !includesPort(object.ports, port)) lacks.push(`the object does not list ${flow.port}`);
   else if (rule.ports !== null && !includesPort(rule.ports, port))
@@ -78,7 +78,7 @@ function missedNetwork(identities: Identities, rule: ResolvedRule, key: string |
 }
 
 /** The shortest list of label conditions that the source fails, or that the source is no member at all. */
-function missedLabels(rule: ResolvedRule, members: Workload[]): string[] {
+function missedLabels(rule: ResolvedRule, members: Workload[], key: string | null): string[] {
   let best: string[] | null = null;
   const consider = (selector: Selector, labels: Labels): void => {
     selector.forEach((conditions) => {
@@ -95,7 +95,11 @@ function missedLabels(rule: ResolvedRule, members: Workload[]): string[] {
       else consider(term.selector, member.labels);
     });
   });
-  if (fence !== null) return [`source: its address is outside the fence ${listed(cidrsOf(fence), ', ')}`];
+  // What is known of labels may be newer or older than the members of a revision, where both come from a store.
+  const cidrs: Interval[] = fence ?? [];
+  if (fence !== null && (key === null || cidrs.length === 0 || contains(cidrs, key)))
+    return ['source: it is no member at this revision, though the labels that are known of it now are selected'];
+  if (fence !== null) return [`source: its address is outside the fence ${listed(cidrsOf(cidrs), ', ')}`];
   if (best !== null) return best;
   // An unknown address is further from any rule than a workload with a wrong label.
   return [`source: the address is in none of ${listed(rule.rule.from.map(termText), '; ')}`, ''];

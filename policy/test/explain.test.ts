@@ -123,6 +123,21 @@ const sources: Near[] = [
   },
 ];
 
+t.test('labels that were learned after the members of a revision do not blame the fence', async (t) => {
+  const late = workload({ labels: { app: 'crm', env: 'dev' } });
+  for (const within of [{ within: ['10.30.0.0/16'] }, {}]) {
+    const from = fromCrm("app == 'crm' && env == 'prod'", within);
+    const { resolution } = compileDocuments([late, ...shop({ from })], NOW);
+    const known = compileDocuments([crm, ...shop({ from })], NOW).resolution;
+    const identities = identitiesOf(resolution, (key) => identitiesOf(known).workloadsAt(key));
+    const view = pointViews(resolution, digest).forObject('front');
+    t.match(explain(identities, view, { from: '10.30.1.4', to: 'front', port: 'tcp/443' }), {
+      reason: 'unknown-source',
+      missed: 'source: it is no member at this revision, though the labels that are known of it now are selected',
+    });
+  }
+});
+
 const flows: Near[] = [
   {
     name: 'a port that the rule does not name',

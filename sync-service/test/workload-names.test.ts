@@ -133,6 +133,31 @@ t.test('a first question without an answer keeps nobody waiting', async (t) => {
   t.strictSame(it.at('10.30.1.1'), ['crm-1']);
 });
 
+t.test(
+  'after a change they are asked for at once where they are few, and a large inventory waits for its turn',
+  async (t) => {
+    const few = stage(t, [line('crm-1', '10.30.1.1')]);
+    await few.names.asked();
+    Object.assign(few, { lines: [line('crm-2', '10.30.1.1')], etag: '"2"' });
+    for (let again = 0; again < 5; again += 1) few.names.changed();
+    await pass(few.clock, 1_000);
+    t.strictSame([few.at('10.30.1.1'), few.asked.length], [['crm-2'], 2]);
+    await pass(few.clock, 62_000);
+    t.equal(few.asked.length, 3, 'and then as before');
+
+    const many = stage(
+      t,
+      Array.from({ length: 20_000 }, (_, i) => line(`w-${i}`, '10.30.1.1')),
+    );
+    await many.names.asked();
+    many.names.changed();
+    await pass(many.clock, 10_000);
+    t.equal(many.asked.length, 1);
+    await pass(many.clock, 60_000);
+    t.equal(many.asked.length, 2);
+  },
+);
+
 t.test('a hundred thousand workloads fit, and are not asked for as often as a few', async (t) => {
   const lines = Array.from({ length: 100_000 }, (_, i) => {
     const address = formatAddress((0x0a000000 + i).toString(16).padStart(8, '0'));

@@ -39,7 +39,7 @@ async function openSite(t: Test, served: ServedStore): Promise<Site> {
     stateDir,
     service: 'site',
     pollMs: 50,
-    names: { at: () => [], asked: async () => {}, close: async () => {} },
+    names: { at: () => [], changed: () => {}, asked: async () => {}, close: async () => {} },
     clock: systemClock,
     logger,
     publish(_, compiled) {

@@ -102,6 +102,7 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
     if (!isNews) return;
     it.changedAtMs = clock.now();
     options.publish(it.point, next.policy);
+    names.changed();
     logger.info({ event: 'policy_published', point: it.point, revision, hash }, 'published');
   }
 

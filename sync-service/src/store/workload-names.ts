@@ -11,6 +11,8 @@ import { backoff, type Clock, EdgewardError, type Logger, messageOf } from '@edg
  */
 export interface WorkloadNames {
   at(key: AddressKey): Workload[];
+  /** What is in force changed, so that somebody may be elsewhere: asked for soon, where they are few. */
+  changed(): void;
   /** Settles when they were asked for once, whatever came of it. */
   asked(): Promise<void>;
   close(): Promise<void>;
@@ -25,10 +27,13 @@ export interface WorkloadNamesOptions {
   random?: () => number;
 }
 
-export const noNames: WorkloadNames = { at: () => [], asked: async () => {}, close: async () => {} };
+export const noNames: WorkloadNames = { at: () => [], changed: () => {}, asked: async () => {}, close: async () => {} };
 
 /** What they may take of a line that carries policy: an inventory of 13 MB is asked for every three minutes at most. */
 const CHARACTERS_PER_S = 80_000;
+/** Of a change, whose first denials are to have the new names: a thousand workloads are asked for again after some seconds. */
+const HURRIED_CHARACTERS_PER_S = 20_000;
+const HURRY_MS = 100;
 const RETRY_BASE_MS = 1_000;
 /** Workloads of one address that a denial can be recorded with. */
 const MOST_AT_ONE = 64;
@@ -41,8 +46,13 @@ export function followWorkloadNames(options: WorkloadNamesOptions): WorkloadName
   let known: string | null = null;
   let lastCode: string | null = null;
   let cancel: () => void = () => {};
+  let dueAtMs = Number.NEGATIVE_INFINITY;
+  let askedAtMs = Number.NEGATIVE_INFINITY;
+  let isAsking = false;
+  let isHurried = false;
 
   async function look(): Promise<number> {
+    askedAtMs = clock.now();
     const found = (await transport.inventory?.(known, ending.signal)) ?? null;
     if (found !== null) {
       names = await namesIn(found, ending.signal);
@@ -66,8 +76,24 @@ export function followWorkloadNames(options: WorkloadNamesOptions): WorkloadName
   }
 
   async function turn(): Promise<void> {
+    isAsking = true;
     const delayMs = await look().catch(failed);
-    if (!ending.signal.aborted) cancel = clock.after(delayMs, () => void begin());
+    isAsking = false;
+    schedule(isHurried ? Math.min(delayMs, hurryMs()) : delayMs);
+    isHurried = false;
+  }
+
+  /** Spread, for those who all hear of it at once. */
+  function hurryMs(): number {
+    const apartMs = (names.characters / HURRIED_CHARACTERS_PER_S) * 1000;
+    return HURRY_MS + Math.max(apartMs * random(), askedAtMs + apartMs - clock.now());
+  }
+
+  function schedule(delayMs: number): void {
+    if (ending.signal.aborted) return;
+    cancel();
+    dueAtMs = clock.now() + delayMs;
+    cancel = clock.after(delayMs, () => void begin());
   }
 
   let running: Promise<void> = Promise.resolve();
@@ -80,6 +106,10 @@ export function followWorkloadNames(options: WorkloadNamesOptions): WorkloadName
     at: (key) => {
       const found = names.byAddress.get(key);
       return found === undefined ? [] : Array.isArray(found) ? found : [found];
+    },
+    changed() {
+      if (isAsking) isHurried = true;
+      else if (clock.now() + hurryMs() < dueAtMs) schedule(hurryMs());
     },
     asked: () => first,
     async close() {
