@@ -67,6 +67,16 @@ export function collectorMetrics(registry: Registry, readings: CollectorReadings
     'Denials that were the first from their source labels to their object and port; env is the label of the object.',
     ['object', 'env'],
   );
+  /** By object and env, in milliseconds. */
+  const newest = new Map<string, { labels: { object: string; env: string }; atMs: number }>();
+  group.gauge(
+    'edgeward_new_edge_timestamp_seconds',
+    'When a denial was last the first from its source labels to its object and port, by when it was stored.',
+    ['object', 'env'],
+    (say) => {
+      for (const { labels, atMs } of newest.values()) say(labels, atMs / 1000);
+    },
+  );
   const counted = (name: string, help: string, counts: () => Count[]): void =>
     group.total(name, help, ['point', 'object', 'reason'], (say) => {
       for (const { point, object, reason, count } of counts())
@@ -85,9 +95,14 @@ export function collectorMetrics(registry: Registry, readings: CollectorReadings
   group.gauge('edgeward_deny_log_lag_bytes', 'Bytes of the deny log not read yet.', ['point'], (say) => {
     for (const { point, lagBytes } of readings.logs()) say({ point }, lagBytes);
   });
-  group.gauge('edgeward_deny_log_unreadable', '1 while the deny log is there and is not read.', ['point'], (say) => {
-    for (const { point, isUnreadable } of readings.logs()) say({ point }, isUnreadable ? 1 : 0);
-  });
+  group.gauge(
+    'edgeward_deny_log_unreadable',
+    '1 while the deny log is there and is not read, or its folder is away.',
+    ['point'],
+    (say) => {
+      for (const { point, isUnreadable } of readings.logs()) say({ point }, isUnreadable ? 1 : 0);
+    },
+  );
   group.gauge('edgeward_ledger_failing', '1 while the ledger does not do what is asked of it.', [], (say) =>
     say({}, readings.isLedgerFailing() ? 1 : 0),
   );
@@ -100,8 +115,10 @@ export function collectorMetrics(registry: Registry, readings: CollectorReadings
       stored.inc({ point: named.point });
       if (event.windowStart !== event.windowEnd) folded.inc({ point: named.point }, count);
       delay.observe({ point: names.timedPoint(event.point) }, Math.max(0, nowMs - Date.parse(time)) / 1000);
-      if (readings.edges.isNew(event))
-        newEdges.inc({ object: named.object, env: names.env(event.objectLabels.env ?? '') });
+      if (!readings.edges.isNew(event)) return;
+      const labels = { object: named.object, env: names.env(event.objectLabels.env ?? '') };
+      newEdges.inc(labels);
+      newest.set(JSON.stringify(labels), { labels, atMs: nowMs });
     },
     unparsed: (point, cause) => unparsed.inc({ point, cause }),
     lost: (point, cause) => losses.inc({ point, cause }),

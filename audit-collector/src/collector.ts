@@ -4,6 +4,7 @@
  */
 import { type EdgewardError, type Logger, messageOf, type Registry } from '@edgeward/runtime';
 import { accountMetrics } from './account-metrics.ts';
+import { claimedCounts } from './claimed-counts.ts';
 import { collectorMetrics } from './collector-metrics.ts';
 import type { ListenerStatus, LogStatus, SpoolStatus, StatusError } from './collector-status.ts';
 import { settleCounters } from './counter-settling.ts';
@@ -17,7 +18,7 @@ import type { LedgerLife } from './ledger/lives.ts';
 import { type LedgerPlace, openLedgerAt } from './ledger/open-ledger.ts';
 import type { DenialPage, DenialSearch } from './ledger/search.ts';
 import type { EnforcedTotal } from './ledger/sums.ts';
-import { observedLedger } from './ledger-health.ts';
+import { lookAtLedger, observedLedger } from './ledger-health.ts';
 import { createLogFollower } from './log-follower.ts';
 import { metricNames } from './metric-names.ts';
 import { type NewEdges, newEdges } from './new-edges.ts';
@@ -51,6 +52,8 @@ export interface CollectorOptions {
   ledgerThreads?: boolean | undefined;
   pollIntervalMs?: number | undefined;
   lingerMs?: number | undefined;
+  /** How often the ledger is looked at where nothing is asked of it: 10 s. */
+  ledgerLookMs?: number | undefined;
 }
 
 export interface Collector {
@@ -157,7 +160,7 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
   const told = (): readonly PointTold[] => options.told?.() ?? [];
   const settling = settleCounters({ ledger, told, now, logger });
   const closeAccounts = accountMetrics(options.registry, names, accounts);
-  const shared = { ledger, labels, now, logger, seldom, metrics, onStored: tellAll };
+  const shared = { ledger, labels, claimed: claimedCounts(now), now, logger, seldom, metrics, onStored: tellAll };
   const { pollIntervalMs, lingerMs } = options;
   const following = { ...shared, settling, signal: ending.signal, pollIntervalMs, lingerMs };
   const followers = options.logs.map(({ point, file }) => createLogFollower({ point, file, ...following }));
@@ -189,7 +192,11 @@ export async function createCollector(options: CollectorOptions): Promise<Collec
     lives: () => ledger.lives(),
     async start() {
       if (running !== null || ending.signal.aborted) return;
-      running = Promise.all([...followers.map((it) => it.run()), keepRetention(retention)]);
+      running = Promise.all([
+        ...followers.map((it) => it.run()),
+        keepRetention(retention),
+        lookAtLedger(ledger, ending.signal, options.ledgerLookMs),
+      ]);
       await Promise.all(listeners.map((listener) => listener.start()));
     },
     async close() {

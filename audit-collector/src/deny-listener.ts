@@ -2,7 +2,9 @@
  * The denials that one point sends: a syslog listener, the memory behind it and the ledger. A message is in the ledger
  * at most 50 ms after it arrived, unless the ledger cannot be written; its number decides whether it is new.
  */
+import { sampleOf } from '@edgeward/deny-log';
 import { type Logger, messageOf } from '@edgeward/runtime';
+import type { ClaimedCounts } from './claimed-counts.ts';
 import type { CollectorMetrics } from './collector-metrics.ts';
 import { byCause, type ListenerStatus, lastEventOf, statusError } from './collector-status.ts';
 import { type DenyEvent, denyEvent, type Labels } from './deny-event.ts';
@@ -28,6 +30,7 @@ export interface DenyListenerOptions {
   listener: SyslogListener;
   ledger: Pick<Ledger, 'storeNumbered'>;
   labels: Labels;
+  claimed: ClaimedCounts;
   now: () => number;
   logger: Logger;
   /** Runs at most once in a while for each key. */
@@ -38,11 +41,18 @@ export interface DenyListenerOptions {
 }
 
 export function createDenyListener(options: DenyListenerOptions): DenyListener {
-  const { listener, ledger, labels, now, logger, seldom, metrics, syslogMetrics } = options;
+  const { listener, ledger, labels, claimed, now, logger, seldom, metrics, syslogMetrics } = options;
   const { point, listen } = listener;
   const log = `syslog ${listen.host}:${listen.port}`;
   const refused = new Map<RefusalCause, number>();
   const closed = new Map<CloseCause, number>();
+
+  /** What is not believed has its number, which is missing then. */
+  function believed(message: DenyMessage): DenyMessage {
+    const { number, record } = message;
+    if (record === null || claimed(point, record.count ?? 1)) return message;
+    return { number, record: null, unparsed: { cause: 'wrong-shape', sample: sampleOf(JSON.stringify(record)) } };
+  }
 
   async function store(messages: readonly DenyMessage[]): Promise<void> {
     const eventOf = ({ record }: DenyMessage): DenyEvent | null => record && denyEvent(record, point, labels);
@@ -76,7 +86,7 @@ export function createDenyListener(options: DenyListenerOptions): DenyListener {
   });
   const server = createSyslogServer(listener, {
     hasRoom: intake.hasRoom,
-    frame: (frame) => intake.add(readDenyMessage(frame), frame.kind === 'message' ? frame.bytes.length : 0),
+    frame: (frame) => intake.add(believed(readDenyMessage(frame)), frame.kind === 'message' ? frame.bytes.length : 0),
     refused(cause, address, why) {
       refused.set(cause, (refused.get(cause) ?? 0) + 1);
       syslogMetrics.refused(point, cause);

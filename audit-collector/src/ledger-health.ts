@@ -1,10 +1,29 @@
-/** A ledger that is watched while it is used: what it failed at stays known until it does that again. */
+/**
+ * A ledger that is watched while it is used: what it failed at stays known until it does that again. Where nobody is denied
+ * nothing is asked of it, so it is looked at now and then.
+ */
+import { setTimeout } from 'node:timers/promises';
 import { type StatusError, statusError } from './collector-status.ts';
 import type { Ledger } from './ledger/ledger.ts';
 
 export interface ObservedLedger {
   ledger: Ledger;
   error(): StatusError | null;
+}
+
+const lookMs = 10_000;
+
+/** Until the signal. What a look finds is `error()` of the ledger. */
+export async function lookAtLedger(
+  ledger: Pick<Ledger, 'uncovered'>,
+  signal: AbortSignal,
+  everyMs: number = lookMs,
+): Promise<void> {
+  while (!signal.aborted) {
+    // Of nobody: it costs nothing, and has to be answered all the same.
+    await ledger.uncovered({ sinceMs: Number.MAX_SAFE_INTEGER, point: '' }).catch(() => {});
+    await setTimeout(everyMs, null, { ref: false, signal }).catch(() => {});
+  }
 }
 
 export function observedLedger(inner: Ledger): ObservedLedger {
@@ -33,6 +52,7 @@ export function observedLedger(inner: Ledger): ObservedLedger {
       observeEnforced: (...counts) => observed('observeEnforced', inner.observeEnforced(...counts)),
       settle: (settling) => observed('settle', inner.settle(settling)),
       denials: (query) => observed('denials', inner.denials(query)),
+      uncovered: (query) => observed('uncovered', inner.uncovered(query)),
     },
   };
 }

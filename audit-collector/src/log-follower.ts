@@ -8,13 +8,17 @@ import { setTimeout } from 'node:timers/promises';
 import {
   createLogTail,
   type FileCursor,
+  folderAwayError,
   type LogBatch,
   type LogTail,
   type LossCause,
+  type ParsedLine,
   parseDenyLine,
+  sampleOf,
   type UnparsedCause,
 } from '@edgeward/deny-log';
 import { type Backoff, backoff, type Logger, messageOf } from '@edgeward/runtime';
+import type { ClaimedCounts } from './claimed-counts.ts';
 import type { CollectorMetrics } from './collector-metrics.ts';
 import { byCause, type LogStatus, lastEventOf, statusError } from './collector-status.ts';
 import type { CounterSettling } from './counter-settling.ts';
@@ -37,6 +41,7 @@ export interface LogFollowerOptions {
   file: string;
   ledger: Pick<Ledger, 'store' | 'cursors'>;
   labels: Labels;
+  claimed: ClaimedCounts;
   metrics: Pick<CollectorMetrics, 'stored' | 'unparsed' | 'lost'>;
   settling: Pick<CounterSettling, 'readUpTo'>;
   now: () => number;
@@ -50,7 +55,7 @@ export interface LogFollowerOptions {
 }
 
 export function createLogFollower(options: LogFollowerOptions): LogFollower {
-  const { point, ledger, labels, metrics, settling, now, logger, seldom, signal } = options;
+  const { point, ledger, labels, claimed, metrics, settling, now, logger, seldom, signal } = options;
   // Cursors are kept by path: one spelling, whatever folder the process was started in.
   const file = resolve(options.file);
   let tail: LogTail | null = null;
@@ -84,7 +89,7 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
         if (batch !== null) await store(batch);
         // An end without its newline may be a line yet, and nobody knows what is in a folder that is away.
         else if (reading.lagBytes() === 0 && (await isReadable(dirname(file)))) await settling.readUpTo(point, askedMs);
-        error = null;
+        tellOfFolder(reading.isFolderAway());
         retry.reset();
         if (batch === null) await reading.changed();
       }
@@ -93,8 +98,22 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
     }
   }
 
+  function believed(line: Buffer): ParsedLine {
+    const parsed = parseDenyLine(line);
+    const count = parsed.records.reduce((sum, record) => sum + (record.count ?? 1), 0);
+    if (claimed(point, count)) return parsed;
+    return { records: [], unparsed: { cause: 'wrong-shape', sample: sampleOf(line.toString('utf8')) } };
+  }
+
+  function tellOfFolder(isAway: boolean): void {
+    const away = isAway ? folderAwayError(file) : null;
+    if (away !== null && error?.message !== away.message)
+      logger.error({ event: 'deny_log_failed', point, err: away }, away.message);
+    error = away === null ? null : statusError(away);
+  }
+
   async function store(batch: LogBatch): Promise<void> {
-    const parsed = batch.lines.map(parseDenyLine);
+    const parsed = batch.lines.map(believed);
     const events = parsed.flatMap(({ records }) => records.map((record) => denyEvent(record, point, labels)));
     const unparsed = parsed.flatMap((line) => (line.unparsed === null ? [] : [line.unparsed]));
     const { cursors, losses } = batch;

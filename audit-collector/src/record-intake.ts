@@ -4,8 +4,10 @@
  * it is acknowledged after the commit and not before. While the ledger can't be written nothing is kept here: the sender
  * keeps it.
  */
+import { sampleOf } from '@edgeward/deny-log';
 import { createRateLimit, type Logger } from '@edgeward/runtime';
 import type { BatchRecord } from './batches/batch-reading.ts';
+import type { ClaimedCounts } from './claimed-counts.ts';
 import type { CollectorMetrics } from './collector-metrics.ts';
 import { byCause, lastEventOf, type SpoolStatus } from './collector-status.ts';
 import { type DenyEvent, denyEvent, type Labels } from './deny-event.ts';
@@ -27,6 +29,7 @@ export interface RecordIntake {
 export interface RecordIntakeOptions {
   ledger: Pick<Ledger, 'storeSpooled' | 'sums'>;
   labels: Labels;
+  claimed: ClaimedCounts;
   now: () => number;
   logger: Logger;
   /** Runs at most once in a while for each key. */
@@ -39,17 +42,19 @@ export interface RecordIntakeOptions {
 }
 
 export function createRecordIntake(options: RecordIntakeOptions): RecordIntake {
-  const { ledger, labels, now, logger, seldom, metrics, numberMetrics } = options;
+  const { ledger, labels, claimed, now, logger, seldom, metrics, numberMetrics } = options;
   const losses = createRateLimit(LOSSES);
   const isNamed = boundedNames(labels, options.mostUnknownObjects ?? MOST_UNKNOWN);
   const ofHost = (record: HostRecord, point: string): SpoolRecord => {
     const { seq } = record;
+    if (!claimed(point, record.count)) return notBelieved(seq, record);
     if (record.kind === 'gap') return { seq, gap: record };
     const isKnown = isNamed(point, { ...record, point });
     return isKnown ? { seq, event: hostDenyEvent(record, point, labels) } : unnamed(seq, record);
   };
   const ofBatch = (record: BatchRecord, sender: string): SpoolRecord => {
     const { seq } = record;
+    if (!claimed(sender, countOf(record))) return notBelieved(seq, record);
     if (record.kind === 'event') {
       const { event } = record;
       return isNamed(sender, event) ? { seq, event } : unnamed(seq, event);
@@ -58,7 +63,7 @@ export function createRecordIntake(options: RecordIntakeOptions): RecordIntake {
     if (record.kind === 'unparsed') return { seq, unparsed: { cause: record.cause, sample: record.sample } };
     if (record.kind === 'loss') {
       if (losses.take(sender, now()) === 0) return { seq, loss: record };
-      return { seq, unparsed: { cause: 'no-record', sample: JSON.stringify(record) } };
+      return notBelieved(seq, record);
     }
     const event = repeatedEvent(denyEvent(record.denial, sender, labels), record);
     return isNamed(sender, { ...record.denial, point: sender }) ? { seq, event } : unnamed(seq, event);
@@ -128,6 +133,18 @@ function repeatedEvent(
   const first = firstMs === undefined ? event.time : new Date(firstMs).toISOString();
   const window = windowOf({ windowStart: first, windowEnd: event.windowEnd });
   return { ...event, count, ...window, time: window.windowEnd };
+}
+
+/** Denials that a record stands for, wherever it says so; a line that could not be read is one. */
+function countOf(record: BatchRecord): number {
+  if (record.kind === 'event') return record.event.count;
+  if (record.kind === 'denial') return Math.max(record.count ?? 1, record.denial.count ?? 1);
+  return record.kind === 'gap' ? record.count : 1;
+}
+
+/** Its number is taken, so that it does not come again; what it said can be looked at. */
+function notBelieved(seq: number, record: object): SpoolRecord {
+  return { seq, unparsed: { cause: 'no-record', sample: sampleOf(JSON.stringify(record)) } };
 }
 
 /** It was denied, and its name is not believed: what is left of it is its count. */

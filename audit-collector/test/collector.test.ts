@@ -1,4 +1,4 @@
-import { appendFileSync, renameSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createMetrics } from '@edgeward/runtime';
 import t from 'tap';
@@ -153,6 +153,46 @@ t.test('a log that cannot be read shows in the status, and is read once it can b
   writeFileSync(file, denyLines(0, 1));
   await until('it is read', () => collector.status()[0]?.stored === 1);
   t.equal(collector.status()[0]?.error, null);
+});
+
+t.test('a log whose folder is away is said, and what is in it then is read', async (t) => {
+  const dir = t.testdir({});
+  const file = join(dir, 'away', 'deny.log');
+  const collector = await collectorFor({ ledgerFile: join(dir, 'ledger.db'), logs: [{ point: 'edge-1', file }] });
+  t.teardown(() => collector.close());
+  await collector.start();
+  await until('it is said', () => collector.status()[0]?.error?.code === 'EDW_ERR_DENY_LOG_UNREADABLE');
+  mkdirSync(join(dir, 'away'));
+  await until('an empty folder is no trouble', () => collector.status()[0]?.error === null);
+  writeFileSync(file, denyLines(0, 1));
+  await until('it is read', () => collector.status()[0]?.stored === 1);
+});
+
+t.test('counts that nobody can have seen are not believed, and can be looked at', async (t) => {
+  const dir = t.testdir({});
+  const file = join(dir, 'deny.log');
+  const flood = (count: number) => denyLine({ count, firstMs: t0 });
+  writeFileSync(file, flood(500_000_000_000) + flood(500_000_000_001) + flood(500_000_000_000) + denyLine({}));
+  const ledgerFile = join(dir, 'ledger.db');
+  const now = (): number => t0;
+  const collector = await collectorFor({ ledgerFile, logs: [{ point: 'edge-1', file }], now });
+  t.teardown(() => collector.close());
+  await collector.start();
+  await until('all is read', () => collector.status()[0]?.lagBytes === 0 && (collector.status()[0]?.stored ?? 0) > 0);
+  const gap = (seq: number, count: number) =>
+    ({ seq, kind: 'gap', cause: 'spool-full', count, windowStart: iso, windowEnd: iso }) as const;
+  const iso = new Date(t0).toISOString();
+  await collector.takeBatch('edge-2', '5'.repeat(32), [gap(1, 7), gap(2, Number.MAX_SAFE_INTEGER), gap(3, 1)]);
+  await collector.takeHostRecords('host-1', '6'.repeat(32), [gap(1, Number.MAX_SAFE_INTEGER)]);
+  t.match(collector.status(), [{ stored: 1_000_000_000_001, unparsed: { 'wrong-shape': 1 } }]);
+  t.match(collector.spools(), [
+    { point: 'edge-2', gaps: { 'spool-full': 8 }, missing: 0, unparsed: { 'no-record': 1 } },
+    { point: 'host-1', gaps: {}, missing: 0, unparsed: { 'no-record': 1 } },
+  ]);
+  await collector.close();
+  const ledger = await openLedgerHere({ file: ledgerFile });
+  t.teardown(() => ledger.close());
+  t.equal((await ledger.quarantined()).length, 3);
 });
 
 t.test('what is older than its days is deleted at the start, and totals stay', async (t) => {

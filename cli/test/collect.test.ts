@@ -179,6 +179,22 @@ t.test('a denial at a service is at the collector with its labels, and in the Lo
   t.match(await collector.kill('SIGTERM'), { code: 0 });
 });
 
+t.test('a collector whose database is away is alive and not ready', async (t) => {
+  const stage = await stageOf(t);
+  const passwordFile = join(stage.folder, 'password');
+  writeFileSync(passwordFile, 'secret\n', { mode: 0o600 });
+  const postgres = { host: '127.0.0.1', port: await freePort(), database: 'edgeward', user: 'edgeward', passwordFile };
+  const config = JSON.parse(readFileSync(stage.config, 'utf8')) as object;
+  writeFileSync(stage.config, yaml({ ...config, denials: { postgres } }));
+  start(t, ['collect', '--config', stage.config]);
+  const asked = async (path: string) => fetch(`${stage.api}${path}`).catch(() => null);
+  await eventually(async () => (await asked('/livez'))?.status === 200);
+  const ready = await asked('/readyz');
+  t.equal(ready?.status, 503);
+  t.match(await ready?.text(), /ledger/);
+  await eventually(async () => /ECONNREFUSED/.test((await (await asked('/readyz'))?.text()) ?? ''));
+});
+
 t.test('a configuration that is wrong is refused, with everything that is', async (t) => {
   const folder = t.testdir({
     'none.yaml': '',

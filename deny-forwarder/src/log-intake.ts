@@ -8,6 +8,7 @@ import {
   type DenyRecord,
   denialText,
   type FileCursor,
+  folderAwayError,
   type LogBatch,
   type LogTail,
   type Loss,
@@ -73,15 +74,18 @@ export function followLog(options: LogIntakeOptions): LogIntake {
   async function follow(): Promise<void> {
     const retry = backoff({ baseMs: 250, maxMs: 30_000 });
     while (!signal.aborted) {
-      await drain(retry.reset).catch((thrown: unknown) => {
-        if (messageOf(thrown) !== messageOf(error)) {
-          const { code } = thrown as Partial<EdgewardError>;
-          logger.error({ event: 'deny_log_failed', denyLog, code, err: thrown }, messageOf(thrown));
-        }
-        error = thrown;
-      });
+      await drain(retry.reset).catch(tellOfError);
       await whilePausing(pauseFor(clock, retry.nextMs()), signal);
     }
+  }
+
+  /** Once for each message, until it is over. */
+  function tellOfError(thrown: unknown): void {
+    if (messageOf(thrown) !== messageOf(error)) {
+      const { code } = thrown as Partial<EdgewardError>;
+      logger.error({ event: 'deny_log_failed', denyLog, code, err: thrown }, messageOf(thrown));
+    }
+    error = thrown;
   }
 
   async function drain(goesOn: () => void): Promise<void> {
@@ -94,7 +98,8 @@ export function followLog(options: LogIntakeOptions): LogIntake {
         if (signal.aborted) return;
         const batch = await tail.next();
         unread = tail.lagBytes();
-        error = null;
+        if (tail.isFolderAway()) tellOfError(folderAwayError(denyLog));
+        else error = null;
         goesOn();
         if (batch === null) await tail.changed();
         else await keep(batch, found);

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { get } from 'node:http';
+import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Clock, systemClock } from '@edgeward/runtime';
 import t from 'tap';
@@ -219,6 +220,15 @@ t.test('a log that can not be read is said, and its lines wait', async (t) => {
   await stored(scene, 3);
   await until('all is well', () => forwarder.troubles().length === 0);
   t.match(await asked(`${forwarder.url}/readyz`), [200, 'ready\n']);
+
+  rmSync(dirname(scene.log), { recursive: true });
+  await until('its folder is away', () => forwarder.troubles().some(({ message }) => /folder/.test(message)));
+  t.match(await asked(`${forwarder.url}/readyz`), [503, /folder is not there/]);
+  await until('the collector knows that something may wait', () => heard() > 0);
+  mkdirSync(dirname(scene.log));
+  scene.write(3, 5);
+  await stored(scene, 5);
+  await until('all is well again', () => forwarder.troubles().length === 0);
 });
 
 type Fault = (turn: number, retries: () => Promise<number>) => Promise<void>;

@@ -26,7 +26,14 @@ export {
 } from './deny-log.ts';
 export { type DenyReason, type DenyVerdict, denyReasons } from './deny-reasons.ts';
 export { type FileCursor, fileKey, type Loss, type LossCause, lossCauses } from './log-cursor.ts';
-export { type CursorChange, createLogTail, type LogBatch, type LogTail, type LogTailOptions } from './log-tail.ts';
+export {
+  type CursorChange,
+  createLogTail,
+  folderAwayError,
+  type LogBatch,
+  type LogTail,
+  type LogTailOptions,
+} from './log-tail.ts';
 export {
   denialText,
   gapText,

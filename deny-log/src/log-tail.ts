@@ -31,6 +31,8 @@ export interface LogTail {
   /** Settles when there may be more, or after the poll interval. */
   changed(): Promise<void>;
   lagBytes(): number;
+  /** By the last look there was no folder: nobody knows what is in it, or where NGINX writes. A log that is not there yet is none. */
+  isFolderAway(): boolean;
   /**
    * The same as of now, without reading on: for who has no room for more. A file that takes the place of another one is
    * opened meanwhile, so that it can still be read when it is deleted. Not while `next` is under way.
@@ -65,6 +67,7 @@ export function createLogTail(options: LogTailOptions): LogTail {
   let scannedKey: string | null | undefined;
   /** Found by a look, and not handed out yet. */
   let looked: LogBatch[] = [];
+  let folderAway = false;
 
   function handOut(read: FileRead | null, cursors: readonly FileCursor[], losses: Loss[]): LogBatch {
     const changes = cursors.map((cursor) => ({ from: stored.get(fileKey(cursor))?.offset ?? null, cursor }));
@@ -74,6 +77,7 @@ export function createLogTail(options: LogTailOptions): LogTail {
 
   async function scan(): Promise<LogBatch | null> {
     const found = await openFound(options.file, files);
+    folderAway = found === null;
     if (found === null) return null;
     const plan = planOf(found.candidates);
     const kept = new Map(plan.read.map(({ cursor }) => [fileKey(cursor), cursor]));
@@ -113,6 +117,12 @@ export function createLogTail(options: LogTailOptions): LogTail {
     return handOut(rest, [{ ...rest.cursor, state: 'done' }], []);
   }
 
+  /** Without a log its folder may be away as well, which only a scan finds out. */
+  async function hasMoved(): Promise<boolean> {
+    const key = await keyAt(options.file);
+    return key !== scannedKey || (key === null && (folderAway || !(await isThere(dirname(options.file)))));
+  }
+
   async function read(): Promise<LogBatch | null> {
     for (const file of files) {
       const read = await file.read();
@@ -129,13 +139,13 @@ export function createLogTail(options: LogTailOptions): LogTail {
     async next() {
       const batch = looked.shift() ?? (await read());
       if (batch !== null) return batch;
-      const moved = (await keyAt(options.file)) !== scannedKey;
-      return (moved ? ((await scan()) ?? (await read())) : null) ?? retire();
+      return ((await hasMoved()) ? ((await scan()) ?? (await read())) : null) ?? retire();
     },
     changed: () => hint.wait(),
     lagBytes: () => files.reduce((sum, file) => sum + file.lagBytes, 0),
+    isFolderAway: () => folderAway,
     async look() {
-      const found = (await keyAt(options.file)) === scannedKey ? null : await scan();
+      const found = (await hasMoved()) ? await scan() : null;
       if (found !== null) looked.push(found);
       await Promise.all(files.map((file) => file.measure()));
       return files.reduce((sum, file) => sum + file.lagBytes, 0);
@@ -235,6 +245,20 @@ const isSibling = (base: string, name: string): boolean =>
 async function keyAt(path: string): Promise<string | null> {
   const found = await stat(path, { bigint: true }).catch(() => null);
   return found === null ? null : fileKey({ dev: String(found.dev), inode: String(found.ino) });
+}
+
+const isThere = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
+/** For whoever follows a log whose folder is away. */
+export function folderAwayError(path: string): EdgewardError {
+  const doing = `following the deny log ${path}: its folder is not there`;
+  return new EdgewardError('EDW_ERR_DENY_LOG_UNREADABLE', doing, {
+    mend: 'Make the folder, or name the right file; lines are read as soon as it is there.',
+  });
 }
 
 async function closeAll(files: readonly LogFile[]): Promise<void> {

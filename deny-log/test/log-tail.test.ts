@@ -216,8 +216,14 @@ t.test('a missing file, or a missing folder, is waited for', async (t) => {
   const tail = createLogTail({ file: join(dir, 'deny.log'), cursors: [], now: Date.now, signal: ending.signal });
   t.teardown(() => tail.close());
   t.equal(await tail.next(), null);
+  t.ok(tail.isFolderAway());
   mkdirSync(dir);
   t.equal(await tail.next(), null);
+  t.notOk(tail.isFolderAway(), 'a log that is not there yet is none');
+  rmSync(dir, { recursive: true });
+  t.equal(await tail.next(), null);
+  t.ok(tail.isFolderAway(), 'gone again');
+  mkdirSync(dir);
   writeFileSync(join(dir, 'deny.log'), denyLines(0, 2));
   const batches = [await tail.next(), await tail.next()];
   t.equal(batches.flatMap((batch) => batch?.lines ?? []).length, 2);

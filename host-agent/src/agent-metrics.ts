@@ -50,6 +50,11 @@ export const agentMetrics: readonly AgentMetric[] = [
     'Records of denials that wait for the service.',
     ({ report }) => report.denials.pending,
   ),
+  gauge(
+    'edgeward_agent_spool_oldest_timestamp_seconds',
+    'When the oldest of these was denied; 0 while none waits.',
+    ({ waitingSince }) => secondsOf(waitingSince),
+  ),
   counter(
     'edgeward_agent_netlink_drops_total',
     'Samples that the kernel dropped; what they were samples of is counted.',

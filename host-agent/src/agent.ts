@@ -161,6 +161,11 @@ async function startParts(options: Running, host: OpenHost, link: ServiceLink, c
   return { guard, denials };
 }
 
+function waitingSince(denials: Denials): string | null {
+  const sinceMs = denials.waitingSinceMs();
+  return sinceMs === null ? null : new Date(sinceMs).toISOString();
+}
+
 /** Reports, and follows. */
 function startLife(options: Running, host: OpenHost, link: ServiceLink, core: Core, { guard, denials }: Parts): void {
   const { config, version, clock, logger, lifecycle, end } = options;
@@ -180,6 +185,7 @@ function startLife(options: Running, host: OpenHost, link: ServiceLink, core: Co
       pid: process.pid,
       at: new Date(clock.now()).toISOString(),
       service: link.contact(),
+      waitingSince: waitingSince(denials),
       report: compose(),
     });
 

@@ -46,6 +46,8 @@ export interface Denials {
   countersRetired(counters: readonly DenyCounter[]): void;
   /** As last read: nothing is asked for it. */
   counters(): DenialCounters;
+  /** When the oldest denial that waits in the spool happened; null: none waits. */
+  waitingSinceMs(): number | null;
   /** What the host began itself, since the agent's state began; read along with the counters of denials, and never judged. */
   outgoing(): HostOutgoing;
   warnings(): string[];

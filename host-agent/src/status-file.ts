@@ -14,6 +14,8 @@ export interface AgentStatus {
   /** ISO. */
   at: string;
   service: ServiceContact;
+  /** ISO time of the oldest denial that waits for the service; null: none waits. */
+  waitingSince: string | null;
   report: HostReport;
 }
 

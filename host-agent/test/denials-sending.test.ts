@@ -159,13 +159,13 @@ t.test('a backlog goes in batches of 500, one at a time, and what was acknowledg
     atOnce -= 1;
     return answer;
   });
-  sender.wake();
+  sender.wake(0);
   await until('all is sent', () => spool.status().pending === 0);
   t.equal(service.total(), 1_203);
   t.equal(service.batches(), 3);
   t.equal(most, 1);
   await spool.append({ records: [spoolGapRecord({ count: 9, fromMs: 0, toMs: 1 })], count: 9, fromMs: 0, toMs: 1 });
-  sender.wake();
+  sender.wake(0);
   await until('the next is sent', () => spool.status().pending === 0);
   t.match(service.records().at(-1), { seq: 1_204, cause: 'spool-full', count: 9 });
 });
@@ -192,6 +192,19 @@ t.test('whatever a service answers that is no acknowledgement leaves everything 
     t.equal(service.total(), 3, name);
     t.equal(sender.warning(), null, `${name}: over`);
   }
+});
+
+t.test('since when the oldest record waits is known, also of what waited before it began', async (t) => {
+  const spool = await spoolWith(t, 2);
+  const service = storingService();
+  let isAway = true;
+  const sender = sending(t, spool, (gzipped) => (isAway ? Promise.reject(new Error('away')) : service.send(gzipped)));
+  await until('the first one that waits', () => sender.oldestMs() === 0);
+  sender.wake(5_000);
+  t.equal(sender.oldestMs(), 0, 'an older one waits');
+  isAway = false;
+  await until('none waits', () => sender.oldestMs() === null);
+  t.equal(spool.status().pending, 0);
 });
 
 t.test('part of a batch is acknowledged, and the rest is sent again', async (t) => {

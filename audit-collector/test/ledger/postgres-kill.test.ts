@@ -161,18 +161,19 @@ t.test(
     const log = join(t.testdir({}), 'deny.log');
     await writeFile(log, denyLines(0, 500));
     const ledger = { kind: 'postgres' as const, ...access(await database) };
-    const collector = await collectorFor({ ledger, logs: [{ point: 'edge-1', file: log }] });
+    const collector = await collectorFor({ ledger, logs: [{ point: 'edge-1', file: log }], ledgerLookMs: 50 });
     t.teardown(() => collector.close());
     await collector.start();
     const stored = (): number => collector.status()[0]?.stored ?? 0;
     await until('the first lines are stored', () => stored() === 500);
     await server.kill();
+    await until('it says so with nothing to store', () => collector.ledgerError() !== null);
+    t.equal(collector.ledgerError()?.code, 'EDW_ERR_LEDGER_UNREACHABLE');
     await appendFile(log, denyLines(500, 1_000));
-    await until('it says why', () => collector.ledgerError()?.code === 'EDW_ERR_LEDGER_UNREACHABLE');
     t.equal(stored(), 500);
     await server.restart();
     await until('the rest is stored', () => stored() === 1_000);
-    t.equal(collector.ledgerError(), null);
+    await until('it says nothing any more', () => collector.ledgerError() === null);
     await collector.close();
 
     await server.kill();

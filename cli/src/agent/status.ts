@@ -33,16 +33,18 @@ async function runStatus(context: Context): Promise<ExitCode> {
 
 const NOT_RUNNING = 'The agent is not running. What it put in force stays: look with `iptables -S EW-META`.\n';
 
-function textOf({ point, at, service, report }: AgentStatus): string {
+function textOf({ point, at, service, waitingSince, report }: AgentStatus): string {
   const { applied, mode, denials, repairs } = report;
   const policy = applied === null ? 'none' : `revision ${applied.revision}, ${mode ?? 'off'}`;
   const contact = service.error === null ? 'reached' : `away (${service.error.code})`;
+  // An agent of before this version says nothing of it.
+  const since = typeof waitingSince === 'string' ? `, the oldest of ${waitingSince}` : '';
   const rows = [
     ['point', point],
     ['state', report.state],
     ['policy', policy],
     ['service', `${service.urls.join(', ')}: ${contact}, last at ${service.reachedAt ?? 'never'}`],
-    ['denied', `${denials.denied}, ${denials.pending} records to be sent`],
+    ['denied', `${denials.denied}, ${denials.pending} records to be sent${since}`],
     [
       'repairs',
       `${repairs.count}${repairs.last === null ? '' : `, last at ${repairs.last.at}: ${repairs.last.words}`}`,

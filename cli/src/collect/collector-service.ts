@@ -66,7 +66,12 @@ export async function startCollector(options: CollectorServiceOptions): Promise<
     ...{ version, startedAtMs, nowMs: Date.now(), ledgerError: collector.ledgerError() },
     ...{ senders: listener?.senders() ?? [], sinks: sinks.status() },
   });
-  const notReady = (): string | null => collector.ledgerError()?.message ?? null;
+  const notReady = (): string | null => {
+    const error = collector.ledgerError();
+    if (error !== null) return error.message;
+    if (collector.epoch === '') return 'the ledger was not reached yet';
+    return listener === null ? 'nobody can send yet' : null;
+  };
   const { host, port } = config.api;
   const api = await openHttpServer({
     ...{ host, port, logger },

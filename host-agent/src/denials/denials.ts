@@ -146,7 +146,7 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
     if (appended.state === 'written' && appended.next - appended.first > records.length)
       note = { ...note, accounts: { ...note.accounts, gaps: note.accounts.gaps + 1 } };
     await file.settle();
-    sender.wake();
+    sender.wake(fromMs);
   }
 
   function tellOfSpool(spool: DenySpool): void {
@@ -195,6 +195,7 @@ export async function createDenials(options: DenialsOptions): Promise<HostDenial
       void run();
     },
     counters: () => countersOf(note, opened?.spool.status().pending ?? 0),
+    waitingSinceMs: () => opened?.sender.oldestMs() ?? null,
     outgoing: outgoing.told,
     warnings: () =>
       [ulogd.warning(), opened?.sender.warning() ?? null, ...complaints.values()].filter((it) => it !== null),

@@ -11,8 +11,10 @@ import type { SendDenials } from '../parts.ts';
 import { numbered } from './denial-record.ts';
 
 export interface Sender {
-  /** There may be something new. */
-  wake(): void;
+  /** There may be something new, of which the oldest was denied then. */
+  wake(fromMs: number): void;
+  /** When the oldest record that waits was denied; null: none waits. */
+  oldestMs(): number | null;
   /** Why the last batch did not get through; null where it did. */
   warning(): string | null;
   /** What is on its way is waited for, so long as the sending itself takes. */
@@ -34,14 +36,19 @@ const compress = promisify(gzip);
 
 export function startSender({ spool, send, clock, logger }: SenderOptions): Sender {
   let warned: string | null = null;
+  let oldestMs: number | null = null;
 
   async function sendBatch(found: readonly StoredRecord[]): Promise<Sent> {
     const records = found.map(({ seq, record }) => numbered(seq, record));
+    // Of what waited when the agent began, and of what is behind the batch before.
+    if (records[0] !== undefined) oldestMs = Date.parse(records[0].windowStart);
     const answer = await send(await compress(formatDenialBatch({ epoch: spool.epoch, records })));
     if (answer.epoch !== spool.epoch) throw new Error('the service answers for another spool');
     if (answer.acknowledged < (found[0]?.seq ?? 0)) throw new Error('the service has stored none of them');
     if (warned !== null) logger.info({ event: 'denials_sent_again' }, 'denials reach the service again');
     warned = null;
+    const stored = found.filter(({ seq }) => seq <= answer.acknowledged).length;
+    if (spool.status().pending <= stored) oldestMs = null;
     return { state: 'acknowledged', seq: answer.acknowledged };
   }
 
@@ -62,7 +69,15 @@ export function startSender({ spool, send, clock, logger }: SenderOptions): Send
     idle: { ms: IDLE_MS, isSent: false },
     pauses: backoff({ baseMs: 1_000, maxMs: 300_000 }),
   });
-  return { wake: sending.wake, warning: () => warned, close: sending.close };
+  return {
+    wake: (fromMs) => {
+      oldestMs ??= fromMs;
+      sending.wake();
+    },
+    oldestMs: () => (spool.status().pending === 0 ? null : oldestMs),
+    warning: () => warned,
+    close: sending.close,
+  };
 }
 
 function codeOf(thrown: unknown): string | null {

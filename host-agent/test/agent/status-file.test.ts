@@ -51,7 +51,8 @@ t.test('metrics say what the status says, for a node exporter', async (t) => {
   const dir = t.testdir({});
   const file = createStatusFile(dir, createLogger({ level: 'silent' }));
   const service = { urls: [], reachedAt: '2026-11-23T10:00:30.000Z', error: null };
-  await file.write({ point: 'host-db', pid: process.pid, at: '2026-11-23T10:01:00.000Z', service, report });
+  const known = { point: 'host-db', pid: process.pid, at: '2026-11-23T10:01:00.000Z', service, report };
+  await file.write({ ...known, waitingSince: '2026-11-23T10:00:10.000Z' });
   const text = await readFile(join(dir, 'metrics.prom'), 'utf8');
   for (const line of [
     'edgeward_agent_info{point="host-db",version="0.1.0 \\"a\\\\b\\"",backend="nft",mode="enforce"} 1',
@@ -62,6 +63,7 @@ t.test('metrics say what the status says, for a node exporter', async (t) => {
     'edgeward_agent_state{point="host-db",state="contended"} 0',
     'edgeward_agent_denials_total{point="host-db"} 130',
     'edgeward_agent_spool_records{point="host-db"} 3',
+    'edgeward_agent_spool_oldest_timestamp_seconds{point="host-db"} 1795428010',
     '# TYPE edgeward_agent_netlink_drops_total counter',
     'edgeward_agent_repairs_total{point="host-db"} 2',
     'edgeward_agent_certificate_ends_timestamp_seconds{point="host-db"} 1798020000',
@@ -69,10 +71,11 @@ t.test('metrics say what the status says, for a node exporter', async (t) => {
     t.ok(text.split('\n').includes(line), line);
   await file.write({
     ...{ point: 'host-db', pid: 1, at: '2026-11-23T10:02:00.000Z' },
-    service: { ...service, reachedAt: null },
+    ...{ service: { ...service, reachedAt: null }, waitingSince: null },
     report: { ...report, applied: null, mode: null },
   });
   const later = await readFile(join(dir, 'metrics.prom'), 'utf8');
   t.match(later, 'edgeward_agent_service_reached_timestamp_seconds{point="host-db"} 0\n');
+  t.match(later, 'edgeward_agent_spool_oldest_timestamp_seconds{point="host-db"} 0\n');
   t.match(later, 'edgeward_agent_policy_applied_revision{point="host-db"} 0\n');
 });
