@@ -2,6 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EdgewardError, stateWriteError, writeDurably } from '@edgeward/runtime';
+import { lowerAll } from './hybrid/all-flags.ts';
 
 /**
  * The files that a user includes, with the paths of this installation. `conf/` holds them with the default paths, ready
@@ -42,7 +43,10 @@ const HYBRID_INCLUDE = '\ninclude /etc/edgeward/nginx/hybrid.conf;\n';
 /** In push-tls.conf, the example. */
 const PUSH_CLIENT = /^ {4}"~\^SUCCESS CN=edgeward\$" 0;$/m;
 
-/** Throws EDW_ERR_NGINX_PATH, EDW_ERR_PUSH_CLIENT. */
+/**
+ * Of an NGINX that was not in mode hybrid, and comes to it, the flags of an earlier time are taken away: pushes in between
+ * left them. Throws EDW_ERR_NGINX_PATH, EDW_ERR_PUSH_CLIENT, EDW_ERR_SNAPSHOT_FLAGS.
+ */
 export async function writeSnippets(paths: SnippetPaths): Promise<void> {
   const { out, pushTls = null } = paths;
   for (const path of [out, paths.tokenFile, paths.denyLog, paths.lastKnownFile]) requireSafe(path);
@@ -50,6 +54,7 @@ export async function writeSnippets(paths: SnippetPaths): Promise<void> {
   const clients = pushTls === null ? '' : clientLines(pushTls.clients);
   await makeFolder(out);
   await makeFolder(dirname(paths.denyLog));
+  if (paths.hybrid && !(await includesSnapshots(out))) await lowerAll(paths.hybrid);
   // The module first: it serves the files of an earlier version too, and those of this one want what it has.
   await writeDurably(join(out, 'edgeward.js'), await readFile(join(confFolder(), '../dist/edgeward.js')), {
     mode: 0o644,
@@ -65,6 +70,11 @@ export async function writeSnippets(paths: SnippetPaths): Promise<void> {
   if (pushTls !== null) await write('push-tls.conf', (text) => text.replace(PUSH_CLIENT, () => clients));
   const { streamListen = null } = paths;
   if (streamListen !== null) await writeStreamSnippets(write, streamListen, pushTls === null ? null : clients);
+}
+
+async function includesSnapshots(out: string): Promise<boolean> {
+  const text = await readFile(join(out, 'http.conf'), 'utf8').catch(() => '');
+  return /^include .*\/hybrid\.conf;$/m.test(text);
 }
 
 type Write = (name: string, changed: (text: string) => string) => Promise<void>;

@@ -16,6 +16,11 @@ export async function lowerEverywhere(
   await own.flags.lower(objects);
 }
 
+/** As `lowerEverywhere`, of all: an NGINX that includes these snapshots from now on may have been pushed to without them. */
+export async function lowerAll(snapshots: string): Promise<void> {
+  for (const folder of await foldersIn(snapshots)) await createCleanFlags(folder).lower([]);
+}
+
 async function foldersIn(snapshots: string): Promise<Set<string>> {
   const names = await readdir(snapshots).catch(() => []);
   const texts = names.map((name) => readFile(join(snapshots, name, 'clean.conf'), 'utf8').catch(() => ''));

@@ -8,7 +8,7 @@ import { lowerEverywhere } from './all-flags.ts';
 import { createCleanFlags } from './clean-flags.ts';
 import { createSnapshotKeeper, type SnapshotStatus } from './snapshot-keeper.ts';
 import type { SnapshotRules } from './snapshot-plan.ts';
-import { layFirstSnapshot } from './snapshot-taking.ts';
+import { isAsWritten, layFirstSnapshot } from './snapshot-taking.ts';
 
 /**
  * One NGINX in hybrid mode: everything that mode live does, and a native snapshot that lets in by itself whom it allows.
@@ -59,6 +59,8 @@ export function createHybridPoint(options: HybridPointOptions): HybridPoint {
     rules: snapshot,
     claim: point.claim,
     included: point.included,
+    isAsWritten: (generation, policy) =>
+      isAsWritten(policy, { generation, folder, flags, isCached: snapshot.cachedCheck }),
     logger,
   });
   let last: CompiledPolicy | null = null;

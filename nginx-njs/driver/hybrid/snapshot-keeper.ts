@@ -43,6 +43,8 @@ export interface SnapshotKeeperOptions extends SnapshotParts {
   point: string;
   rules: SnapshotRules;
   included(): Promise<Included>;
+  /** Whether a generation is what this version of the driver writes of this policy. */
+  isAsWritten(generation: string, policy: CompiledPolicy): Promise<boolean>;
   logger: Logger;
   now?: () => number;
   after?: (delayMs: number, run: () => void) => () => void;
@@ -68,9 +70,22 @@ export function createSnapshotKeeper(options: SnapshotKeeperOptions): SnapshotKe
   let isBlind = false;
   let policy: CompiledPolicy | null = null;
   let spoiled: string | null = null;
+  /** Of this version of the driver, or compared with what it writes. */
+  const own = new Set<string>();
   let cancel: () => void = () => {};
   let closed = false;
   let taking: Promise<void> | null = null;
+
+  /**
+   * What another version wrote may let in more than this one would, and stands for as long as its objects do not change.
+   * Of one that is behind the policy nobody can say: it goes too.
+   */
+  async function mend({ folder, generation }: Included): Promise<void> {
+    if (policy === null || folder !== options.folder.path || own.has(generation)) return;
+    // Old workers may read one that is older still, and nobody looks at that.
+    await ((await options.isAsWritten(generation, policy)) ? flags.keepOnly([generation]) : flags.lower([]));
+    own.add(generation);
+  }
 
   /** What NGINX asks about although a snapshot could say it. */
   async function look(): Promise<void> {
@@ -86,6 +101,7 @@ export function createSnapshotKeeper(options: SnapshotKeeperOptions): SnapshotKe
   async function lookAgain(): Promise<void> {
     if (spoiled !== null) await flags.drop(spoiled);
     spoiled = null;
+    await mend(await options.included());
     await look();
     if (isBlind) succeeded();
   }
@@ -102,6 +118,7 @@ export function createSnapshotKeeper(options: SnapshotKeeperOptions): SnapshotKe
     await look();
     const taken = await takeSnapshot(options, wanted, { inForce: told.generation, nowMs: now() });
     if (taken.state === 'overtaken') return;
+    own.add(taken.generation);
     reloaded();
     succeeded();
     await look();

@@ -61,6 +61,22 @@ export async function takeSnapshot(
   return { state: 'taken', generation };
 }
 
+/** Whether this is, to the letter, what would be written of this policy now. */
+export async function isAsWritten(
+  policy: CompiledPolicy,
+  {
+    generation,
+    folder,
+    flags,
+    isCached,
+  }: Pick<SnapshotParts, 'folder' | 'flags' | 'isCached'> & { generation: string },
+): Promise<boolean> {
+  const taken = await folder.takenOf(generation);
+  if (taken?.hash !== policy.hash) return false;
+  const place = { generation, folder: folder.path, flags: flags.folderOf(generation, isCached), isCached };
+  return folder.holds(await snapshotFiles({ ...policy, revision: taken.revision }, place));
+}
+
 /** Where nothing was taken yet: NGINX can't start without the files that it includes. */
 export async function layFirstSnapshot(
   folder: SnapshotFolder,

@@ -20,6 +20,8 @@ export interface SnapshotFolder {
   switchTo(generation: string): Promise<void>;
   /** Files of this generation that are not as they were written; null: it is not whole, or not there. */
   differing(generation: string): Promise<string[] | null>;
+  /** The policy that it was taken of; null: it does not say. */
+  takenOf(generation: string): Promise<{ revision: number; hash: string } | null>;
   /** Whether these very files are there. */
   holds(snapshot: NativeSnapshot): Promise<boolean>;
   remove(generation: string): Promise<void>;
@@ -83,6 +85,11 @@ export function createSnapshotFolder(path: string, disk: SnapshotDisk = diskOf):
     current,
     switchTo: (generation) => disk.link(generation, at(CURRENT)),
     differing,
+    async takenOf(generation) {
+      const text = await readFile(at(generation, 'http.conf'), 'utf8').catch(() => '');
+      const [, named, revision, hash] = /^# Edgeward: (\S+) ([0-9]{1,15}) ([0-9a-f]{64})\./.exec(text) ?? [];
+      return named === generation && hash !== undefined ? { revision: Number(revision), hash } : null;
+    },
     async holds({ generation, files }) {
       const manifest = await manifestOf(generation);
       const isSame = files.every(({ name, text }) => manifest?.[basename(name)] === sha256Hex(text));

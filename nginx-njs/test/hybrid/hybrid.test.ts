@@ -1,6 +1,8 @@
 /** Mode hybrid on a real NGINX: who is let in without the module, and that nothing is let in a moment longer. */
-import { mkdir, readdir, readFile, readlink, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, readlink, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeSnippets } from '@edgeward/nginx-njs';
+import { sha256Hex } from '@edgeward/runtime';
 import { type Edge, rawRequest, requireNginx, startEdge } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
 import { smallPolicy } from '../fixtures/policies.ts';
@@ -229,6 +231,57 @@ t.test('a flag that somebody brings back counts for nothing longer than until th
       t.equal(await from('127.0.0.1'), 403, 'and gone when a service starts, with nothing to push');
       t.match(await first.inspect(), { drift: [] });
     });
+});
+
+t.test('a snapshot that another version wrote vouches for nothing, and is replaced', async (t) => {
+  const { edge, from } = await stand(t);
+  const policy = smallPolicy({ revision: 1, allow: ['127.0.0.1'] });
+  const first = edge.hybrid();
+  await first.apply(policy);
+  await first.takeSnapshot();
+  const heir = edge.hybrid();
+  await heir.apply(smallPolicy({ revision: 4, allow: ['127.0.0.1'] }));
+  t.match(heir.snapshot(), { slow: null }, 'one of the same version stays, also under another revision');
+
+  const folder = await realpath(join(edge.paths.snapshots, 'current'));
+  const [file, manifest] = [join(folder, 'http.conf'), join(folder, 'manifest.json')];
+  const text = `${await readFile(file, 'utf8')}# of another version\n`;
+  const digests = JSON.parse(await readFile(manifest, 'utf8')) as object;
+  await writeFile(file, text);
+  await writeFile(manifest, JSON.stringify({ ...digests, 'http.conf': sha256Hex(text) }));
+  await edge.reload();
+  t.equal(await from('127.0.0.1'), 200);
+  t.equal(await asked(edge), 0, 'NGINX has it in force');
+  const next = edge.hybrid();
+  await next.apply(smallPolicy({ revision: 4, allow: ['127.0.0.1'] }));
+  t.match(next.snapshot(), { slow: { objects: 1 } });
+  t.equal(await from('127.0.0.1'), 200);
+  t.equal(await asked(edge), 1, 'the module judges');
+  await next.takeSnapshot();
+  t.match(next.snapshot(), { slow: null });
+  t.equal(await from('127.0.0.1'), 200);
+  t.equal(await asked(edge), 1);
+});
+
+t.test('flags from before a time in mode live count for nothing when snapshots are included again', async (t) => {
+  const { edge, from } = await stand(t);
+  const snippets = async (hybrid: string | null): Promise<void> => {
+    const { snippets: out, tokenFile, denyLog, lastKnownFile } = edge.paths;
+    const listen = `127.0.0.1:${edge.pushPort}`;
+    await writeSnippets({ out, listen, tokenFile, denyLog, lastKnownFile, zoneSize: '4m', hybrid });
+    await edge.reload();
+  };
+  const hybrid = edge.hybrid();
+  await hybrid.apply(smallPolicy({ revision: 1, allow: ['127.0.0.1'] }));
+  await hybrid.takeSnapshot();
+  await snippets(edge.paths.snapshots);
+  t.equal(await asked(edge), 0);
+  t.equal(await from('127.0.0.1'), 200);
+  t.equal(await asked(edge), 0, 'files that are written again change nothing');
+  await snippets(null);
+  await edge.point().apply(smallPolicy({ revision: 2, allow: ['127.0.0.9'] }));
+  await snippets(edge.paths.snapshots);
+  t.strictSame([await from('127.0.0.1'), await from('127.0.0.9')], [403, 200], 'before anything was pushed');
 });
 
 t.test('a folder of flags that holds something else loses nothing of it', async (t) => {

@@ -42,6 +42,7 @@ async function keep(t: { teardown(run: () => Promise<void>): unknown }): Promise
     rules: { quietSeconds: 60, maxSlowSeconds: 600, reloadsPerHour: 2, minSecondsBetween: 5 },
     claim: point.claim,
     included: point.included,
+    isAsWritten: async () => true,
     logger: { info: () => told(), warn: () => told() } as never,
     now: () => nowMs,
     after: (delayMs, run) => {
