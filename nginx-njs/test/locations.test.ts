@@ -174,7 +174,7 @@ async function over(
   stream.setEncoding('utf8').on('data', (piece) => {
     answer.body += piece;
   });
-  stream.setTimeout(5000, () => stream.destroy(new Error(`no answer over HTTP/2 to ${path}`)));
+  stream.setTimeout(20_000, () => stream.destroy(new Error(`no answer over HTTP/2 to ${path}`)));
   await once(stream, 'close');
   session.destroy();
   return answer;

@@ -144,7 +144,7 @@ async function over(to: NetConnectOpts, bytes: string): Promise<string> {
   socket.setEncoding('latin1').on('data', (piece) => {
     answer += piece;
   });
-  socket.setTimeout(5000, () => socket.destroy(new Error(`no end after ${JSON.stringify(answer)}`)));
+  socket.setTimeout(20_000, () => socket.destroy(new Error(`no end after ${JSON.stringify(answer)}`)));
   socket.on('connect', () => socket.write(bytes, 'latin1'));
   await once(socket, 'close');
   return answer;

@@ -69,7 +69,7 @@ t.test('the lines of the page protect a server and a stream server', async (t) =
 
 /** What is answered to who connects and says nothing. */
 async function connection(port: number, localAddress: string): Promise<string> {
-  const socket = connect({ port, host: '127.0.0.1', localAddress, timeout: 5000 });
+  const socket = connect({ port, host: '127.0.0.1', localAddress, timeout: 20_000 });
   socket.on('timeout', () => socket.destroy(new Error('no end')));
   let answer = '';
   for await (const piece of socket.setEncoding('utf8')) answer += piece;

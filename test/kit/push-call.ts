@@ -22,7 +22,7 @@ export function pushCall(pushUrl: string, of: PushCall): Promise<PushAnswer> {
       method: of.method ?? 'GET',
       agent: false,
       headers: { ...authorization, ...of.headers, 'content-length': Buffer.byteLength(of.body ?? '') },
-      timeout: 5000,
+      timeout: 20_000,
     });
     outgoing.on('timeout', () => outgoing.destroy(new Error('the push endpoint did not answer')));
     outgoing.on('error', reject);

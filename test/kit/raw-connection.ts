@@ -9,12 +9,12 @@ export interface RawConnection {
   bytes?: string | Uint8Array;
   /** Any address of 127.0.0.0/8. */
   localAddress?: string;
-  /** Default 5 s. */
+  /** Default 20 s. */
   timeoutMs?: number;
 }
 
 /** Rejects where nobody listens, and where the other end does not close in time. */
-export function rawConnection({ port, bytes = '', localAddress, timeoutMs = 5000 }: RawConnection): Promise<string> {
+export function rawConnection({ port, bytes = '', localAddress, timeoutMs = 20_000 }: RawConnection): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, ...(localAddress === undefined ? {} : { localAddress }) });
     let received = '';

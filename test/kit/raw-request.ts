@@ -9,7 +9,7 @@ export interface RawRequest {
   bytes: string | Uint8Array;
   /** Any address of 127.0.0.0/8. */
   localAddress?: string;
-  /** Default 5 s. */
+  /** Default 20 s. */
   timeoutMs?: number;
 }
 
@@ -22,7 +22,7 @@ export interface RawAnswer {
 }
 
 export function rawRequest(request: RawRequest): Promise<RawAnswer> {
-  const { port, localAddress, timeoutMs = 5000 } = request;
+  const { port, localAddress, timeoutMs = 20_000 } = request;
   const bytes = typeof request.bytes === 'string' ? Buffer.from(request.bytes, 'utf8') : Buffer.from(request.bytes);
   const isHead = bytes.subarray(0, 5).toString('latin1') === 'HEAD ';
   return new Promise((resolve, reject) => {

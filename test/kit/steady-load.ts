@@ -37,7 +37,7 @@ export function startSteadyLoad(port: number, clients: readonly SteadyClient[]):
 function statusOf(port: number, path: string, agent: Agent): Promise<number> {
   return new Promise((resolve) => {
     const headers = { host: 'shop.example' };
-    const outgoing = request({ host: '127.0.0.1', port, path, agent, headers, timeout: 5000 }, (response) => {
+    const outgoing = request({ host: '127.0.0.1', port, path, agent, headers, timeout: 20_000 }, (response) => {
       response.on('end', () => resolve(response.statusCode ?? 0)).resume();
     });
     outgoing.on('timeout', () => outgoing.destroy());

@@ -16,9 +16,10 @@ interface Listener {
   port: number;
 }
 
-const WAIT_MS = 5000;
+const WAIT_MS = 20_000;
 /** A datagram that is dropped is never answered. */
-const SILENCE_MS = 150;
+const SILENCE_MS = 100;
+const LOOK_MS = 10;
 
 export function askHttp(listener: Listener, flow: Flow): Promise<Answer> {
   return ask(listener, preface(flow) + bytesOf(flow, 'x'), (text) => text.includes('\r\n\r\n')).then((answer) => {
@@ -36,15 +37,22 @@ export function askTcp(listener: Listener, flow: Flow): Promise<Answer> {
   }));
 }
 
-export function askUdp(listener: Listener, flow: Flow): Promise<Answer> {
+/** Silent is what `isTold` to be denied and has no answer, however long a busy machine takes to either. */
+export function askUdp(listener: Listener, flow: Flow, isTold: () => boolean): Promise<Answer> {
   return new Promise((resolve) => {
     const socket = createSocket('udp4');
     const end = (state: Answer['state']): void => {
-      clearTimeout(timer);
+      clearInterval(looking);
       socket.close();
       resolve({ state, status: 0, ref: null });
     };
-    const timer = setTimeout(() => end('silent'), SILENCE_MS);
+    let looks = 0;
+    let toldFor = 0;
+    const looking = setInterval(() => {
+      looks += 1;
+      toldFor += isTold() ? 1 : 0;
+      if (toldFor > SILENCE_MS / LOOK_MS || looks > WAIT_MS / LOOK_MS) end('silent');
+    }, LOOK_MS);
     socket.on('message', () => end('answered')).on('error', () => end('reset'));
     socket.send(Buffer.from(`${preface(flow)}hello\n`), listener.port, listener.host);
   });

@@ -40,7 +40,7 @@ export interface JudgingBigip {
 
 /** Above it the rules hold events back: 200 a second and TMM. */
 const EVENTS_A_SECOND = 180;
-const EVENT_WAIT_MS = 3000;
+const EVENT_WAIT_MS = 20_000;
 const STRANGER = 'stranger';
 
 export async function startJudgingBigip(t: Teardown, tclsh: Tclsh): Promise<JudgingBigip> {
@@ -98,7 +98,7 @@ export async function startJudgingBigip(t: Teardown, tclsh: Tclsh): Promise<Judg
       const seen = hsl.events.length;
       const answer =
         transport === 'udp'
-          ? await askUdp(listener, flow)
+          ? await askUdp(listener, flow, () => object?.mode !== 'observe' && hsl.events.length > seen)
           : protocol === 'http'
             ? await askHttp(listener, flow)
             : await askTcp(listener, flow);

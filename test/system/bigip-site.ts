@@ -59,7 +59,7 @@ export interface Browser {
   close(): void;
 }
 
-const timeoutMs = 5000;
+const timeoutMs = 20_000;
 
 /** One client that keeps its connection as long as the other side does. */
 export function openBrowser(t: Teardown, port: number, from: string): Browser {

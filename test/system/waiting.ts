@@ -3,11 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const pauseMs = 20;
 
-/** The first answer that is not null. Throws after `attempts` of 20 ms (default: 20 s), with the last failure. */
+/** The first answer that is not null. Throws after `attempts` of 20 ms (default: 60 s), with the last failure. */
 export async function eventually<T>(
   what: string,
   ask: () => Promise<T | null> | T | null,
-  attempts = 1000,
+  attempts = 3_000,
 ): Promise<T> {
   let failure: unknown;
   for (let attempt = 0; attempt < attempts; attempt += 1) {

@@ -119,7 +119,7 @@ async function loop(
   client.close();
 }
 
-const TIMEOUT_MS = 5000;
+const TIMEOUT_MS = 20_000;
 const PAUSE_MS = 3;
 
 function keptAlive(port: number, source: string): Client {

@@ -113,7 +113,7 @@ function said(at: { path: string } | { host: string; port: number }, bytes: stri
   return new Promise((resolve, reject) => {
     const socket = connect(at);
     let text = '';
-    socket.setTimeout(5000, () => socket.destroy(new Error('no answer within 5 s')));
+    socket.setTimeout(20_000, () => socket.destroy(new Error('no answer within 20 s')));
     socket.on('connect', () => socket.write(bytes));
     socket.on('data', (piece) => {
       text += piece;

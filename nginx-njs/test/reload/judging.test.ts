@@ -234,7 +234,7 @@ function through(stand: ReloadStand, server: string, source: string): Promise<st
   return new Promise((resolve, reject) => {
     const socket = connect(stand.ports[server] ?? 0, '127.0.0.1');
     let text = '';
-    socket.setTimeout(5000, () => socket.destroy(new Error('no end')));
+    socket.setTimeout(20_000, () => socket.destroy(new Error('no end')));
     socket.on('data', (piece) => {
       text += piece;
     });
