@@ -10,6 +10,8 @@ const jsonType = 'application/json; charset=utf-8';
 /** Below it compressing saves next to nothing. */
 const leastCompressedBytes = 1_000;
 const smallBytes = 8 * 1024;
+/** What is answered by the thousand at once: up to here the time that packing takes counts for more than the bytes. */
+const bareBytes = 16 * 1024;
 /** More often than idle connections are closed, here and in what stands between. */
 const heartbeatMs = 15_000;
 
@@ -41,7 +43,8 @@ export async function sendAnswer(
     response.end();
   } else {
     const content = contentOf(answer);
-    if (compress) await sendNegotiated(request, response, status, headers, content);
+    const isSmall = answer.bare === true && content.bytes.length <= bareBytes;
+    if (compress && !isSmall) await sendNegotiated(request, response, status, headers, content);
     else sendBytes(request, response, status, headers, content);
   }
 }

@@ -76,6 +76,8 @@ export async function serveExchange<T extends ExchangeRoute>(
   }
 }
 
+const NO_BYTES = Buffer.alloc(0);
+
 async function fail<T extends ExchangeRoute>(
   exchange: Exchange<T>,
   request: IncomingMessage,
@@ -129,17 +131,30 @@ function badTarget(): HttpFailure {
 
 /** What is announced as too large is refused before it comes. */
 async function readBody(request: IncomingMessage, maxBodyBytes: number): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  // A request that is destroyed takes its answer along.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    const piece = Buffer.from(chunk);
-    bytes += piece.length;
-    if (bytes > maxBodyBytes) throw tooLarge(maxBodyBytes);
-    chunks.push(piece);
-  }
-  return Buffer.concat(chunks);
+  const { 'content-length': length, 'transfer-encoding': coding } = request.headers;
+  if (Number(length ?? 0) > maxBodyBytes) throw tooLarge(maxBodyBytes);
+  // Without either there is no body (RFC 9112, section 6.3); to iterate over none takes as long as the rest of a request.
+  if (coding === undefined && Number(length ?? 0) === 0) return NO_BYTES;
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    const settle = (how: () => void): void => {
+      request.off('data', take);
+      how();
+    };
+    const take = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      chunks.push(chunk);
+      if (bytes <= maxBodyBytes) return;
+      // Not destroyed: that would take its answer along.
+      request.pause();
+      settle(() => reject(tooLarge(maxBodyBytes)));
+    };
+    request.on('data', take);
+    request.once('end', () => settle(() => resolve(Buffer.concat(chunks, bytes))));
+    request.once('error', (thrown) => settle(() => reject(thrown)));
+    request.once('close', () => settle(() => reject(new Error('the request ended before its body'))));
+  });
 }
 
 function tooLarge(maxBodyBytes: number): HttpFailure {
@@ -156,7 +171,7 @@ function failureOf<T extends ExchangeRoute>(
   if (isFailure(thrown)) return thrown;
   if (thrown instanceof EdgewardError) {
     const status = thrown.code === 'EDW_ERR_HTTP_BODY' ? 400 : (exchange.statusOf?.(thrown) ?? 500);
-    return { status, error: thrown };
+    return { status, error: thrown, ...retryAfter(thrown) };
   }
   const fields = { event: 'http_failed', method: request.method, path: request.url, err: thrown };
   exchange.logger.error(fields, messageOf(thrown));
@@ -166,6 +181,11 @@ function failureOf<T extends ExchangeRoute>(
     'the request failed inside Edgeward',
     'Look for event http_failed in its log.',
   );
+}
+
+/** In whole seconds (RFC 9110, section 10.2.3), never sooner than was said. */
+function retryAfter({ retryAfterMs }: EdgewardError): Pick<HttpFailure, 'headers'> {
+  return retryAfterMs === undefined ? {} : { headers: { 'retry-after': String(Math.ceil(retryAfterMs / 1000)) } };
 }
 
 function isCoded(thrown: unknown): boolean {

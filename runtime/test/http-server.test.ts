@@ -42,7 +42,7 @@ const routes: HttpRoute[] = [
     method: 'GET',
     path: '/coded',
     handle: () => {
-      throw new EdgewardError('EDW_ERR_BUSY', 'busy', { mend: 'Wait.' });
+      throw new EdgewardError('EDW_ERR_BUSY', 'busy', { mend: 'Wait.', retryAfterMs: 1_001 });
     },
   },
   {
@@ -124,6 +124,12 @@ t.test('every request gets its answer or a coded error', async (t) => {
     t.match(answer, { status, body }, name);
     t.notMatch(answer.body, 'hunter2', `${name}: tells nothing of the inside`);
   }
+});
+
+t.test('who may come again is told when, and nobody else', async (t) => {
+  const { url } = await open(t);
+  t.equal((await ask(url, '/coded')).headers['retry-after'], '2', 'never sooner');
+  t.equal((await ask(url, '/bug')).headers['retry-after'], undefined);
 });
 
 t.test('a request for another host is refused, whatever address it reached', async (t) => {

@@ -2,6 +2,7 @@
 import type { StoreRoute } from './route.ts';
 
 const FAILURE = { $ref: '#/components/responses/Failure' };
+const LATER = { $ref: '#/components/responses/Later' };
 
 export function openApiOf(routes: readonly StoreRoute[]): unknown {
   const paths: Record<string, Record<string, unknown>> = {};
@@ -27,6 +28,10 @@ export function openApiOf(routes: readonly StoreRoute[]): unknown {
         Failure: {
           description: 'A coded error with its mend.',
           content: { 'application/json': { schema: { $ref: '#/components/schemas/Failure' } } },
+        },
+        Later: {
+          ...described('Asked too often, or too much of it waits already.'),
+          headers: { 'Retry-After': { description: 'In how many seconds to ask again.', schema: { type: 'integer' } } },
         },
       },
       schemas: { Failure: failureSchema },
@@ -75,7 +80,10 @@ function responsesOf({ doc, who }: StoreRoute): Record<string, unknown> {
   ]);
   const refusals = Array.isArray(who) ? ['403', '404', '429'] : who === 'point' ? ['404', '429'] : ['403', '429'];
   const unnamed = refusals.filter((status) => !Object.hasOwn(doc.answers, status));
-  return Object.fromEntries([...named, ...unnamed.map((status): [string, unknown] => [status, FAILURE])]);
+  return Object.fromEntries([
+    ...named,
+    ...unnamed.map((status): [string, unknown] => [status, status === '429' ? LATER : FAILURE]),
+  ]);
 }
 
 function described(description: string): object {
