@@ -11,9 +11,11 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { addSignature, canonicalJson, digestOfRoot, sign, type TrustRoot } from '@edgeward/policy-format';
 import t from 'tap';
 import { openStoreFolder, type RecordEntry, type StoreFolder, verifyRecord } from '../src/index.ts';
+import { readCheckpoint } from '../src/record/tail.ts';
 import { runKilled } from './decisions/killed-run.ts';
 import { folderOf, logger, openWorld, PLAIN, type World } from './decisions/world.ts';
 
@@ -93,6 +95,44 @@ t.test('whatever names a newer trust root than there is keeps the store from sta
     await t.rejects(opened(world, dir), { code: 'EDW_ERR_STORE_FOLDER', message: says, mend }, name);
     t.notOk(existsSync(join(dir, 'lock')), `${name}: nobody holds it`);
   }
+});
+
+t.test('where nothing else names it any more, the record was signed for it', async (t) => {
+  const world = await openWorld(t);
+  await publishRoot(world);
+  await world.publish(PLAIN);
+  await publishRoot(world);
+  // Nothing of the record tells which checkpoint was written, and a crash may come at any time: it does not wait for the next.
+  const signed = async (): Promise<number> => (await readCheckpoint(join(world.dir, 'record')))?.payload.root ?? 0;
+  for (let look = 0; look < 4_000 && (await signed()) < 3; look += 1) await sleep(5);
+  for (const gone of [['roots/3.json'], ['roots/2.json', 'roots/3.json']]) {
+    const dir = join(folderOf(t), 'store');
+    cpSync(world.dir, dir, { recursive: true });
+    for (const path of [...gone, 'lock', 'proposals', 'versions'])
+      rmSync(join(dir, path), { recursive: true, force: true });
+    const message = /[23]\.json: it is missing, and the record was signed when 3 was in force/;
+    const expected = {
+      code: 'EDW_ERR_STORE_FOLDER',
+      message,
+      mend: /from a backup, .+ any point that has followed it\.$/,
+    };
+    await t.rejects(opened(world, dir), expected, gone.join());
+    cpSync(join(world.dir, 'roots'), join(dir, 'roots'), { recursive: true });
+    const store = await opened(world, dir);
+    t.equal(store.roots.newest().version, 3, 'brought back');
+    await store.close();
+  }
+});
+
+t.test('a checkpoint from before it named a trust root claims none', async (t) => {
+  const world = await openWorld(t);
+  await world.store.close();
+  const file = join(world.dir, 'record', 'checkpoint.json');
+  const { payload } = (await readCheckpoint(join(world.dir, 'record'))) ?? {};
+  const { root, ...before } = payload ?? { root: 0, typ: '' };
+  t.equal(root, 1);
+  writeFileSync(file, JSON.stringify(await sign(before as { typ: string }, [])));
+  t.equal((await world.reopen()).roots.newest().version, 1);
 });
 
 t.test(

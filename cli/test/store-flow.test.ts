@@ -290,6 +290,10 @@ t.test('a new trust root is shown by what it changes, and signed by approvers', 
   const proposed = await store.json<Proposed>('ada', ['propose', store.policies, '--reason', 'CHG-1']);
   t.match((await store.as('cyn', ['review', proposed.proposal.id])).out, 'can sign: ben, cyn, dan\n');
   t.match(await store.json('eve', ['verify']), { roots: { pinned: 1, newest: 2 }, problems: [] });
+  await store.stop();
+  rmSync(join(store.store, 'roots', '2.json'));
+  const lost = /trust root 2 {2}missing: the record was signed under version 2, and 1 is the newest here/;
+  t.match(await run(['store', 'verify', store.store]), { code: 3, out: lost });
 });
 
 t.test('whoever verifies finds what was changed in a record or a version, and what was cut off', async (t) => {

@@ -76,7 +76,7 @@ async function makeRoot({ dir, people, thresholds, clock, approverKeys = [] }: I
 
 async function beginRecord({ dir, clock, logger }: InitOptions, { store, root, digest }: NewStore): Promise<void> {
   const logKey = await serverKey(dir, 'log', root);
-  const record = await openRecord({ dir: join(dir, 'record'), store, logKey, clock, logger });
+  const record = await openRecord({ dir: join(dir, 'record'), store, logKey, root: () => root.version, clock, logger });
   try {
     const target = 'root/1';
     await record.append({ actor: STORE, by: 'local', action: 'store.init', target, digest, outcome: 'allowed' });

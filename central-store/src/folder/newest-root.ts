@@ -10,12 +10,14 @@ import {
 } from '@edgeward/policy-format';
 import { EdgewardError, systemCodeOf } from '@edgeward/runtime';
 import type { StoredProposal } from '../proposals/stored-proposal.ts';
+import { readCheckpoint } from '../record/tail.ts';
 import { openTrustRoots, type TrustRoots } from './trust-roots.ts';
 
 /**
  * Trust roots of which the newest is the newest there ever was. Where its file is gone the one before would be taken for it,
  * and people who were removed would count again. So the rest of the folder is asked, and what names a newer one keeps the
- * store from starting. Nothing is put in its place here: a root comes into force when a publisher says so, and in no other
+ * store from starting. The record's signed checkpoint names it in any case: without that, the whole folder is of before, and
+ * points contradict it. Nothing is put in its place here: a root comes into force when a publisher says so, and in no other
  * way. Throws EDW_ERR_STORE_FOLDER, EDW_ERR_ROOT_….
  */
 export async function openNewestRoots(dir: string, proposals: readonly StoredProposal[]): Promise<TrustRoots> {
@@ -27,15 +29,20 @@ export async function openNewestRoots(dir: string, proposals: readonly StoredPro
   const copy = join('mirror', 'roots', file);
   if (await isNext(newest, join(dir, copy)))
     throw missing(join(dir, 'roots', file), `${copy} is it`, `Copy ${copy} to ${join('roots', file)}.`, copy);
+  const signed = (await signedRoot(dir)) ?? 0;
+  if (signed > newest.version)
+    throw missing(join(dir, 'roots', file), `the record was signed when ${signed} was in force`, BROUGHT, null);
   return roots;
 }
 
 const BROUGHT =
   'Bring the file back from a backup, from mirror/roots, or from the folder of any point that has followed it.';
 
-function missing(path: string, why: string, mend: string, place: string): EdgewardError {
+/** `place`: where it is named without having been in force for certain. */
+function missing(path: string, why: string, mend: string, place: string | null): EdgewardError {
+  const otherwise = place === null ? '' : ` If nobody ever published it, move ${place} away.`;
   return new EdgewardError('EDW_ERR_STORE_FOLDER', `reading ${path}: it is missing, and ${why}`, {
-    mend: `${mend} If nobody ever published it, move ${place} away.`,
+    mend: `${mend}${otherwise}`,
   });
 }
 
@@ -63,6 +70,12 @@ async function* namedIn(dir: string, proposals: readonly StoredProposal[]): Asyn
   const place = join('versions', String(last), 'approval.json');
   const version = await rootOfVersion(join(dir, place));
   if (version !== null) yield { version, place };
+}
+
+/** Null for what can not be read: whoever opens the record says what is wrong with it. */
+async function signedRoot(dir: string): Promise<number | null> {
+  const found = await readCheckpoint(join(dir, 'record')).catch(() => null);
+  return found?.payload.root ?? null;
 }
 
 /** Null for what can not be read: who uses it says what is wrong with it. */

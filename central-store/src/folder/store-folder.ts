@@ -73,10 +73,15 @@ export async function openStoreFolder(options: StoreFolderOptions): Promise<Stor
     const stored = await readProposals(join(dir, 'proposals'));
     const roots = await openNewestRoots(dir, stored);
     const logKey = await serverKey(dir, 'log', roots.newest());
-    const record = await openRecord({ dir: join(dir, 'record'), store, logKey, clock, logger });
+    const root = (): number => roots.newest().version;
+    const record = await openRecord({ dir: join(dir, 'record'), store, logKey, root, clock, logger });
     closers.push(() => record.close());
     const proposals = await openProposals({ ...options, roots, record, stored });
     closers.push(() => proposals.close());
+    // In a minute would do for entries; of a trust root nothing else may be left by then.
+    proposals.onPublished(({ kind }) => {
+      if (kind === 'root') void record.sign();
+    });
     return {
       dir,
       store,

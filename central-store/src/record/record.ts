@@ -34,6 +34,8 @@ export interface AttemptRecord {
   checkpoint(): Checkpoint;
   /** The newest signed one, `edgeward-checkpoint/1`; null before the first. */
   signedCheckpoint(): SignedDocument | null;
+  /** Signs one now, where there is something that none was signed for: an entry, or a newer trust root. Never throws. */
+  sign(): Promise<void>;
   /** Entries with `seq` greater than `after`, at most `limit` of them. */
   read(options: { after: number; limit: number }): Promise<RecordEntry[]>;
   /** Signs a last checkpoint. */
@@ -45,6 +47,8 @@ export interface RecordOptions {
   dir: string;
   store: string;
   logKey: SigningKey;
+  /** Version of the newest trust root: it is signed for as well, so that its file can't go unnoticed. */
+  root: () => number;
   clock: Clock;
   logger: Logger;
   segmentBytes?: number;
@@ -106,6 +110,7 @@ export async function openRecord(options: RecordOptions): Promise<AttemptRecord>
     },
     checkpoint: () => ({ ...state }),
     signedCheckpoint: () => signing.newest(),
+    sign: () => signing.now(),
     read: ({ after, limit }) => readEntries(dir, after, Math.min(limit, MAX_READ), state.size),
     async close() {
       if (closed) return;
@@ -170,6 +175,7 @@ async function checkAgainstSigned(dir: string, tail: Tail): Promise<SignedDocume
 
 interface Checkpoints {
   newest(): SignedDocument | null;
+  now(): Promise<void>;
   sometimes(): Promise<void>;
   close(): Promise<void>;
 }
@@ -179,25 +185,29 @@ function checkpoints(options: RecordOptions, last: SignedDocument | null, stateN
   const { dir, store, logKey, clock, logger } = options;
   let newest = last;
   let signedSize = -1;
+  let signedRoot = 0;
   let signedAtMs = Number.NEGATIVE_INFINITY;
   let tail: Promise<void> = Promise.resolve();
   let cancel = (): void => {};
 
   async function signNow(): Promise<void> {
     const { size, hash } = stateNow();
-    if (size === 0 || size === signedSize) return;
+    const root = options.root();
+    if (size === 0 || (size === signedSize && root === signedRoot)) return;
     const payload: CheckpointPayload = {
       typ: CHECKPOINT_TYP,
       store,
       size,
       hash,
       at: new Date(clock.now()).toISOString(),
+      root,
     };
     try {
       const document = await sign(payload, [logKey]);
       await writeDurably(join(dir, CHECKPOINT_FILE), `${JSON.stringify(document)}\n`);
       newest = document;
       signedSize = size;
+      signedRoot = root;
       signedAtMs = clock.now();
     } catch (thrown) {
       logger.error({ event: 'checkpoint_not_written', error: messageOf(thrown) }, 'no checkpoint was written');
@@ -212,6 +222,7 @@ function checkpoints(options: RecordOptions, last: SignedDocument | null, stateN
 
   return {
     newest: () => newest,
+    now: signInTurn,
     async sometimes() {
       const { size } = stateNow();
       if (size === signedSize || size === 0) return;

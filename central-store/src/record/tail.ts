@@ -89,6 +89,8 @@ export interface CheckpointPayload extends Checkpoint {
   typ: typeof CHECKPOINT_TYP;
   store: string;
   at: string;
+  /** Version of the trust root that was the newest then. Those of before have none. */
+  root?: number;
 }
 
 /** The signed checkpoint of a folder as it lies there, or null. */
@@ -108,8 +110,9 @@ export async function readCheckpoint(
 
 function isCheckpoint(value: unknown): value is CheckpointPayload {
   if (typeof value !== 'object' || value === null) return false;
-  const { typ, size, hash, store, at } = value as { [key: string]: unknown };
+  const { typ, size, hash, store, at, root } = value as { [key: string]: unknown };
   return (
+    (root === undefined || Number.isSafeInteger(root)) &&
     typ === CHECKPOINT_TYP &&
     Number.isSafeInteger(size) &&
     typeof hash === 'string' &&

@@ -28,6 +28,8 @@ export interface RecordVerification {
   checkpoint: Checkpoint;
   /** The signed checkpoint that lies there, if its signature holds. */
   signed: Checkpoint | null;
+  /** The trust root that it was signed under, where it says. */
+  signedRoot: number | null;
   /** Bytes at the end without a line break: an entry that is being written, or was when the power went. No problem. */
   tornBytes: number;
   problems: RecordProblem[];
@@ -59,7 +61,9 @@ export async function verifyRecord(
   const problems: RecordProblem[] = [];
   const segments = await segmentsIn(dir);
   const signed = await signedIn(dir, logKeys, segments.length > 0, problems);
-  const walk: Walk = { size: 0, hash: FIRST_PREV, tornBytes: 0, problems, expected: expectedOf(signed, witnesses) };
+  const { checkpoint: signedFor = null, root: signedRoot = null } = signed ?? {};
+  const expected = expectedOf(signedFor, witnesses);
+  const walk: Walk = { size: 0, hash: FIRST_PREV, tornBytes: 0, problems, expected };
   for (const [i, segment] of segments.entries()) {
     await walkSegment(segment, walk, i === segments.length - 1);
   }
@@ -69,7 +73,8 @@ export async function verifyRecord(
     const who = kind === 'contradicts-checkpoint' ? 'the signed checkpoint' : 'a witness';
     tell(walk, walk.size + 1, 'truncated', `${who} has seen ${checkpoint.size} entries, and ${walk.size} are there`);
   }
-  return { checkpoint: { size: walk.size, hash: walk.hash }, signed, tornBytes: walk.tornBytes, problems };
+  const checkpoint = { size: walk.size, hash: walk.hash };
+  return { checkpoint, signed: signedFor, signedRoot, tornBytes: walk.tornBytes, problems };
 }
 
 async function walkSegment(segment: Segment, walk: Walk, isLast: boolean): Promise<void> {
@@ -126,7 +131,7 @@ async function signedIn(
   logKeys: readonly PublicKey[],
   isBegun: boolean,
   problems: RecordProblem[],
-): Promise<Checkpoint | null> {
+): Promise<{ checkpoint: Checkpoint; root: number | null } | null> {
   try {
     const found = await readCheckpoint(dir);
     if (found === null) {
@@ -135,7 +140,8 @@ async function signedIn(
       return null;
     }
     const signers = await signersOf(found.document, CHECKPOINT_TYP, logKeys);
-    if (signers.size > 0) return { size: found.payload.size, hash: found.payload.hash };
+    const { size, hash, root = null } = found.payload;
+    if (signers.size > 0) return { checkpoint: { size, hash }, root };
     problems.push({ seq: 0, kind: 'signature', message: 'no log key has signed the checkpoint' });
   } catch (thrown) {
     problems.push({ seq: 0, kind: 'signature', message: `the checkpoint can not be read: ${messageOf(thrown)}` });

@@ -10,6 +10,7 @@ const record = await openRecord({
   dir,
   store: '0'.repeat(32),
   logKey: await signingKeyOf(JSON.parse(jwk)),
+  root: () => 1,
   clock: systemClock,
   logger: createLogger({ level: 'silent' }),
   segmentBytes: 4_000,

@@ -8,6 +8,8 @@ import { createRecordChain, FIRST_PREV } from './record-chain.ts';
 export interface RecordFound {
   checkpoint: Checkpoint;
   signed: Checkpoint | null;
+  /** The trust root that it was signed under, where it says. */
+  signedRoot: number | null;
   problems: Problem[];
 }
 
@@ -23,7 +25,8 @@ export async function verifyRemoteRecord(
 ): Promise<RecordFound> {
   const problems: Problem[] = [];
   const shown = await client.checkpoint();
-  const signed = await signedCheckpoint(shown.signed, logKeys, problems);
+  const { checkpoint: signed = null, root: signedRoot = null } =
+    (await signedCheckpoint(shown.signed, logKeys, problems)) ?? {};
   const expected = new Map<number, { hash: string; who: string }[]>();
   const expect = ({ size, hash }: Checkpoint, who: string): void => {
     expected.set(size, [...(expected.get(size) ?? []), { hash, who }]);
@@ -59,24 +62,26 @@ export async function verifyRemoteRecord(
         kind: 'truncated',
         message: `${who} has seen ${size} entries, and ${chain.size()} are there`,
       });
-  return { checkpoint: { size: chain.size(), hash: chain.hash() }, signed, problems };
+  return { checkpoint: { size: chain.size(), hash: chain.hash() }, signed, signedRoot, problems };
 }
 
 async function signedCheckpoint(
   document: Parameters<typeof signersOf>[0] | null,
   logKeys: readonly PublicKey[],
   problems: Problem[],
-): Promise<Checkpoint | null> {
+): Promise<{ checkpoint: Checkpoint; root: number | null } | null> {
   const tell = (message: string): null => {
     problems.push({ where: 'record', kind: 'signature', message });
     return null;
   };
   if (document === null) return tell('there is no signed checkpoint');
   try {
-    const { size, hash } = payloadOf(document, 'the checkpoint', LIMITS.headBytes) as Checkpoint;
+    const payload = payloadOf(document, 'the checkpoint', LIMITS.headBytes) as Checkpoint & { root?: unknown };
+    const { size, hash } = payload;
+    const root = typeof payload.root === 'number' ? payload.root : null;
     if (!Number.isSafeInteger(size) || typeof hash !== 'string') return tell('the checkpoint has another form');
     const signers = await signersOf(document, CHECKPOINT_TYP, logKeys);
-    return signers.size > 0 ? { size, hash } : tell('no log key has signed the checkpoint');
+    return signers.size > 0 ? { checkpoint: { size, hash }, root } : tell('no log key has signed the checkpoint');
   } catch (thrown) {
     return tell(`the checkpoint can not be read: ${messageOf(thrown)}`);
   }

@@ -69,13 +69,13 @@ async function verifyRemote(context: Context, given: readonly Checkpoint[]): Pro
   const roots = await followRoots(await readPinnedRoot(profile.rootFile), source.root);
   const published = await verifyPublished(source, roots, context.now());
   const witnesses = [...given, ...pointWitnesses(await client.status())];
-  const { checkpoint, signed, problems } = await verifyRemoteRecord(client, logKeys(roots), witnesses);
+  const { checkpoint, signed, signedRoot, problems } = await verifyRemoteRecord(client, logKeys(roots), witnesses);
   return {
     ...about(roots),
     versions: published.versions,
     record: { ...checkpoint, signed, tornBytes: 0 },
     witnesses: witnesses.length,
-    problems: [...published.problems, ...problems],
+    problems: [...published.problems, ...lostRoot(roots, signedRoot), ...problems],
   };
 }
 
@@ -89,7 +89,7 @@ async function verifyFolder(context: Context, dir: string, witnesses: readonly C
   const source = folderSource(dir);
   const roots = await folderRoots(dir, source, context.text('pinned-root'));
   const published = await verifyPublished(source, roots, context.now());
-  const { checkpoint, signed, tornBytes, problems } = await verifyRecord(
+  const { checkpoint, signed, signedRoot, tornBytes, problems } = await verifyRecord(
     join(dir, 'record'),
     logKeys(roots),
     witnesses,
@@ -104,8 +104,15 @@ async function verifyFolder(context: Context, dir: string, witnesses: readonly C
     versions: published.versions,
     record: { ...checkpoint, signed, tornBytes },
     witnesses: witnesses.length,
-    problems: [...published.problems, ...found],
+    problems: [...published.problems, ...lostRoot(roots, signedRoot), ...found],
   };
+}
+
+/** A store whose newest trust root is gone would count people who were removed. */
+function lostRoot({ newest }: TrustedRoots, signedRoot: number | null): Problem[] {
+  if (signedRoot === null || signedRoot <= newest.version) return [];
+  const message = `the record was signed under version ${signedRoot}, and ${newest.version} is the newest here`;
+  return [{ where: `trust root ${newest.version + 1}`, kind: 'missing', message }];
 }
 
 async function folderRoots(dir: string, source: PublishedSource, pinned: string | undefined): Promise<TrustedRoots> {
