@@ -200,6 +200,22 @@ t.test('denials are counted since a point applied the version, over restarts of 
   t.equal(denials()?.count, 16);
 });
 
+t.test('denials count once, in whatever order reports of a service come', async (t) => {
+  const counted = (...said: [total: number, sinceMs: number][]): number => {
+    const it = createDenialHistory();
+    for (const [total, sinceMs] of said) it.add({ service: 'sync-1', denials: { total, sinceMs } }, NOW);
+    return it.total();
+  };
+  t.equal(counted([100, NOW], [110, NOW], [110, NOW]), 10, 'twice');
+  t.equal(counted([100, NOW], [110, NOW], [105, NOW], [112, NOW]), 12, 'one comes late');
+  t.equal(counted([100, NOW], [3, NOW + HOUR], [108, NOW], [4, NOW + HOUR]), 12, 'late, over a restart');
+  const twins: [number, number][] = [1, 2, 3].flatMap((n) => [
+    [100 + n, NOW],
+    [500 + n, NOW - HOUR],
+  ]);
+  t.equal(counted(...twins), 4, 'two services of one name');
+});
+
 t.test('the rate before is that of the last hour, or of as much of it as is known', async (t) => {
   const at = (minutes: number): number => NOW + minutes * MINUTE;
   const rate = (said: [minutes: number, total: number, sinceMinutes?: number][], nowMinutes: number): number => {

@@ -21,25 +21,29 @@ const EVERY_MS = 60_000;
 const LEAST_MS = 300_000;
 
 interface Counter {
+  service: string;
   total: number;
   sinceMs: number;
 }
 
 export function createDenialHistory(): DenialHistory {
+  /** By service and beginning: of two services with one name each has its own. */
   const counters = new Map<string, Counter>();
   const samples: { atMs: number; total: number }[] = [];
   let total = 0;
   /** What the counters said of the time before the first report here. */
   let earlier = { count: 0, fromMs: Number.POSITIVE_INFINITY };
 
+  /** Of one beginning a counter only grows: what comes with less, or from before another beginning, comes late. */
   function added({ service, denials }: Parameters<DenialHistory['add']>[0]): number {
-    const before = counters.get(service);
-    counters.delete(service);
-    counters.set(service, { ...denials });
+    const key = `${denials.sinceMs} ${service}`;
+    const before = counters.get(key);
+    const isBegunAnew = [...counters.values()].some((it) => it.service === service && it.sinceMs < denials.sinceMs);
+    counters.delete(key);
+    counters.set(key, { service, ...denials, total: Math.max(denials.total, before?.total ?? 0) });
     for (const name of [...counters.keys()].slice(0, -MAX_SERVICES)) counters.delete(name);
-    if (before === undefined) return 0;
-    const isSame = before.sinceMs === denials.sinceMs && denials.total >= before.total;
-    return isSame ? denials.total - before.total : denials.total;
+    if (before !== undefined) return Math.max(0, denials.total - before.total);
+    return isBegunAnew ? denials.total : 0;
   }
 
   return {

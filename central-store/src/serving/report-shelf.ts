@@ -13,7 +13,10 @@ interface HeardReport {
 }
 
 export interface ReportShelf {
-  /** What is new of it: a refusal that was not told before, a contradiction. Beyond a budget of each point nothing is. */
+  /**
+   * What is new of it: a refusal that was not told before, a contradiction. Beyond a budget of each point nothing is, and
+   * nothing in one that comes after a newer one.
+   */
   take(report: PointReport): ReportNews;
   /** Newest first. */
   of(point: string): HeardReport[];
@@ -32,6 +35,12 @@ const SAVE_EVERY_MS = 30_000;
 /** News of one point that are told on: so many at once, then one every ten minutes. A record could be filled that way. */
 const TOLD = { perSecond: 1 / 600, burst: 20 };
 
+/**
+ * A report may be brought twice, and after the next one: on a connection that was given up, or by a NATS that heard no
+ * acknowledgement. By the clock of whoever tells; one that was set back further is believed, or nobody would be heard any more.
+ */
+const LATE_MS = 60_000;
+
 export interface ReportShelfOptions {
   dir: string;
   clock: Clock;
@@ -48,10 +57,13 @@ export async function openReportShelf(options: ReportShelfOptions): Promise<Repo
   let dirty = false;
   let saving: Promise<void> = Promise.resolve();
 
+  const lastOf = ({ point, service }: PointReport): HeardReport | undefined =>
+    points.get(point)?.find((it) => it.report.service === service);
+
   function put(heard: HeardReport): HeardReport | undefined {
-    const { point, service } = heard.report;
+    const { point } = heard.report;
     const others = points.get(point) ?? [];
-    const before = others.find((it) => it.report.service === service);
+    const before = lastOf(heard.report);
     points.set(point, [heard, ...others.filter((it) => it !== before)].slice(0, MAX_SERVICES));
     return before;
   }
@@ -74,6 +86,7 @@ export async function openReportShelf(options: ReportShelfOptions): Promise<Repo
   });
   return {
     take(report) {
+      if (isLate(report, lastOf(report)?.report)) return { nack: false, contradiction: false };
       const before = put({ report, heardAtMs: clock.now() })?.report;
       dirty = true;
       options.onTaken?.(report);
@@ -90,6 +103,11 @@ export async function openReportShelf(options: ReportShelfOptions): Promise<Repo
       await save();
     },
   };
+}
+
+function isLate({ at }: PointReport, before: PointReport | undefined): boolean {
+  const byMs = before === undefined ? 0 : Date.parse(before.at) - Date.parse(at);
+  return byMs > 0 && byMs <= LATE_MS;
 }
 
 function isSameNack(a: PointReport['nack'], b: PointReport['nack']): boolean {
