@@ -99,7 +99,7 @@ export async function openServedStore(t: Test, options: ServedOptions = {}): Pro
       inventory: join(base, 'inventory'),
       listen: { host: '127.0.0.1', port: 0 },
       tls: { certFile: server.certFile, keyFile: server.keyFile, clientCaFile: certificates.caFile },
-      metrics: { host: '127.0.0.1', port: 0 },
+      metrics: { host: '127.0.0.1', port: 0, tls: null },
       headMs: 86_400_000,
       rateLimits: { requests: { perSecond: 1_000, burst: 10_000 }, blobs: { perSecond: 1_000, burst: 10_000 } },
       rollout: DEFAULT_ROLLOUT,
@@ -229,15 +229,16 @@ export function ask(
 }
 
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  for (let attempt = 0; attempt < 1_000; attempt += 1) {
+  for (let attempt = 0; attempt < 3_000; attempt += 1) {
     if (await holds()) return;
     await sleep(10);
   }
-  throw new Error(`within 10 s it did not come that ${what}`);
+  throw new Error(`within 30 s it did not come that ${what}`);
 }
 
 /** One front at each point, which `crm` workloads inside 10.30.0.0/16 may reach. */
-export function shopBundle(points: readonly string[], rule = 'crm-orders', max = 2_000): Bundle {
+/** `rule`: one id, or several for as many rules. */
+export function shopBundle(points: readonly string[], rule: string | string[] = 'crm-orders', max = 2_000): Bundle {
   const fronts = points.map((point) => ({
     kind: 'VirtualServer',
     name: `front-${point}`,
@@ -248,7 +249,7 @@ export function shopBundle(points: readonly string[], rule = 'crm-orders', max =
     mode: 'enforce',
   }));
   const from = [{ workloads: "app == 'crm'", within: ['10.30.0.0/16'], max }];
-  const rules = [{ id: rule, from, to: "app == 'shop'", ports: ['tcp/443'] }];
+  const rules = [rule].flat().map((id) => ({ id, from, to: "app == 'shop'", ports: ['tcp/443'] }));
   const documents = [...fronts, { kind: 'Policy', name: 'shop', rules }];
   return bundleOf(documents.map((value) => ({ file: 'x.yaml', value, locate: () => ({ line: 1, column: 1 }) })));
 }

@@ -1,4 +1,5 @@
 /** The one question of a point, asked of a real store: who may, what is answered, what is heard. */
+
 import {
   answerFrom,
   type Head,
@@ -45,10 +46,29 @@ t.test('a change is one question and one answer, and what there is to tell goes 
   await served.inventory(...crms(6));
   const answer = await waiting;
   t.equal(answer.status, 200);
-  const delta = answerFrom(answer.bytes, held);
+  const { delta, blobs } = answerFrom(answer.bytes, held);
+  t.equal(blobs.size, 0);
   t.match(delta, { from: { revision: held.head.revision }, operations: [{ add: ['10.30.0.6'], remove: [] }] });
   t.strictSame(delta.head, served.store.publishing.point('edge-1')?.signed);
   t.notMatch(answer.text, held.head.rules.digest, 'what is held is not sent again');
+});
+
+t.test('with another version what its head names comes along, where it is small', async (t) => {
+  const served = await published(t);
+  const held = await heldBy(served);
+  await served.publish(shopBundle(points, 'crm-2'));
+  const answer = await served.as('edge-1', PATH, { body: body(held) });
+  const { delta, blobs } = answerFrom(answer.bytes, held);
+  const head = payloadOf(delta.head, 'a head', 16_384) as Head;
+  t.strictSame([...blobs.keys()], [head.approval.digest, head.rules.digest]);
+  t.strictSame(
+    [...blobs.values()].map(({ length }) => length),
+    [head.approval.bytes, head.rules.bytes],
+  );
+  const many = Array.from({ length: 2_000 }, (_, n) => `r-${n}`);
+  await served.publish(shopBundle(points, many));
+  const large = await served.as('edge-1', PATH, { body: body(held) });
+  t.equal(answerFrom(large.bytes, held).blobs.size, 0, 'else they are fetched, and a mirror may have them');
 });
 
 t.test('an answer has the headers that it needs, and its connection stays', async (t) => {
@@ -75,7 +95,7 @@ t.test('the same state signed anew is an answer of no operation', async (t) => {
   const older = { ...held, head: { ...held.head, issuedAt: '2020-01-01T00:00:00.000Z' } };
   const answer = await served.as('edge-1', PATH, { body: body(older, 60_000) });
   t.equal(answer.status, 200);
-  const delta = answerFrom(answer.bytes, older);
+  const { delta } = answerFrom(answer.bytes, older);
   t.strictSame(delta.operations, []);
   t.strictSame(delta.head, held.signed);
 });

@@ -3,6 +3,7 @@
  * nothing that is said is believed.
  */
 import {
+  type Answer,
   answerFrom,
   type Cursor,
   type Delta,
@@ -33,7 +34,7 @@ export function readDelta(bytes: Uint8Array, doing: string): Delta {
 }
 
 /** For whoever holds `held`, with which it was asked. Throws EDW_ERR_STORE_ANSWER. */
-export function readAnswer(bytes: Uint8Array, held: SignedHead, doing: string): Delta {
+export function readAnswer(bytes: Uint8Array, held: SignedHead, doing: string): Answer {
   return reading(doing, () => answerFrom(bytes, held));
 }
 

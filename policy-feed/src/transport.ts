@@ -57,8 +57,8 @@ export interface Answered {
   heard: boolean;
 }
 
-/** `bytes`: what the news took on the way, where the transport knows. */
+/** `bytes`: what the news took on the way, where the transport knows. `blobs`: what came along, by the digest that it has. */
 export type News =
   | { state: 'unchanged' }
   | { state: 'head'; head: SignedDocument; bytes?: number }
-  | { state: 'delta'; delta: Delta; bytes?: number };
+  | { state: 'delta'; delta: Delta; blobs?: ReadonlyMap<Digest, Uint8Array>; bytes?: number };

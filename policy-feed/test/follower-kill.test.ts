@@ -21,7 +21,7 @@ function numbers(seed: number): () => number {
 }
 
 t.test('a follower killed at any moment begins again with one whole state, never below its floor', async (t) => {
-  t.setTimeout(30_000 + ROUNDS * 5_000);
+  t.setTimeout(400_000 + ROUNDS * 5_000);
   t.comment(`EDGEWARD_SEED=${SEED} EDGEWARD_RUNS=${ROUNDS}`);
   const random = numbers(SEED);
   const mirror = await openMirror(t);

@@ -51,6 +51,35 @@ t.test('a head that was signed anew comes with the next answer', async (t) => {
   t.match(follower.status(), { deltas: 0, snapshots: 1, nack: null });
 });
 
+t.test('what came along need not be fetched, and what does not fit is passed over', async (t) => {
+  const store = await openSmallStore(t);
+  const { follower, caughtUp } = await follow(t, store);
+  await caughtUp('the first');
+  const named = (): Uint8Array[] => {
+    const { approval, rules } = store.world.at(store.point).head;
+    return [approval, rules].flatMap(({ digest }) => store.world.blob(digest) ?? []);
+  };
+  const fetched = (): number => store.asked.filter((line) => line.includes('/blobs/')).length;
+  const before = fetched();
+  const cases: [name: string, along: () => Uint8Array[], fetches: number][] = [
+    ['both', named, 0],
+    ['one of them', () => named().slice(0, 1), 1],
+    ['others', () => [Buffer.from('{}'), Buffer.from('')], 2],
+    ['changed ones', () => named().map((it) => Buffer.concat([it, Buffer.from(' ')])), 2],
+    ['none', () => [], 2],
+  ];
+  let expected = before;
+  for (const [name, along, fetches] of cases) {
+    await store.decide();
+    store.along = along();
+    store.wake();
+    await caughtUp(name);
+    expected += fetches;
+    t.equal(fetched(), expected, name);
+  }
+  t.match(follower.status(), { deltas: cases.length, nack: null, lastError: null });
+});
+
 t.test('a store from before there were questions is asked as it was then', async (t) => {
   const store = await openSmallStore(t);
   store.withoutQuestions = true;

@@ -85,6 +85,6 @@ async function written(t: Test, store: NatsStore, subject: string, bytes: Uint8A
 
 async function purged(t: Test, store: NatsStore, filter: string): Promise<void> {
   const api = '$JS.API.STREAM.PURGE.OBJ_edgeward_blobs';
-  const answer = await asStore(store, (it) => it.request(api, JSON.stringify({ filter }), { timeout: 5_000 }));
+  const answer = await asStore(store, (it) => it.request(api, JSON.stringify({ filter }), { timeout: 20_000 }));
   t.match(answer.json(), { success: true });
 }

@@ -46,7 +46,7 @@ export async function rulesOfHead(head: Head, task: Source): Promise<{ own: Poin
     const held = heldParts(task.known).find((it) => it.names.rules === named.digest);
     if (held !== undefined) return held.rules;
     const bytes = await fetchBlob(task, named, 'the rules');
-    return at('rules', () => rulesOf(bytes, task.point));
+    return at('rules', () => rulesOf(bytes, task.point, task.known?.rules));
   };
   return { own: await read(head.rules), base: head.base === null ? null : await read(head.base.rules) };
 }

@@ -34,7 +34,7 @@ export { bookFromPages, createMemberBook, type MemberBook } from './member-book.
 export { memberIndexOf } from './member-pages.ts';
 export { Nacked, nackOf } from './nack.ts';
 export { isName } from './name.ts';
-export { answerBytes, answerFrom, cursorIn, type SignedHead, tagOf } from './point-answer.ts';
+export { type Answer, answerBytes, answerFrom, cursorIn, type SignedHead, tagOf } from './point-answer.ts';
 export { type AskedQuestion, formatCursor, type PointQuestion, questionOf, questionText } from './point-question.ts';
 export { type Nack, POINT_REPORT_STATES, type PointReport, pointReportOf, pointReportSchema } from './point-report.ts';
 export {

@@ -4,6 +4,7 @@ import {
   answerFrom,
   cursorOf,
   deltaBytes,
+  digestOf,
   type PointReport,
   questionOf,
   questionText,
@@ -85,10 +86,20 @@ t.test('an answer is the delta that it stands for, with what seldom changes or w
   const isKnown = tagOf(held) === tagOf(newest());
   t.ok(isKnown, 'only members changed');
   const short = answerBytes(newest(), delta.operations, true);
-  t.strictSame(answerFrom(short, held), delta);
-  t.strictSame(answerFrom(answerBytes(newest(), delta.operations, false), held), delta);
+  t.strictSame(answerFrom(short, held), { delta, blobs: new Map() });
+  t.strictSame(answerFrom(answerBytes(newest(), delta.operations, false), held).delta, delta);
   t.ok(short.length < deltaBytes(delta).length * 0.6);
   await hop.take();
+});
+
+t.test('what comes along is called by its own digest, whatever it was sent for', async (t) => {
+  const { held, newest } = await world();
+  const texts = ['{"rules":"a \\"quote\\" and ü"}', 'no JSON\n'].map((it) => Buffer.from(it));
+  const { blobs } = answerFrom(answerBytes(newest(), [], false, texts), held);
+  t.strictSame(
+    [...blobs],
+    texts.map((it) => [digestOf(it), it]),
+  );
 });
 
 t.test('another decision, another root or another key has another tag', async (t) => {
@@ -104,13 +115,17 @@ t.test('another decision, another root or another key has another tag', async (t
 t.test('what was left out wrongly reaches no signed head, and nothing else is an answer', async (t) => {
   const { store, held, newest } = await world();
   await store.publish(simpleSlices(['edge-1', 'edge-2'], { id: 'crm-2' }), { members: members('10.30.0.9') });
-  const wrong = answerFrom(answerBytes(newest(), [], true), held);
+  const { delta: wrong } = answerFrom(answerBytes(newest(), [], true), held);
   t.not(wrong.head.payload, newest().signed.payload);
   for (const text of [
     '[]',
     '{}',
     '{"head":null,"operations":[],"signatures":[]}',
     '{"head":{},"operations":[],"signatures":""}',
+    '{"blobs":{},"head":{},"operations":[],"signatures":[]}',
+    '{"blobs":[1],"head":{},"operations":[],"signatures":[]}',
+    '{"blobs":["","","","",""],"head":{},"operations":[],"signatures":[]}',
+    '{"head":{},"more":1,"operations":[],"signatures":[]}',
   ])
     t.throws(() => answerFrom(Buffer.from(text), held), { code: /^EDW_ERR_FORMAT_/ }, text);
 });

@@ -74,6 +74,18 @@ const DOCUMENTS = [
 
 const good = (): PointRules => structuredClone(slices(DOCUMENTS)[0]) as PointRules;
 
+t.test('groups that were read before are not read again, and every other one is', async (t) => {
+  const before = good();
+  t.strictSame(rulesOf(rulesBytes(good()), 'edge-1', before), before);
+  const crm = (rules: PointRules) => rules.groups.find((it) => it.kind === 'workloads');
+  const changed = good();
+  Object.assign(crm(changed) ?? {}, { selector: "app == 'other'" });
+  const fenced = good();
+  Object.assign(crm(fenced) ?? {}, { within: ['0.0.0.0/0', '10.0.0.0/8'] });
+  for (const [name, rules] of Object.entries({ changed, fenced }))
+    t.throws(() => rulesOf(rulesBytes(rules), 'edge-1', before), { code: 'EDW_ERR_FORMAT_RULES' }, name);
+});
+
 t.test('whatever a policy directory says, its slices are read as they were written', async (t) => {
   fc.assert(
     fc.property(arbitraryDirectory(), (documents) => {

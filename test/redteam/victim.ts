@@ -84,7 +84,7 @@ export async function openVictim(
     events,
     held: () => takeover.held(),
     head: (document) => tried(takeover.head(document, never)),
-    delta: (delta) => tried(takeover.delta(delta, never)),
+    delta: (delta) => tried(takeover.delta({ delta }, never)),
     judge() {
       const { state } = takeover.held();
       // Before there is a policy a point denies; what it last knew as `observe` or `off` is its own file's.

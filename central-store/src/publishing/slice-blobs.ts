@@ -61,6 +61,10 @@ export function slicesByPoint(version: ApprovedVersion): SlicesByPoint {
   if (tree.root !== payload.slices.root || tree.count !== payload.slices.count) throw otherSlices(version);
   const places = new Map(slices.map(({ point }, index) => [point, index]));
   const made = new Map<string, SliceBlobs>();
+  // The same for all points, and made again whenever somebody asks for one of their blobs.
+  const text = canonicalJson(approval);
+  const approvalBytes = (index: number): Buffer =>
+    Buffer.from(`{"approval":${text},"index":${index},"path":${canonicalJson(tree.proof(index))}}`);
   return (point) => {
     const index = places.get(point);
     const slice = index === undefined ? undefined : slices[index];
@@ -70,7 +74,7 @@ export function slicesByPoint(version: ApprovedVersion): SlicesByPoint {
     const blobs: SliceBlobs = {
       rules: slice.rules,
       rulesBlob: sizedBytes(slice.digest, slice.bytes),
-      approvalBlob: madeWhenAsked(() => Buffer.from(canonicalJson({ approval, index, path: tree.proof(index) }))),
+      approvalBlob: madeWhenAsked(() => approvalBytes(index)),
     };
     made.set(point, blobs);
     return blobs;

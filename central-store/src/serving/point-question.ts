@@ -20,6 +20,7 @@ interface QuestionParts {
 
 /** Answered by the thousand. */
 const BARE = { bare: true, contentType: 'application/json' };
+const ALONG_BYTES = 64 * 1024;
 const NOTHING: HttpAnswer = { status: 204, empty: true, bare: true };
 
 /** Throws EDW_ERR_FORMAT_QUESTION, EDW_ERR_FORMAT_REPORT, EDW_ERR_STORE_RECORD, EDW_ERR_STORE_NO_POINT, EDW_ERR_STORE_EPOCH. */
@@ -57,8 +58,20 @@ function answerNow(publishing: Publishing, point: string, asked: Asked): HttpAns
 }
 
 function deltaTo(newest: PublishedPoint, operations: Delta['operations'], { tag }: Asked): HttpAnswer {
-  const bytes = answerBytes(newest, operations, tag === tagOf(newest));
+  const isKnown = tag === tagOf(newest);
+  const bytes = answerBytes(newest, operations, isKnown, isKnown ? [] : newNames(newest));
   return bytes.length > LIMITS.deltaBytes ? askForHead(newest.point) : { ...BARE, bytes };
+}
+
+/**
+ * Approval and rules, where they are small: another version is the moment when all points ask, and each of these would be a
+ * question more. Whoever holds them already is seldom among those who ask.
+ */
+function newNames({ state }: PublishedPoint): Uint8Array[] {
+  if (state === null) return [];
+  const blobs = [state.slice, state.base].flatMap((it) => (it === null ? [] : [it.approvalBlob, it.rulesBlob]));
+  const bytes = blobs.reduce((sum, { length }) => sum + length, 0);
+  return bytes > ALONG_BYTES ? [] : blobs.map((it) => it.bytes);
 }
 
 function askForHead(point: string): HttpAnswer {

@@ -90,7 +90,7 @@ export function openFollowing(options: FollowingOptions): Following {
     const before = takeover.held().state;
     seen.bytesReceived += news.bytes ?? 0;
     if (news.state === 'head') await takeover.head(news.head, signal);
-    else await takeover.delta(news.delta, signal);
+    else await takeover.delta(news, signal);
     wholly = false;
     const { state } = takeover.held();
     if (state !== null) staleness.note(state.head);

@@ -33,9 +33,15 @@ export interface Takeover {
   restore(): Promise<void>;
   /** Throws `Nacked` for what is not believed or could not be handed over, and what a transport throws. */
   head(head: SignedDocument, signal: AbortSignal): Promise<void>;
-  delta(delta: Delta, signal: AbortSignal): Promise<void>;
+  delta(news: Brought, signal: AbortSignal): Promise<void>;
   /** What did not work at its time: a state that nobody took, or that no disk took. Throws like the first time. */
   makeUp(): Promise<void>;
+}
+
+interface Brought {
+  delta: Delta;
+  /** What came along with it. */
+  blobs?: ReadonlyMap<Digest, Uint8Array>;
 }
 
 export interface Held {
@@ -117,10 +123,10 @@ export function createTakeover(options: TakeoverOptions): Takeover {
     logger.debug({ event: 'policy_taken_over', point, ...logged(state) }, 'taken over');
   }
 
-  function fetching(signal: AbortSignal): Fetch {
+  function fetching(signal: AbortSignal, along?: Brought['blobs']): Fetch {
     return {
       async blob(digest, maxBytes) {
-        const own = await folder.blobs.read(digest, maxBytes);
+        const own = along?.get(digest) ?? (await folder.blobs.read(digest, maxBytes));
         if (own !== null) return own;
         const bytes = await transport.blob(digest, maxBytes, signal, point);
         held.bytesReceived += bytes?.length ?? 0;
@@ -138,11 +144,11 @@ export function createTakeover(options: TakeoverOptions): Takeover {
     };
   }
 
-  const task = (signal: AbortSignal) => ({
+  const task = (signal: AbortSignal, along?: Brought['blobs']) => ({
     point,
     floor: held.floor,
     root: held.root,
-    fetch: fetching(signal),
+    fetch: fetching(signal, along),
     nowMs: clock.now(),
   });
 
@@ -159,11 +165,11 @@ export function createTakeover(options: TakeoverOptions): Takeover {
     async head(head, signal) {
       await take(await acceptHead({ ...task(signal), known: held.state, head }));
     },
-    async delta(delta, signal) {
+    async delta({ delta, blobs }, signal) {
       const known = held.state;
       // Asked for from a state that is no longer held: the answer came too late, and nothing is wrong with it.
       if (known === null || !isSameState(delta.from, cursorOf(known))) return;
-      await take(await acceptDelta({ ...task(signal), known, delta }));
+      await take(await acceptDelta({ ...task(signal, blobs), known, delta }));
     },
     async makeUp() {
       const { state, floor } = held;

@@ -62,7 +62,7 @@ export function createPointQuestions(options: PointQuestionsOptions): AskQuestio
   async function newsIn(answer: Answer, point: string, held: SignedHead, signal: AbortSignal): Promise<News> {
     if (answer.status === 204) return { state: 'unchanged' };
     if (answer.status === 200)
-      return { state: 'delta', delta: readAnswer(answer.bytes, held, doingFor(point)), bytes: answer.wireBytes };
+      return { state: 'delta', ...readAnswer(answer.bytes, held, doingFor(point)), bytes: answer.wireBytes };
     if (answer.status === 303 || answer.status === 409) return news.next(point, null, { waitMs: 0, signal });
     throw refusalOf(answer, doingFor(point));
   }

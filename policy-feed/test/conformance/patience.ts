@@ -1,7 +1,7 @@
 /** Waiting in tests: bounded, and an error beyond it. Nothing is ever asserted about how long something took. */
 import { setTimeout as pause } from 'node:timers/promises';
 
-export const PATIENCE_MS = 30_000;
+export const PATIENCE_MS = 90_000;
 
 export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = performance.now() + PATIENCE_MS;
