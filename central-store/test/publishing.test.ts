@@ -4,6 +4,7 @@ import { LIMITS } from '@edgeward/policy-format';
 import { simpleGroup, simpleSlices } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
 import { addressOf, type Bench, gone, hop, openBench, slicesOfApps, workload } from './publishing-kit.ts';
+import { until } from './serving-kit.ts';
 
 const heads = (bench: Bench): Record<string, number> =>
   Object.fromEntries([...bench.publishing.points()].map(({ point, cursor }) => [point, cursor.revision]));
@@ -44,6 +45,7 @@ t.test('a change of one workload touches the points that name a group of it, and
   await bench.publishing.submitInventory(edits);
   await bench.everywhere(await bench.approve(slicesOfApps(apps)));
   t.strictSame(bench.compiled.at(-1), { points: apps, published: apps });
+  await until('what was served is in the mirror', () => bench.publishing.status().unwritten === 0);
   const before = heads(bench);
   const written = filesOf(bench);
   bench.compiled.length = 0;

@@ -6,9 +6,11 @@ import type { SourceDocument } from '@edgeward/policy';
 import type { Approval, Digest, TrustRoot } from '@edgeward/policy-format';
 import { EdgewardError } from '@edgeward/runtime';
 import t from 'tap';
+import { type Slice, slicesOf } from '../src/bundle/approval-payload.ts';
 import { type Bundle, computeApprovalPayload, type PayloadInputs } from '../src/index.ts';
 import type { Asked } from '../src/proposals/basis.ts';
 import { createRecomputing, type RecomputingLimits } from '../src/proposals/recomputing.ts';
+import { slicedLines } from '../src/proposals/slicing.ts';
 import { thrownFrom, thrownText } from '../src/proposals/thrown-text.ts';
 import { bundle, CRM, documents, FRONT, openWorld, PLAIN, policy, START_MS } from './decisions/world.ts';
 
@@ -104,15 +106,38 @@ t.test('in a process of its own a policy is judged as where it stands', async (t
   }
 });
 
+t.test('what was computed with a proposal is not computed again when it is published', async (t) => {
+  const lines = await createRecomputing(PROCESS).run(second());
+  t.strictSame(Buffer.from(lines ?? []), Buffer.from(slicedLines(LONGER.bytes)));
+  t.equal(await createRecomputing().run(second()), null, 'but for what takes no time');
+  const world = await openWorld(t, {}, { recomputing: PROCESS });
+  await world.publish(PLAIN);
+  await world.propose(bundle(FRONT, policy({ ...CRM, ports: ['tcp/9443'] })), { reason: 'another one' });
+  await world.publish(LONGER);
+  const inForce = async (version: number) => {
+    const slices: Slice[] = [];
+    for await (const slice of world.store.proposals.slices(version)) slices.push(slice);
+    return slices.map(({ rules, digest }) => ({ rules, digest }));
+  };
+  for (const [version, it] of [PLAIN, LONGER].entries())
+    for (const time of ['the first time', 'again'])
+      t.strictSame(
+        await inForce(version + 1),
+        slicesOf(it).map(({ rules, digest }) => ({ rules, digest })),
+        time,
+      );
+});
+
 t.test('what was thrown crosses as it was', (t) => {
   const deep = Object.assign(new Error('the disk'), { code: 'EIO' });
-  const thrown = new EdgewardError('EDW_ERR_BUNDLE', 'reading', { mend: 'Do.', cause: deep });
+  const thrown = new EdgewardError('EDW_ERR_BUNDLE', 'reading', { mend: 'Do.', cause: deep, retryAfterMs: 5_000 });
   const back = thrownFrom(thrownText(thrown));
   t.type(back, EdgewardError);
   t.match(back, {
     code: 'EDW_ERR_BUNDLE',
     message: 'reading',
     mend: 'Do.',
+    retryAfterMs: 5_000,
     stack: thrown.stack,
     cause: { code: 'EIO' },
   });
@@ -185,7 +210,7 @@ t.test('a process whose answer nobody would hear ends', async (t) => {
 t.test('one at a time, break-glass before others, and no more wait than may', async (t) => {
   const recomputing = createRecomputing({ ...PROCESS, waiting: 1 });
   const begun: string[] = [];
-  const run = (name: string, payload: Approval): Promise<void> => {
+  const run = (name: string, payload: Approval): Promise<unknown> => {
     const inventory = (): SourceDocument[] => {
       begun.push(name);
       return workload('crm-1', '10.30.0.7');
@@ -195,8 +220,9 @@ t.test('one at a time, break-glass before others, and no more wait than may', as
   const first = run('first', SECOND);
   const waits = run('waits', SECOND);
   const glass = run('glass', GLASS);
-  await t.rejects(run('too many', SECOND), { code: 'EDW_ERR_STORE_RATE' });
-  await t.rejects(run('too much glass', GLASS), { code: 'EDW_ERR_STORE_RATE' });
+  const later = { code: 'EDW_ERR_STORE_RATE', retryAfterMs: 60_000 };
+  await t.rejects(run('too many', SECOND), later);
+  await t.rejects(run('too much glass', GLASS), later);
   await Promise.all([first, waits, glass]);
   t.strictSame(begun, ['first', 'glass', 'waits']);
   await run('later', SECOND);

@@ -4,6 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import { EdgewardError, messageOf } from '@edgeward/runtime';
+import type { PolicyAnswer } from './policy-process.ts';
 import type { Recomputation } from './recomputation.ts';
 import { thrownFrom } from './thrown-text.ts';
 
@@ -17,8 +18,12 @@ export interface ThreadLimits {
   lookMs: number;
 }
 
-/** Throws what `recompute` throws, and EDW_ERR_PROPOSAL_POLICY where it needs too much. `program`: what the thread runs. */
-export async function inThread(program: URL, recomputation: Recomputation, limits: ThreadLimits): Promise<void> {
+/** The answer of `recompute`. Throws what it throws, and EDW_ERR_PROPOSAL_POLICY where it needs too much. `program`: what the thread runs. */
+export async function inThread(
+  program: URL,
+  recomputation: Recomputation,
+  limits: ThreadLimits,
+): Promise<Uint8Array | null> {
   const { timeMs, heapMegabytes, memoryMegabytes, lookMs } = limits;
   const worker = new Worker(program, {
     name: 'recomputation',
@@ -26,7 +31,7 @@ export async function inThread(program: URL, recomputation: Recomputation, limit
     transferList: buffersOf(recomputation),
     resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
   });
-  let answer: string | null = null;
+  let answer: PolicyAnswer | null = null;
   let failure: unknown = null;
   let stopped: string | null = null;
   const stop = (why: string): void => {
@@ -34,13 +39,18 @@ export async function inThread(program: URL, recomputation: Recomputation, limit
     void worker.terminate();
   };
   const timer = setTimeout(() => stop(`it takes longer than ${timeMs / 1000} s`), timeMs);
+  let isLooking = false;
   const look = setInterval(async () => {
+    // A thread that is busy answers late: nobody asks it twice at once.
+    if (isLooking) return;
+    isLooking = true;
     const used = await usedMegabytes(worker);
+    isLooking = false;
     if (used > memoryMegabytes) stop(`it needs more than ${memoryMegabytes} MB of memory`);
   }, lookMs);
   const ended = new Promise((resolve) => worker.once('exit', resolve));
-  worker.once('message', (text: string) => {
-    answer = text;
+  worker.once('message', (told: PolicyAnswer) => {
+    answer = told;
   });
   worker.once('error', (thrown) => {
     failure = thrown;
@@ -67,8 +77,9 @@ function buffersOf({ documents, previous, inventory }: Recomputation): ArrayBuff
   return [...new Set([documents, ...before, ...(inventory ?? [])].map(({ buffer }) => buffer))];
 }
 
-function told(answer: string): void {
-  if (answer !== '') throw thrownFrom(answer);
+function told({ thrown, lines }: PolicyAnswer): Uint8Array | null {
+  if (thrown !== '') throw thrownFrom(thrown);
+  return lines;
 }
 
 function isOutOfMemory(thrown: unknown): boolean {

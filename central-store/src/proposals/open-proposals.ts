@@ -1,4 +1,4 @@
-import { digestOfPayload, type SignedDocument } from '@edgeward/policy-format';
+import { type Digest, digestOf, digestOfPayload, type SignedDocument } from '@edgeward/policy-format';
 import { createWorkQueue, type Logger, messageOf } from '@edgeward/runtime';
 import { parseBundle } from '../bundle/bundle.ts';
 import { type Actor, type Attempt, rehearse, withRecord } from '../record/attempt.ts';
@@ -12,7 +12,7 @@ import type { Proposals, ProposalView, Published } from './proposals.ts';
 import { readPublication } from './publication.ts';
 import { createRecomputing, type RecomputingLimits } from './recomputing.ts';
 import { requireReason } from './refusals.ts';
-import { slicesIn } from './slicing.ts';
+import { slicesFrom, slicesIn } from './slicing.ts';
 import { proposalId, readDocuments, type StoredProposal } from './stored-proposal.ts';
 import { readSubmittedPolicy } from './submitted-policy.ts';
 import { readSubmittedRoot } from './submitted-root.ts';
@@ -35,6 +35,8 @@ interface Step<T> {
   save(): Promise<void>;
 }
 
+const MAX_SLICED = 2;
+
 type PolicySubmission = Parameters<Proposals['propose']>[1];
 
 export async function openProposals(options: ProposalsOptions): Promise<Proposals> {
@@ -43,6 +45,11 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
   const listeners = new Set<(published: Published) => void>();
   const queue = createWorkQueue();
   const recomputing = createRecomputing(options.recomputing);
+  /**
+   * Slices that were computed with a proposal, by the digest of its documents: when it is published every point waits for
+   * them. Of the last ones, as what is not published soon is computed again.
+   */
+  const sliced = new Map<Digest, Uint8Array>();
   /** With what is not in the queue yet. */
   const proposing = new Set<Promise<unknown>>();
 
@@ -167,7 +174,10 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
     versions: () => context.versions.all(),
     bundle: (version) => context.versions.bundle(version),
     async *slices(version) {
-      yield* slicesIn(await context.versions.documents(version));
+      const lines = sliced.get(context.versions.at(version).payload.documents.digest);
+      if (lines === undefined) return yield* slicesIn(await context.versions.documents(version));
+      sliced.clear();
+      yield* slicesFrom(lines);
     },
     async predecessor() {
       const basis = context.basis();
@@ -202,7 +212,10 @@ export async function openProposals(options: ProposalsOptions): Promise<Proposal
     const { root, previous } = standing;
     const { payload } = await readSubmittedPolicy(actor, submission, standing);
     const inventory = options.inventory ?? null;
-    await recomputing.run({ payload, root, documents: submission.bundle, previous, inventory });
+    const lines = await recomputing.run({ payload, root, documents: submission.bundle, previous, inventory });
+    if (lines === null) return;
+    sliced.set(digestOf(submission.bundle), lines);
+    for (const digest of [...sliced.keys()].slice(0, -MAX_SLICED)) sliced.delete(digest);
   }
 
   function change(proposal: StoredProposal): Step<StoredProposal> {

@@ -11,6 +11,7 @@ import { thrownFrom } from './thrown-text.ts';
 
 /** What a process is told, once. */
 export type PolicyTask =
+  /** The answer: as of `slice`. */
   | { do: 'recompute'; recomputation: Recomputation; limits: ThreadLimits }
   /** `documents`: canonical, of one version. The answer: rules documents, one a line. */
   | { do: 'slice'; documents: Uint8Array };

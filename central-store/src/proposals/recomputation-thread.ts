@@ -13,25 +13,21 @@ if (isMainThread) {
 } else {
   // Only the thread needs all that policy is computed with.
   const { recompute } = await import('./recomputation.ts');
-  const thrown = await answerTo(async () => recompute(workerData));
-  parentPort?.postMessage(thrown);
+  parentPort?.postMessage((await answerTo(async () => recompute(workerData))) satisfies PolicyAnswer);
 }
 
 async function asProcess(task: PolicyTask): Promise<void> {
-  let lines: Uint8Array | null = null;
-  const thrown = await answerTo(async () => {
-    if (task.do === 'slice') lines = (await import('./slicing.ts')).slicedLines(task.documents);
-    else await inThread(new URL(import.meta.url), task.recomputation, task.limits);
+  const answer = await answerTo(async () => {
+    if (task.do === 'slice') return (await import('./slicing.ts')).slicedLines(task.documents);
+    return await inThread(new URL(import.meta.url), task.recomputation, task.limits);
   });
-  const answer: PolicyAnswer = { thrown, lines };
   process.send?.(answer, () => process.disconnect());
 }
 
-async function answerTo(compute: () => Promise<void>): Promise<string> {
+async function answerTo(compute: () => Promise<Uint8Array | null>): Promise<PolicyAnswer> {
   try {
-    await compute();
-    return '';
+    return { thrown: '', lines: await compute() };
   } catch (thrown) {
-    return thrownText(thrown);
+    return { thrown: thrownText(thrown), lines: null };
   }
 }

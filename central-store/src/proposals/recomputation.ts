@@ -1,11 +1,12 @@
 /**
  * A proposed payload, computed again from bytes: a pure function that takes what can be sent to another thread, so that it
- * comes to the same wherever it runs. Nothing of what it makes is kept, only whether it throws.
+ * comes to the same wherever it runs. Of what it makes only the slices are of use later.
  */
 import type { SourceDocument } from '@edgeward/policy';
 import type { Approval, Digest, TrustRoot } from '@edgeward/policy-format';
 import { recomputeApproval } from '../bundle/approval-payload.ts';
 import { parseBundle } from '../bundle/bundle.ts';
+import { linesOf } from './slicing.ts';
 
 export interface Recomputation {
   payload: Approval;
@@ -18,12 +19,12 @@ export interface Recomputation {
   inventory: readonly Uint8Array<ArrayBuffer>[] | null;
 }
 
-/** Throws EDW_ERR_BUNDLE, EDW_ERR_PROPOSAL_POLICY, EDW_ERR_PROPOSAL_INPUT, EDW_ERR_PROPOSAL_DIFFERS, EDW_ERR_FORMAT_…. */
-export function recompute({ payload, root, documents, previous, inventory }: Recomputation): void {
+/** The answer: rules documents, one a line, as `slicesFrom` reads them. Throws EDW_ERR_BUNDLE, EDW_ERR_PROPOSAL_POLICY, EDW_ERR_PROPOSAL_INPUT, EDW_ERR_PROPOSAL_DIFFERS, EDW_ERR_FORMAT_…. */
+export function recompute({ payload, root, documents, previous, inventory }: Recomputation): Uint8Array {
   const bundle = parseBundle(documents);
   const before = previous === null ? null : { ...previous, approved: parseBundle(previous.approved) };
   const around = inventory === null ? {} : { inventory: inventory.flatMap(documentsIn) };
-  recomputeApproval(payload, { bundle, previous: before, root, ...around });
+  return linesOf(recomputeApproval(payload, { bundle, previous: before, root, ...around }).slices);
 }
 
 function documentsIn(lines: Uint8Array): SourceDocument[] {

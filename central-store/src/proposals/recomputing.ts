@@ -10,8 +10,11 @@ import { inProcess } from './policy-process.ts';
 import { recompute } from './recomputation.ts';
 
 export interface Recomputing {
-  /** Throws what `recompute` throws, EDW_ERR_PROPOSAL_POLICY where it needs too much, EDW_ERR_STORE_RATE. */
-  run(asked: Asked): Promise<void>;
+  /**
+   * The answer: what `recompute` answers; null of a small one, which is sliced again in no time. Throws what `recompute`
+   * throws, EDW_ERR_PROPOSAL_POLICY where it needs too much, EDW_ERR_STORE_RATE.
+   */
+  run(asked: Asked): Promise<Uint8Array | null>;
 }
 
 export interface RecomputingLimits extends ThreadLimits {
@@ -29,6 +32,9 @@ const RECOMPUTING_LIMITS: RecomputingLimits = {
   memoryMegabytes: 3_072,
   lookMs: 250,
 };
+
+/** Most versions take seconds, the largest some minutes: whoever comes again then very likely finds a place. */
+const AGAIN_MS = 60_000;
 
 interface Waiting {
   isGlass: boolean;
@@ -63,13 +69,16 @@ export function createRecomputing(given: Partial<RecomputingLimits> = {}): Recom
   return {
     async run(asked) {
       const small = await gathered(asked, limits.inPlaceBytes);
-      if (small !== null) return recompute(small);
+      if (small !== null) {
+        recompute(small);
+        return null;
+      }
       await turn(asked.payload.breakGlass !== null);
       try {
         // Not before its turn: what waits holds nothing but what was sent.
         const recomputation = await gathered(asked, Number.POSITIVE_INFINITY);
         const what = `computing version ${asked.payload.version} again`;
-        if (recomputation !== null) await inProcess(what, { do: 'recompute', recomputation, limits });
+        return recomputation === null ? null : await inProcess(what, { do: 'recompute', recomputation, limits });
       } finally {
         over();
       }
@@ -80,5 +89,6 @@ export function createRecomputing(given: Partial<RecomputingLimits> = {}): Recom
 function full(before: number): EdgewardError {
   return new EdgewardError('EDW_ERR_STORE_RATE', `proposing policy: ${before} others wait to be computed again`, {
     mend: 'Propose it again in a minute.',
+    retryAfterMs: AGAIN_MS,
   });
 }

@@ -22,11 +22,14 @@ export async function* slicesIn(documents: Uint8Array, inPlaceBytes: number = IN
 }
 
 /** Rules documents in the order of their points, one a line: their canonical form has no end of line in it. */
-export function slicedLines(documents: Uint8Array): Uint8Array {
-  return Buffer.concat(slicesOf(parseBundle(documents)).flatMap(({ bytes }) => [bytes, NEWLINE]));
+export const slicedLines = (documents: Uint8Array): Uint8Array => linesOf(slicesOf(parseBundle(documents)));
+
+export function linesOf(slices: readonly Slice[]): Uint8Array {
+  return Buffer.concat(slices.flatMap(({ bytes }) => [bytes, NEWLINE]));
 }
 
-async function* slicesFrom(lines: Uint8Array | null): AsyncGenerator<Slice> {
+/** Whether they are those that people signed is for whoever knows the root of their tree. */
+export async function* slicesFrom(lines: Uint8Array | null): AsyncGenerator<Slice> {
   if (lines === null) return;
   const all = Buffer.from(lines.buffer, lines.byteOffset, lines.byteLength);
   let count = 0;

@@ -47,8 +47,10 @@ function codeOf(thrown: unknown): { code?: string } {
 
 function errorOf({ isEdgeward, name, message, mend, stack, fields, cause }: Written): Error {
   const options = cause === null ? {} : { cause: errorOf(cause) };
+  const { retryAfterMs } = fields;
+  const again = typeof retryAfterMs === 'number' ? { retryAfterMs } : {};
   const error = isEdgeward
-    ? new EdgewardError(String(fields.code), message, { mend, ...options })
+    ? new EdgewardError(String(fields.code), message, { mend, ...options, ...again })
     : Object.assign(new Error(message, options), fields, { name });
   error.stack = stack;
   return error;

@@ -10,6 +10,8 @@ import type { NamedBytes } from './slice-blobs.ts';
 export interface BlobShelf {
   /** Throws nothing: false when one of them is in memory only. */
   put(blobs: Iterable<NamedBytes>): boolean;
+  /** In memory, and written when they are put: whoever has many to serve at once writes them after. */
+  hold(blobs: Iterable<NamedBytes>): void;
   /** From now on `point` names these, whatever it named before stays for a while. */
   name(point: string, digests: readonly Digest[], nowMs: number): void;
   /** Null for what none of these points names. */
@@ -25,7 +27,7 @@ interface Naming {
 
 export function createBlobShelf(folder: MirrorFolder, options: { keepMs: number }): BlobShelf {
   const namings = new Map<string, Naming>();
-  const unwritten = new Map<Digest, Uint8Array>();
+  const unwritten = new Map<Digest, NamedBytes>();
 
   function names(point: string, digest: Digest): boolean {
     const naming = namings.get(point);
@@ -40,7 +42,7 @@ export function createBlobShelf(folder: MirrorFolder, options: { keepMs: number 
       unwritten.delete(digest);
       return true;
     } catch {
-      unwritten.set(digest, blob.bytes);
+      unwritten.set(digest, blob);
       return false;
     }
   }
@@ -50,6 +52,9 @@ export function createBlobShelf(folder: MirrorFolder, options: { keepMs: number 
       let written = true;
       for (const blob of blobs) if (!write(blob)) written = false;
       return written;
+    },
+    hold(blobs) {
+      for (const blob of blobs) if (!folder.hasBlob(blob.digest)) unwritten.set(blob.digest, blob);
     },
     name(point, digests, nowMs) {
       const before = namings.get(point);
@@ -64,7 +69,7 @@ export function createBlobShelf(folder: MirrorFolder, options: { keepMs: number 
       for (const point of points) {
         if (!names(point, digest)) continue;
         const held = unwritten.get(digest);
-        return held === undefined ? folder.readBlob(digest) : Buffer.from(held);
+        return held === undefined ? folder.readBlob(digest) : Buffer.from(held.bytes);
       }
       return null;
     },
@@ -83,7 +88,7 @@ export function createBlobShelf(folder: MirrorFolder, options: { keepMs: number 
 
 function sweepFolder(
   folder: MirrorFolder,
-  unwritten: Map<Digest, Uint8Array>,
+  unwritten: Map<Digest, NamedBytes>,
   named: ReadonlySet<Digest>,
   beforeMs: number,
 ): number {

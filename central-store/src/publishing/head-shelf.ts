@@ -4,7 +4,7 @@
  * as one whose head there is behind, or, where the disk takes no more, the older one is taken out of the mirror: no later
  * process takes an older head for the newest.
  */
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import {
   type DeltaOperation,
   type Digest,
@@ -73,6 +73,12 @@ export interface HeadShelfOptions {
 const AT_ONCE = 32;
 /** Of a change that concerns more points, the mirror is written after they were served. */
 const FEW = 16;
+/**
+ * And not all at once: so many heads, and then others have their turn for this long. A head and what it names are some ms of
+ * writing, in the very moment in which every point asks and tells.
+ */
+const WRITTEN_AT_ONCE = 8;
+const BETWEEN_MS = 15;
 /** A delta is worth its way while it is no larger than what it saves. */
 const LEAST_WEIGHT = 4_096;
 
@@ -86,6 +92,8 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
 
   let publications = 0;
   let isCatchingUp = false;
+  /** Somebody waits for the end of it. */
+  let isHurried = false;
   let caughtUp: Promise<void> = Promise.resolve();
   let greatestLeft = 0;
 
@@ -128,16 +136,22 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
     }
   }
 
+  /** Whether there are more, and room for them. */
+  function writeSome(): boolean {
+    let isFull = false;
+    for (const point of firstOf(unwritten, WRITTEN_AT_ONCE)) {
+      const head = heads.get(point);
+      if (head === undefined) unwritten.delete(point);
+      else write(head);
+      isFull ||= unwritten.has(point);
+    }
+    return unwritten.size > 0 && !isFull;
+  }
+
   /** What can't be written now is tried again with the next renewal. */
   async function catchUp(): Promise<void> {
     try {
-      for (let isFull = false; unwritten.size > 0 && !isFull; await setImmediate())
-        for (const point of [...unwritten].slice(0, AT_ONCE)) {
-          const head = heads.get(point);
-          if (head === undefined) unwritten.delete(point);
-          else write(head);
-          isFull ||= unwritten.has(point);
-        }
+      while (unwritten.size > 0 && writeSome()) await (isHurried ? setImmediate() : sleep(BETWEEN_MS));
       if (unwritten.size === 0 && publications === 0) lag.clear();
     } finally {
       isCatchingUp = false;
@@ -151,8 +165,10 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
   }
 
   function put(head: PublishedPoint, isNoted: boolean, beforeServed = (): void => {}): boolean {
-    if (isNoted && (head.state === null || shelf.put(blobsOf(head.state)))) unwritten.add(head.point);
-    else if (!write(head)) return false;
+    if (isNoted) {
+      if (head.state !== null) shelf.hold(blobsOf(head.state));
+      unwritten.add(head.point);
+    } else if (!write(head)) return false;
     beforeServed();
     shelf.name(head.point, head.blobs, options.issue().nowMs);
     heads.set(head.point, head);
@@ -227,7 +243,6 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
     },
     async renew() {
       await inChunks([...heads.values()].filter(isDue), renewOne);
-      await caughtUp;
       catchUpSoon();
     },
     dropExcept(points) {
@@ -245,8 +260,17 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
       return () => listeners.delete(listener);
     },
     unwritten: () => unwritten.size,
-    settled: () => caughtUp,
+    settled() {
+      isHurried = true;
+      return caughtUp;
+    },
   };
+}
+
+function firstOf(points: Iterable<string>, count: number): string[] {
+  const some: string[] = [];
+  for (const point of points) if (some.push(point) === count) break;
+  return some;
 }
 
 async function inChunks<T>(items: readonly T[], work: (item: T) => Promise<boolean>): Promise<number> {
