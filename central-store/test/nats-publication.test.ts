@@ -108,7 +108,7 @@ t.test('a head never comes before what it names', async (t) => {
   await until(() => store.publication.status().state === 'behind' && errorOf(store) !== null);
   t.match(errorOf(store), { code: 'EDW_ERR_NATS_PUBLISH', message: /edge-1/ });
   const asked = (point: string) =>
-    admin.request(readSubject('KV_edgeward_heads', headSubject(point)), '', { timeout: 5_000 });
+    admin.request(readSubject('KV_edgeward_heads', headSubject(point)), '', { timeout: 20_000 });
   t.equal((await asked('edge-1')).headers?.code, 404, 'no head of it');
   await until(async () => (await asked('edge.2')).headers?.code === 0);
   t.equal((await asked('edge.2')).headers?.code, 0, 'the other point is not held up');

@@ -70,7 +70,7 @@ async function mayHear(connection: NatsConnection, subject: string): Promise<boo
 }
 
 async function headIn(store: NatsConnection, point: string): Promise<unknown> {
-  const answer = await store.request(readSubject('KV_edgeward_heads', headSubject(point)), '', { timeout: 5_000 });
+  const answer = await store.request(readSubject('KV_edgeward_heads', headSubject(point)), '', { timeout: 20_000 });
   return JSON.parse(answer.string());
 }
 
@@ -84,7 +84,7 @@ t.test('a point reads what is its own', async (t) => {
     readSubject('KV_edgeward_roots', rootSubject(1)),
     readSubject('OBJ_edgeward_blobs', partSubject(own, rules, 0)),
   ]) {
-    const answer = await connection.request(subject, '', { timeout: 5_000 });
+    const answer = await connection.request(subject, '', { timeout: 20_000 });
     t.equal(answer.headers?.code, 0, subject);
     t.ok(answer.data.length > 0, subject);
   }
@@ -164,12 +164,12 @@ t.test('no answer can be sent into what another point reads', async (t) => {
     t.equal(await refusalOf(connection, reportSubject(own), reply), null, 'and so is the report');
   }
   // Whatever the server would write on its own account was written before it answered this.
-  await connection.request(readSubject('KV_edgeward_heads', headSubject(own)), '', { timeout: 5_000 });
+  await connection.request(readSubject('KV_edgeward_heads', headSubject(own)), '', { timeout: 20_000 });
   await admin.flush();
   t.strictSame(await headIn(admin, other), before);
-  const delta = await admin.request(readSubject('KV_edgeward_deltas', deltaSubject(other)), '', { timeout: 5_000 });
+  const delta = await admin.request(readSubject('KV_edgeward_deltas', deltaSubject(other)), '', { timeout: 20_000 });
   t.match(delta.json(), { typ: 'edgeward-delta/1' });
-  const root = await admin.request(readSubject('KV_edgeward_roots', rootSubject(2)), '', { timeout: 5_000 });
+  const root = await admin.request(readSubject('KV_edgeward_roots', rootSubject(2)), '', { timeout: 20_000 });
   t.equal(root.headers?.code, 404, 'no root came out of nowhere');
   t.notOk(
     store.reports.some(({ point }) => point === other),
@@ -185,7 +185,7 @@ t.test('the store can not take away a stream, and what somebody else wrote is se
     t.equal(await refusalOf(admin, subject), subject);
   }
   const right = await headIn(admin, other);
-  await admin.request(headSubject(other), '{"payload":"","signatures":[]}', { timeout: 5_000 });
+  await admin.request(headSubject(other), '{"payload":"","signatures":[]}', { timeout: 20_000 });
   t.notSame(await headIn(admin, other), right);
   let found = await headIn(admin, other);
   for (let attempt = 0; attempt < 300 && JSON.stringify(found) !== JSON.stringify(right); attempt += 1) {

@@ -145,7 +145,7 @@ async function configOf(store: RealStore, edges: Record<string, Edge>): Promise<
   return file;
 }
 
-t.test('a wave that arrives and goes back again is seen at its points', { timeout: 120_000 }, async (t) => {
+t.test('a wave that arrives and goes back again is seen at its points', { timeout: 400_000 }, async (t) => {
   const store = await openStore(t);
   const edges = { 'edge-1': await startEdge(t), 'edge-2': await startEdge(t, { point: 'edge-2' }) };
   const config = await configOf(store, edges);

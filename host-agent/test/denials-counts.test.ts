@@ -39,7 +39,7 @@ function ulogdPid({ runtimeDir }: DenialsStage): number {
 
 t.test('an agent that is killed again and again tells of each denial once', async (t) => {
   const rounds = 2 * Number(process.env.EDGEWARD_RUNS ?? 1);
-  t.setTimeout(120_000 + rounds * 30_000);
+  t.setTimeout(400_000 + rounds * 30_000);
   const stage = await denialsStage(t);
   await stage.point.apply(POLICY);
   // Kept by one that ends well, so that those that are killed can name.
@@ -69,7 +69,7 @@ t.test('an agent that is killed again and again tells of each denial once', asyn
 });
 
 t.test('counts go on over policies in the middle of a flood', async (t) => {
-  t.setTimeout(60_000);
+  t.setTimeout(400_000);
   const stage = await denialsStage(t);
   const denials = await stage.open();
   const policyAt = (revision: number): CompiledPolicy => hostPolicy({ revision, allow: [`10.${revision}.0.0/16`] });
@@ -96,7 +96,7 @@ t.test('counts go on over policies in the middle of a flood', async (t) => {
 });
 
 t.test('counts go on over policies', async (t) => {
-  t.setTimeout(60_000);
+  t.setTimeout(400_000);
   const stage = await denialsStage(t);
   const denials = await stage.open();
   await reading(stage);
@@ -116,7 +116,7 @@ t.test('counts go on over policies', async (t) => {
 
 for (const backend of ['nft', 'legacy'] as const) {
   t.test(`a flood is counted to the packet, and every source of it is named (${backend})`, async (t) => {
-    t.setTimeout(120_000);
+    t.setTimeout(400_000);
     const stage = await denialsStage(t, backend);
     await stage.point.apply(POLICY);
     const denials = await stage.open();
@@ -143,7 +143,7 @@ for (const backend of ['nft', 'legacy'] as const) {
 }
 
 t.test('a flood over IPv6 is counted to the packet', async (t) => {
-  t.setTimeout(60_000);
+  t.setTimeout(400_000);
   const stage = await denialsStage(t);
   await stage.point.apply(POLICY);
   const denials = await stage.open();
@@ -159,7 +159,7 @@ t.test('a flood over IPv6 is counted to the packet', async (t) => {
 });
 
 t.test('ulogd that is killed is started again, and what came meanwhile is a gap with its number', async (t) => {
-  t.setTimeout(60_000);
+  t.setTimeout(400_000);
   const stage = await denialsStage(t);
   await stage.point.apply(POLICY);
   const denials = await stage.open();
@@ -200,7 +200,7 @@ t.test('without ulogd it is said once, and counts are exact', async (t) => {
 });
 
 t.test('while the service is away all is kept, and it comes when it is back, each once', async (t) => {
-  t.setTimeout(60_000);
+  t.setTimeout(400_000);
   const stage = await denialsStage(t);
   await stage.point.apply(POLICY);
   stage.service.away(true);

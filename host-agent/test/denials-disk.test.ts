@@ -51,7 +51,7 @@ async function smallDisk(t: Test): Promise<Disk> {
 }
 
 t.test('on a full disk denials are counted, and told as soon as there is room', async (t) => {
-  t.setTimeout(60_000);
+  t.setTimeout(400_000);
   const stage = await denialsStage(t);
   const disk = await smallDisk(t);
   await stage.point.apply(POLICY);
@@ -82,7 +82,7 @@ const isFull = (warnings: readonly string[]): boolean =>
   warnings.some((words) => words.includes('the disk takes no more'));
 
 t.test('an agent that begins on a full disk counts from then on, and tells when there is room', async (t) => {
-  t.setTimeout(60_000);
+  t.setTimeout(400_000);
   const stage = await denialsStage(t);
   const disk = await smallDisk(t);
   disk.fill();
@@ -138,7 +138,7 @@ async function calledUnjudged(stage: DenialsStage, denials: HostDenials, first: 
 }
 
 t.test('a policy whose file was damaged holds up no count, and no name of what comes after it', async (t) => {
-  t.setTimeout(60_000);
+  t.setTimeout(400_000);
   const stage = await denialsStage(t);
   await stage.point.apply(POLICY);
   const before = await stage.open();

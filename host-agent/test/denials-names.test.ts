@@ -73,7 +73,7 @@ for (const mode of ['enforce', 'observe'] as const) {
 const MAX_ROUNDS = 200;
 
 t.test('a sample is judged by the policy that denied it, whichever is in force when it is read', async (t) => {
-  t.setTimeout(120_000);
+  t.setTimeout(400_000);
   const stage = await denialsStage(t);
   const changes: Variant[] = [
     { revision: 1 },

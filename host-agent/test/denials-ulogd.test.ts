@@ -45,7 +45,7 @@ function supervised(t: Test, stage: DenialsStage, folders?: readonly string[]): 
 }
 
 t.test('no sample is lost or read twice while files are put aside', async (t) => {
-  t.setTimeout(60_000);
+  t.setTimeout(400_000);
   const stage = await denialsStage(t);
   await stage.point.apply(POLICY);
   const { ulogd } = supervised(t, stage);

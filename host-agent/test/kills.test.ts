@@ -39,7 +39,7 @@ async function dyingApply(host: TestHost, backend: Backend, file: string, n: num
   const args = ['--conditions=edgeward-source', SCRIPT, host.where.join(' '), backend, file, String(n), moment];
   // Half of what a process takes to start is the same each time.
   const env = { NODE_COMPILE_CACHE: join(dirname(file), 'compiled'), ...process.env };
-  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'], timeout: 60_000 });
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'ignore', 'inherit'], timeout: 240_000 });
   const [, signal] = (await once(child, 'close')) as [number | null, string | null];
   await waitForOrphans(host);
   return signal === 'SIGKILL';
@@ -68,7 +68,7 @@ function sampled(): (typeof EVERY)[number][] {
 for (const [backend, moment] of sampled()) {
   t.test(
     `killed ${moment} ${RUNS === 1 ? 'every second' : 'each'} write (${backend})`,
-    { timeout: 170_000 },
+    { timeout: 400_000 },
     async (t) => {
       const file = `${t.testdir()}/policy.json`;
       writeFileSync(file, JSON.stringify(policyB));

@@ -158,7 +158,7 @@ t.test('all that a host counts is read by one program a family', async (t) => {
 });
 
 t.test('an agent tells totals, over rules that are made anew and its own end', async (t) => {
-  t.setTimeout(60_000);
+  t.setTimeout(400_000);
   const stage = await denialsStage(t);
   const { callOut } = await startCaller(t, stage.host);
   const options = { ulogdFolders: [], windowMs: 100 };

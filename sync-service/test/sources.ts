@@ -237,7 +237,7 @@ function held(): number {
   return process.getActiveResourcesInfo().filter((it) => /^(TCP|TLS|Pipe|FSEvent|FSReq|Process)/.test(it)).length;
 }
 
-const PATIENCE_MS = 30_000;
+const PATIENCE_MS = 90_000;
 
 export async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
   const endMs = performance.now() + PATIENCE_MS;

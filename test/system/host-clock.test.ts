@@ -10,7 +10,7 @@ import { hostAddress, POINT, startHostSite } from './host-site.ts';
 import { eventually, until } from './waiting.ts';
 
 requireHosts(t);
-t.setTimeout(170_000);
+t.setTimeout(400_000);
 
 const PORT = 'tcp/5432';
 const YEAR_MS = 365 * 86_400_000;

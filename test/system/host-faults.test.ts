@@ -24,7 +24,7 @@ import t, { type Test } from 'tap';
 import { until } from './waiting.ts';
 
 requireHosts(t);
-t.setTimeout(170_000);
+t.setTimeout(400_000);
 
 const OPTIONS: HostOptions = {
   ...{ mark: { mask: 0x0fff0000, shift: 16 }, verdict: 'exclusive', publishedPorts: false },

@@ -11,7 +11,7 @@ import { type HostSite, hostAddress, POINT, startHostSite } from './host-site.ts
 import { eventually, until } from './waiting.ts';
 
 requireHosts(t);
-t.setTimeout(170_000);
+t.setTimeout(400_000);
 
 const PORT = 'tcp/5432';
 const [FRIEND, STRANGER] = ['10.30.1.4', '10.66.6.6'];

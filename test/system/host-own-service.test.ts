@@ -8,7 +8,7 @@ import { hostAddress, POINT, SERVICE_ADDRESS, startHostSite } from './host-site.
 import { until } from './waiting.ts';
 
 requireHosts(t);
-t.setTimeout(170_000);
+t.setTimeout(400_000);
 
 const PORT = 'tcp/5432';
 const SERVICE_PORT = 'tcp/7443';

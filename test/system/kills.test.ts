@@ -52,7 +52,7 @@ async function storedRefs(service: KillableService): Promise<string[]> {
   return refs;
 }
 
-t.setTimeout(60_000 + kills * 10_000);
+t.setTimeout(400_000 + kills * 10_000);
 
 t.test(`${kills} kills of service, NGINX and workers (EDGEWARD_SEED=${start})`, async (t) => {
   const draw = dice();

@@ -7,7 +7,7 @@ import { hostPolicy } from '../fixtures/host-fixture.ts';
 import { startAgentHost } from './agent-host.ts';
 
 requireHosts(t);
-t.setTimeout(180_000);
+t.setTimeout(400_000);
 
 const policyAt = (revision: number) => hostPolicy({ revision, allow: [`10.${revision}.0.0/16`] });
 /** More of one source than are sampled. */

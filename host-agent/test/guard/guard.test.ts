@@ -15,7 +15,7 @@ async function generationOf(scene: GuardedHost): Promise<string> {
   return /EW-POL-(\d+)/.exec(await savedRules(scene))?.[1] ?? '';
 }
 
-t.test('what hides, or takes more than rules away, is put back all the same', { timeout: 120_000 }, async (t) => {
+t.test('what hides, or takes more than rules away, is put back all the same', { timeout: 400_000 }, async (t) => {
   const scene = await startGuardedHost(t, 'nft');
   const { host, tables } = scene;
   const wanted = await readOwnState(host, 'nft');
@@ -81,7 +81,7 @@ t.test('who was let in meanwhile is cut by the repair, and others live on', asyn
 
 t.test(
   'who undoes every repair is fought with pauses, and when they stop the policy is back',
-  { timeout: 120_000 },
+  { timeout: 400_000 },
   async (t) => {
     const scene = await startGuardedHost(t, 'nft');
     const wanted = await readOwnState(scene.host, 'nft');
@@ -169,7 +169,7 @@ t.test('an apply of ours is no tampering, and in the middle of one nothing is re
   t.ok(await until(() => guard.status().repairs.count === 1), 'and now one is');
 });
 
-t.test('without nft monitor rules are polled, and one that ends is started again', { timeout: 120_000 }, async (t) => {
+t.test('without nft monitor rules are polled, and one that ends is started again', { timeout: 400_000 }, async (t) => {
   const scene = await startGuardedHost(t, 'nft');
   const blind = await scene.guard({ where: ['/nowhere/at-all'] });
   t.ok(await until(() => blind.status().warnings.length === 1), 'told');
@@ -201,7 +201,7 @@ t.test('without nft monitor rules are polled, and one that ends is started again
   t.match(await savedRules(scene), /EW-META/, 'and the policy stays');
 });
 
-t.test('a repair that is refused is told, and made when it can be', { timeout: 120_000 }, async (t) => {
+t.test('a repair that is refused is told, and made when it can be', { timeout: 400_000 }, async (t) => {
   const scene = await startGuardedHost(t, 'nft');
   const guard = await scene.guard();
   const newer = hostPolicy({ revision: 9, allow: ['10.9.0.0/16'] });

@@ -75,7 +75,7 @@ const TIMES = Math.min(RUNS, 5);
 for (const backend of ['nft', 'legacy'] as const) {
   t.test(
     `whatever is tampered with is put back, and the guard says what and who (${backend})`,
-    { timeout: 170_000 },
+    { timeout: 400_000 },
     async (t) => {
       const scene = await startGuardedHost(t, backend);
       const flows = [...flowsOf(STRANGERS), ...flowsOf(FRIENDS)];
