@@ -1,5 +1,6 @@
 import { connect as connectPlain, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { systemCodeOf } from '@edgeward/runtime';
 import { frameHead, parseAnswerHead } from '../src/frame.ts';
 import { certificateError, readMaterial } from './push-connection.ts';
 import {
@@ -90,12 +91,17 @@ async function sendFrame(options: TransportOptions, call: PushCall, signal: Abor
   const lines = [`${call.method} ${call.path}`, call.token, call.bootId, call.writer, call.body].join('\n');
   return new Promise((resolve, reject) => {
     let received = '';
+    let isTlsReady = false;
+    socket.once('secureConnect', () => {
+      isTlsReady = true;
+    });
     const end = (cause: Error | null): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
       const answer = answerIn(received);
       if (answer !== null) resolve(answer);
-      else reject(received === '' ? callFailed(cause ?? silence(options), options) : notAFrame(received, options));
+      else if (received !== '') reject(notAFrame(received, options));
+      else reject(isTlsReady && isClosing(cause) ? notAccepted(options) : callFailed(cause ?? silence(), options));
       socket.destroy();
     };
     const abort = (): void => end(new Error('the driver was closed'));
@@ -133,7 +139,18 @@ function notAFrame(received: string, options: TransportOptions): Error {
   return notEdgeward(`the answer is no whole frame: ${JSON.stringify(received.slice(0, 80))}`, options);
 }
 
-function silence({ tls }: TransportOptions): Error {
-  const because = tls === null ? '' : ', as NGINX does where it does not accept a certificate';
-  return new Error(`it closed the connection without an answer${because}`);
+function silence(): Error {
+  return new Error('it closed the connection without an answer');
+}
+
+/** By the other end, and not because time was up. */
+function isClosing(cause: Error | null): boolean {
+  return cause === null || ['ECONNRESET', 'EPIPE'].includes(systemCodeOf(cause) ?? '');
+}
+
+/** NGINX finishes the handshake whatever the certificate, looks at it then, and closes without a word. */
+function notAccepted({ url, point }: TransportOptions): Error {
+  return certificateError(
+    `calling NGINX at ${url} for ${point}: it closed the connection behind the handshake, as it does where it does not accept the certificate`,
+  );
 }

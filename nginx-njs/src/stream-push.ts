@@ -9,15 +9,52 @@ import type { Zone } from './zone-life.ts';
 /**
  * The push endpoint of the stream module: `js_preread` reads one frame, `return $edgeward_answer` answers it, and the
  * connection ends. What is no frame is answered nothing. Who never ends a frame is cut off by `preread_timeout`, with
- * nothing written.
+ * nothing written. Who has no token is refused as soon as it could be read: nobody else may have a worker hold a frame.
  */
 export function streamPush(s: NginxStreamRequest): void {
+  let isAdmitted = false;
   s.on('upstream', (data) => {
     const length = data.length < FRAME_HEAD_CHARS ? 0 : frameLength(data.slice(0, FRAME_HEAD_CHARS).toString());
     if (length < 0 || length > FRAME_LIMIT || data.length > FRAME_HEAD_CHARS + length) return close(s, '');
-    if (data.length < FRAME_HEAD_CHARS || data.length < FRAME_HEAD_CHARS + length) return;
-    close(s, answerText(answerFrame(s, data.slice(FRAME_HEAD_CHARS).toString())));
+    if (data.length < FRAME_HEAD_CHARS) return;
+    const isWhole = data.length === FRAME_HEAD_CHARS + length;
+    if (!isAdmitted) {
+      const opening = data.slice(FRAME_HEAD_CHARS, FRAME_HEAD_CHARS + OPENING_MOST).toString();
+      const words = linesIn(opening, 2);
+      if (words === null && !isWhole && opening.length < OPENING_MOST) return;
+      const refusal = refusalOf(s, words);
+      if (refusal !== null) return close(s, answerText(refusal));
+      isAdmitted = true;
+    }
+    if (isWhole) close(s, answerText(answerFrame(data.slice(FRAME_HEAD_CHARS).toString(), s)));
   });
+}
+
+/** Of the call and the token: no call is long, and a token has a line of a file. */
+const OPENING_MOST = 1024;
+
+/** null: it has not so many. */
+function linesIn(text: string, count: number): string[] | null {
+  const lines: string[] = [];
+  let at = 0;
+  for (let i = 0; i < count; i += 1) {
+    const end = text.indexOf('\n', at);
+    if (end < 0) return null;
+    lines.push(text.slice(at, end));
+    at = end + 1;
+  }
+  return lines;
+}
+
+/** null: whoever opened a frame with these lines may go on. */
+function refusalOf(s: NginxStreamRequest, opening: string[] | null): PushAnswer | null {
+  if (opening === null) return refused(400, 'EDW_ERR_POINT_REFUSED', 'the frame names no call');
+  // Where pushes come over TLS a map says so; on loopback stream.conf does.
+  if (s.variables.edgeward_push_refused !== '0')
+    return refused(403, 'EDW_ERR_POINT_CERTIFICATE', 'the subject of the client certificate is not named');
+  if (!holdsToken(opening[1] as string, s.variables.edgeward_token_file as string, (message) => s.error(message)))
+    return refused(401, 'EDW_ERR_POINT_TOKEN', 'the token is missing or wrong');
+  return null;
 }
 
 function close(s: NginxStreamRequest, answer: string): void {
@@ -37,26 +74,11 @@ function answerText(answer: PushAnswer): string {
   return answerHead(answer.status, text.length) + text;
 }
 
-function answerFrame(s: NginxStreamRequest, frame: string): PushAnswer {
-  const words: string[] = [];
-  let at = 0;
-  for (let i = 0; i < 4; i += 1) {
-    const end = frame.indexOf('\n', at);
-    if (end < 0) return refused(400, 'EDW_ERR_POINT_REFUSED', 'the frame names no call');
-    words.push(frame.slice(at, end));
-    at = end + 1;
-  }
-  // Where pushes come over TLS a map says so; on loopback stream.conf does.
-  if (s.variables.edgeward_push_refused !== '0')
-    return refused(403, 'EDW_ERR_POINT_CERTIFICATE', 'the subject of the client certificate is not named');
-  if (!holdsToken(words[1] as string, s.variables.edgeward_token_file as string, (message) => s.error(message)))
-    return refused(401, 'EDW_ERR_POINT_TOKEN', 'the token is missing or wrong');
-  const call = {
-    call: words[0] as string,
-    bootId: words[2] as string,
-    writer: words[3] as string,
-    body: frame.slice(at),
-  };
+function answerFrame(frame: string, s: NginxStreamRequest): PushAnswer {
+  const lines = linesIn(frame, 4);
+  if (lines === null) return refused(400, 'EDW_ERR_POINT_REFUSED', 'the frame names no call');
+  const body = frame.slice(lines.join('\n').length + 1);
+  const call = { call: lines[0] as string, bootId: lines[2] as string, writer: lines[3] as string, body };
   return answerInPages(call, () => s.variables.edgeward_last_known as string);
 }
 

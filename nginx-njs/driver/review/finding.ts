@@ -61,7 +61,10 @@ const MENDS = {
   EDW_WARN_NGINX_DENY_LOG: 'Let $edgeward_deny_log name the file that `denyLog` of this point names.',
   EDW_WARN_NGINX_ACCESS_LOG: 'Repeat the inherited access_log in this server.',
   EDW_WARN_NGINX_OWN_ACCESS: 'Let the policy say who may, and remove allow and deny; or keep them, knowing this.',
-  EDW_WARN_NGINX_LUA: 'Look what this code answers by itself; let it answer nothing, or move it into locations.',
+  EDW_WARN_NGINX_LUA:
+    'Look what this code does by itself; let it answer nothing and set nothing of Edgeward, or move it into locations.',
+  EDW_WARN_NGINX_MAIL:
+    'Let a packet filter say who reaches it, or move the service to stream { } and protect it there; or name its listener with --open if everybody may reach it.',
   EDW_WARN_NGINX_NOT_READ: 'Give the whole, unchanged output of `nginx -T`.',
   EDW_WARN_NGINX_MODULE:
     'Write `load_module modules/ngx_http_js_module.so;` at the top, and ngx_stream_js_module.so for stream { }, unless NGINX was built with njs.',

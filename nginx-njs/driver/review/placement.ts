@@ -1,8 +1,9 @@
 /** Whether every server is judged, wholly and before anything answers. */
-import { type Directive, everyDirective, type Place } from './configuration.ts';
+import { type Directive, everyDirective } from './configuration.ts';
 import { type FindingCode, finding, type ServerFinding } from './finding.ts';
 import { failsOpen } from './hook.ts';
 import { isClosedRefusedMap, isRefusedMap, staleFlagFindings } from './hybrid.ts';
+import { luaFindings } from './lua.ts';
 import { isClosedSnapshotMap, isSnapshotMap } from './reload.ts';
 import type { Server, Servers } from './servers.ts';
 import { zoneIn } from './setup.ts';
@@ -98,25 +99,14 @@ function listenersText({ listeners }: Pick<Server, 'listeners'>): string {
   return listeners.map(({ text }) => text).join(', ');
 }
 
-function tooLate({ hook, title, block }: Server, http: readonly Directive[]): ServerFinding[] {
+function tooLate(server: Server, http: readonly Directive[]): ServerFinding[] {
+  const { hook, title } = server;
   const before = (hook?.before ?? []).map((directive) => {
     const words = `\`${[directive.name, ...directive.args].join(' ').slice(0, 80)}\``;
     const message = `${words} stands before the hook of ${title}: what it answers or ends is never judged`;
     return finding('error', 'EDW_ERR_NGINX_TOO_LATE', directive, message);
   });
-  // A server that has none inherits that of http.
-  const own = block.filter(isLua);
-  const lua = own.length > 0 ? own : http.filter(isLua);
-  return [...before, ...lua.map((directive) => luaFinding(directive, title))];
-}
-
-function isLua({ name }: Pick<Directive, 'name'>): boolean {
-  return /^server_rewrite_by_lua/.test(name);
-}
-
-function luaFinding(directive: Place, title: string): ServerFinding {
-  const message = `can't tell whether Lua in ${title} answers before the hook: it runs in the same phase`;
-  return finding('unknown', 'EDW_WARN_NGINX_LUA', directive, message);
+  return [...before, ...luaFindings(server, http)];
 }
 
 function failingOpen({ block, title }: Server): ServerFinding[] {

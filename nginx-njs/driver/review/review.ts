@@ -10,6 +10,7 @@ import { zoneBytesFor } from '../zone-size.ts';
 import { answerFindings } from './answers.ts';
 import { type Configuration, readDump } from './configuration.ts';
 import { finding, type ServerFinding } from './finding.ts';
+import { mailFindings } from './mail.ts';
 import { objectFindings } from './objects.ts';
 import { placementFindings } from './placement.ts';
 import { addressFindings } from './real-address.ts';
@@ -59,6 +60,7 @@ export function reviewDump({ dump, policy, denyLog, open, mode = null }: ReviewI
     ...setupFindings(configuration, servers, { zoneBytes, denyLog, mode, isObserved }),
     ...streamSetupFindings(configuration, servers, { zoneBytes: streamZoneBytes, denyLog }),
     ...placementFindings(servers, new Set(open)),
+    ...mailFindings(configuration, new Set(open)),
     ...answerFindings(servers),
     ...addressFindings(servers),
     ...objectFindings(servers, policy?.objects ?? null),

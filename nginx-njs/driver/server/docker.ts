@@ -10,7 +10,7 @@ export const baseImage: string = 'debian:trixie-slim';
 
 const dockerfile = `FROM ${baseImage}
 RUN apt-get update \\
- && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends nginx libnginx-mod-http-js \\
+ && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends nginx libnginx-mod-http-js libnginx-mod-stream-js \\
  && rm -rf /var/lib/apt/lists/*
 `;
 

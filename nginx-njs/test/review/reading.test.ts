@@ -93,6 +93,37 @@ const cases: [string, string[], string[]][] = [
     ['unknown EDW_WARN_NGINX_LUA'],
   ],
   [
+    'Lua in the TLS handshake, of the server and of http',
+    found(
+      `ssl_client_hello_by_lua_file /x.lua; ssl_certificate_by_lua_file /x.lua;
+      server { ${HOOK} ssl_certificate_by_lua_block { x() } ${PASS} }`,
+    ),
+    ['unknown EDW_WARN_NGINX_LUA', 'unknown EDW_WARN_NGINX_LUA'],
+  ],
+  [
+    'Lua that sets a variable before the hook',
+    found(`server { set_by_lua_block $x { ngx.var.edgeward_server = "b" } ${HOOK} ${PASS} }`),
+    ['unknown EDW_WARN_NGINX_LUA'],
+  ],
+  [
+    'Lua that sets one behind it, and Lua of locations',
+    found(`server { ${HOOK} set_by_lua_block $x { y() } location / { access_by_lua_block { y() } } ${PASS} }`),
+    [],
+  ],
+  [
+    'mail, of which nothing is judged',
+    found(`server { ${HOOK} ${PASS} } }\nmail { server { listen 127.0.0.1:25; } server { listen 143; protocol imap; }`),
+    ['warning EDW_WARN_NGINX_MAIL', 'warning EDW_WARN_NGINX_MAIL'],
+  ],
+  [
+    'a mail server may be open, by its name or listener',
+    found(`server { ${HOOK} ${PASS} } }\nmail { server { listen 25; server_name mx; } server { listen 143; }`, [
+      'mx',
+      '143',
+    ]),
+    [],
+  ],
+  [
     'an error page whose target is a variable',
     found(`server { error_page 400 $to; ${HOOK} ${PASS} }`),
     ['unknown EDW_ERR_NGINX_NAMED_ERROR_PAGE'],

@@ -29,6 +29,8 @@ claim('what is no frame, no call, or of somebody without the token is refused an
   const of = { bootId, writer };
   const set = { ...of, call: 'POST set', body: `${'0'.repeat(12)}ab\t00` };
 
+  const large = { ...set, body: `${set.body}\n`.repeat(4000) };
+  const half = (bytes: string): string => bytes.slice(0, bytes.length / 2);
   const silent: [string, string][] = [
     ['nothing that ends in time is told by the next test; this is text', 'hello there, is anybody in?'],
     ['a request of HTTP', 'POST /edgeward/set HTTP/1.1\r\nHost: x\r\n\r\n'],
@@ -47,6 +49,14 @@ claim('what is no frame, no call, or of somebody without the token is refused an
     ['no token', bytesOf(set, ''), 401, 'EDW_ERR_POINT_TOKEN'],
     ['a forged token', bytesOf(set, 'f'.repeat(48)), 401, 'EDW_ERR_POINT_TOKEN'],
     ['the token and more', bytesOf(set, `${edge.token}0`), 401, 'EDW_ERR_POINT_TOKEN'],
+    // Who has no token is refused before the rest is there, and nobody waits for it.
+    ['a forged token, and half a frame', half(bytesOf(large, 'f'.repeat(48))), 401, 'EDW_ERR_POINT_TOKEN'],
+    [
+      'no token in the first kilobyte',
+      half(bytesOf({ ...set, call: 'x'.repeat(9000) }, '')),
+      400,
+      'EDW_ERR_POINT_REFUSED',
+    ],
     ['a call that there is not', bytesOf({ ...of, call: 'POST reset' }, edge.token), 404, 'EDW_ERR_POINT_REFUSED'],
     ['another life of the zone', bytesOf({ ...set, bootId: '1-1' }, edge.token), 409, 'EDW_ERR_POINT_RESTARTED'],
     ['another writer', bytesOf({ ...set, writer: 'f'.repeat(16) }, edge.token), 409, 'EDW_ERR_POINT_TAKEN'],

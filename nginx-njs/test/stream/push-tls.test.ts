@@ -53,10 +53,7 @@ claim('anybody else is refused, and nothing is pushed to whom the authority does
   const edge = await startTlsEdge(t, on);
   const other = await testCertificates(join(edge.folder, 'other'));
   const past = { days: 1, nowMs: Date.now() - 172_800_000 };
-  const closed = {
-    code: 'EDW_ERR_POINT_UNREACHABLE',
-    message: /does not accept a certificate|alert|closed|ECONNRESET|EPROTO/,
-  };
+  const closed = { code: 'EDW_ERR_POINT_CERTIFICATE', message: /does not accept the certificate/, mend: /certFile/ };
   const unnamed = { code: 'EDW_ERR_POINT_CERTIFICATE', message: /not named/ };
   const cases: [name: string, files: CertificateFiles, refused: { code: string; message: RegExp }][] = [
     ['another authority', await other.point('edgeward'), closed],
