@@ -1,3 +1,4 @@
+import { type MetricsInput, metricsSchema } from '@edgeward/runtime';
 import * as z from 'zod';
 import { type RolloutConfig, rolloutSchema } from './rollout/config.ts';
 
@@ -7,7 +8,7 @@ export interface StoreConfigInput {
   inventory: string;
   listen: string;
   tls: { certFile: string; keyFile: string; clientCaFile: string };
-  metrics: { listen: string };
+  metrics: MetricsInput;
   headHours: number;
   rateLimits: { requests: BudgetInput; blobs: BudgetInput };
   rollout: RolloutConfig;
@@ -30,7 +31,6 @@ interface NatsInput {
 }
 
 const HOST = /^(\d{1,3}(\.\d{1,3}){3}|\[[0-9a-f:]+\]|localhost):\d{1,5}$/;
-const LOOPBACK = /^(127\.\d+\.\d+\.\d+|localhost|\[::1\]):\d{1,5}$/;
 const file = z.string().min(1);
 
 /** The pattern says what it looks like; the URL parser knows which numbers there are. */
@@ -93,16 +93,7 @@ export const storeConfigSchema: z.ZodType<StoreConfigInput> = z.strictObject({
     keyFile: file.describe('Its key.'),
     clientCaFile: file.describe('PEM authority of the certificates of points and people.'),
   }),
-  metrics: z
-    .strictObject({
-      listen: z
-        .string()
-        .regex(LOOPBACK)
-        .refine(isAddress, 'no address and port of loopback')
-        .default('127.0.0.1:9401')
-        .describe('Address of health and metrics; loopback only.'),
-    })
-    .prefault({}),
+  metrics: metricsSchema.prefault({ listen: '127.0.0.1:9401' }).describe('Metrics of the store, /livez and /readyz.'),
   headHours: z
     .int()
     .min(1)

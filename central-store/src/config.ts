@@ -1,7 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { yamlDocuments } from '@edgeward/policy-source';
-import { EdgewardError, loadConfig, messageOf, type TlsFiles } from '@edgeward/runtime';
+import {
+  EdgewardError,
+  loadConfig,
+  type MetricsListen,
+  messageOf,
+  metricsListenOf,
+  type TlsFiles,
+} from '@edgeward/runtime';
 import { type StoreConfigInput, storeConfigSchema } from './config-schema.ts';
 import type { RolloutConfig } from './rollout/index.ts';
 import type { RateLimits } from './serving/index.ts';
@@ -12,7 +19,7 @@ export interface StoreServiceConfig {
   inventory: string;
   listen: Address;
   tls: TlsFiles;
-  metrics: Address;
+  metrics: MetricsListen;
   headMs: number;
   rateLimits: RateLimits;
   rollout: RolloutConfig;
@@ -80,7 +87,7 @@ function withPaths(parsed: StoreConfigInput, base: string): StoreServiceConfig {
     inventory: at(parsed.inventory),
     listen: addressOf(parsed.listen),
     tls: { certFile: at(tls.certFile), keyFile: at(tls.keyFile), clientCaFile: at(tls.clientCaFile) },
-    metrics: addressOf(parsed.metrics.listen),
+    metrics: metricsListenOf(parsed.metrics, base),
     headMs: parsed.headHours * 3_600_000,
     rateLimits: parsed.rateLimits,
     rollout: parsed.rollout,

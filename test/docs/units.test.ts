@@ -12,6 +12,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const units: [path: string, named: string, command: string, stateDir: string][] = [
   ['sync-service/edgeward.service', 'docs/nginx.md', 'serve', '/var/lib/edgeward'],
   ['audit-collector/edgeward-collector.service', 'docs/collector.md', 'collect', '/var/lib/edgeward-collector'],
+  ['central-store/edgeward-store.service', 'docs/store.md', 'store serve', '/var/lib/edgeward-store'],
   ['deny-forwarder/edgeward-forwarder.service', 'docs/forwarder.md', 'forward', '/var/lib/edgeward-forwarder'],
 ];
 const call = promisify(execFile);
@@ -19,9 +20,9 @@ const call = promisify(execFile);
 for (const [path, named, command, stateDir] of units) {
   t.test(`${path} runs a command that there is, as its page says`, async (t) => {
     const unit = await readFile(join(root, path), 'utf8');
-    const [, given, config = ''] = /^ExecStart=\/usr\/bin\/edgeward (\w+) --config (\S+)$/m.exec(unit) ?? [];
+    const [, given, config = ''] = /^ExecStart=\/usr\/bin\/edgeward (\w+(?: \w+)?) --config (\S+)$/m.exec(unit) ?? [];
     t.equal(given, command);
-    t.match((await run([command, '--help'])).out, '--config FILE');
+    t.match((await run([...command.split(' '), '--help'])).out, '--config FILE');
     t.ok(page(named).includes(`(../${path})`), `${named} leads to it`);
     t.ok(page(named).includes(config), `${named} says ${config}`);
     const writes = /^(?:ReadWritePaths=|StateDirectory=)(\S+)$/m.exec(unit)?.[1] ?? '';

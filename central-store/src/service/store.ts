@@ -6,7 +6,7 @@ import {
   type Lifecycle,
   type Logger,
   messageOf,
-  openHttpServer,
+  openMetricsServer,
   systemClock,
 } from '@edgeward/runtime';
 import type { StoreServiceConfig } from '../config.ts';
@@ -125,18 +125,11 @@ export async function startStore(options: StoreOptions): Promise<Store> {
   });
   const listening = serving;
   lifecycle.onClose('serving', () => listening.close());
-  const health = await openHttpServer({
-    ...config.metrics,
+  const health = await openMetricsServer({
+    at: config.metrics,
+    registry,
+    notReady: () => notReady(publishing),
     logger,
-    routes: [
-      { method: 'GET', path: '/livez', handle: () => ({ text: 'ok\n' }) },
-      { method: 'GET', path: '/readyz', handle: () => ready(publishing) },
-      {
-        method: 'GET',
-        path: '/metrics',
-        handle: async () => ({ text: await registry.metrics(), contentType: registry.contentType }),
-      },
-    ],
   });
   lifecycle.onClose('metrics', () => health.close());
   logger.info({ event: 'store_listening', url: serving.url, store: folder.store }, 'listening');
@@ -190,7 +183,6 @@ function errorIn(inventory: InventoryDirectory | null): StoreStatus['inventory']
 }
 
 /** Ready when points can be served; what waits for a person is no reason to be restarted. */
-function ready(publishing: Publishing): { status?: number; text: string } {
-  if (publishing.status().undelivered === 0) return { text: 'ready\n' };
-  return { status: 503, text: 'some points could not be given what they are to have\n' };
+function notReady(publishing: Publishing): string | null {
+  return publishing.status().undelivered === 0 ? null : 'some points could not be given what they are to have';
 }

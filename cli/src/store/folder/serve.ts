@@ -17,7 +17,7 @@ export const serve: Command = {
     ],
     usage: ['--config FILE'],
     about: [
-      'Serves points and people over mutual TLS, and health and metrics on loopback. Logs JSON lines on stderr. SIGTERM and Ctrl-C end it in order; the points keep what they have.',
+      'Serves points and people over mutual TLS, and health and metrics on loopback or where `metrics.tls` is given. Logs JSON lines on stderr. SIGTERM and Ctrl-C end it in order; the points keep what they have.',
     ],
     exits: {
       0: 'ended by a signal',
