@@ -59,14 +59,19 @@ export async function onOwnCores(worker: number, others: readonly number[]): Pro
 
 /** The only worker; waits for those of an earlier configuration to be gone. */
 export async function workerPid(edge: Edge): Promise<number> {
-  const master = (await readFile(join(edge.paths.folder, 'nginx.pid'), 'utf8')).trim();
   for (let attempt = 0; attempt < 100; attempt += 1) {
-    const children = await readFile(`/proc/${master}/task/${master}/children`, 'utf8');
-    const [worker, ...others] = children.trim().split(' ').map(Number);
+    const [worker, ...others] = await workerPids(edge);
     if (worker !== undefined && others.length === 0) return worker;
     await sleep(100);
   }
   throw new Error('NGINX keeps more than one worker');
+}
+
+/** All children of the master, those of an earlier configuration included. */
+export async function workerPids(edge: Edge): Promise<number[]> {
+  const master = (await readFile(join(edge.paths.folder, 'nginx.pid'), 'utf8')).trim();
+  const children = await readFile(`/proc/${master}/task/${master}/children`, 'utf8');
+  return children.trim().split(' ').filter(Boolean).map(Number);
 }
 
 /** Time on a CPU, of the worker's only thread: the first field of schedstat, in nanoseconds. */
