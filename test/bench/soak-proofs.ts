@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { liveEditions } from '../kit/nginx-edition-names.ts';
 
 export interface Proof {
   name: string;
@@ -75,6 +76,7 @@ export async function proofs(runs: number): Promise<Proof[]> {
         {},
       ),
     ),
+    ...(await editionProofs()),
     {
       name: 'scripts/mutants.ts, all of them',
       command: [process.execPath, 'scripts/mutants.ts'],
@@ -82,6 +84,29 @@ export async function proofs(runs: number): Promise<Proof[]> {
       summary: (said) => said.trim().split('\n').at(-1) ?? '',
     },
   ];
+}
+
+/** What runs on one NGINX alone, because another costs too much each time: all of it on each. */
+async function editionProofs(): Promise<Proof[]> {
+  const files = (await filesWith(/\brequireNginx\(t\);|\bonEveryNginx\(t, \[/)).join(' ');
+  const tap = `node_modules/.bin/tap --reporter=tap --jobs=1 --timeout=${timeoutSeconds}`;
+  return liveEditions.map((edition) => ({
+    name: `what runs on one NGINX alone, on ${edition}`,
+    command: ['/bin/sh', '-c', `${tap} ${files}`],
+    env: { EDGEWARD_NGINX_EDITION: edition },
+    summary: testSummary,
+  }));
+}
+
+async function filesWith(words: RegExp): Promise<string[]> {
+  const found = new Set<string>();
+  for (const folder of await testFolders())
+    for (const name of await readdir(join(root, folder), { recursive: true })) {
+      const file = join(folder, name);
+      // Fixtures name what the files beside them run on.
+      if (file.endsWith('.test.ts') && words.test(await readFile(join(root, file), 'utf8'))) found.add(file);
+    }
+  return [...found].sort();
 }
 
 function multipliedProof(file: string, runs: number): Proof {
@@ -102,7 +127,9 @@ function testSummary(said: string): string {
   const totals = [...said.matchAll(/^# \{ (total: \d+.*) \}$/gm)].map((found) => found[1] ?? '');
   const seeds = new Set([...said.matchAll(/EDGEWARD_SEED=(\d+)/g)].map((found) => found[1]));
   const known = [...seeds].slice(0, 3).join(', ');
-  const words = [...new Set(totals)].join('; ');
+  // What a proof counts besides its assertions.
+  const pairs = [...said.matchAll(/# (\d+ pairs of [a-z ]+)$/gm)].map((found) => found[1] ?? '');
+  const words = [...new Set([...totals, ...pairs])].join('; ');
   if (seeds.size === 0) return words;
   return `${words}; ${seeds.size} seeds (${known}${seeds.size > 3 ? ', …' : ''})`;
 }
