@@ -150,6 +150,8 @@ async function readBody(request: IncomingMessage, maxBodyBytes: number): Promise
       request.pause();
       settle(() => reject(tooLarge(maxBodyBytes)));
     };
+    // Whoever left while it was asked whether they may has said so already.
+    if (request.destroyed) return reject(new Error('the client left before its body'));
     request.on('data', take);
     request.once('end', () => settle(() => resolve(Buffer.concat(chunks, bytes))));
     request.once('error', (thrown) => settle(() => reject(thrown)));
