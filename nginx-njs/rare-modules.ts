@@ -18,7 +18,6 @@ const RARE: readonly string[] = [
   'nginx-njs/src/request-details',
   'nginx-njs/src/request-flow',
   'nginx-njs/src/request-folds',
-  'nginx-njs/src/request-judgement',
   'nginx-njs/src/request-proof',
   'nginx-njs/src/request-unknown',
   'nginx-njs/src/stream-push',

@@ -1,17 +1,18 @@
-import type { Flow } from '@edgeward/policy';
-import { keyFromBytes } from '@edgeward/policy/dialect';
+import type { AddressKey, Flow } from '@edgeward/policy';
 import { judge } from './judgement.ts';
 import { denyRequest } from './request-denial.ts';
 import { flowOf } from './request-flow.ts';
-import { targetOf } from './request-target.ts';
 import { count } from './totals.ts';
 import type { ReadAlready } from './zone.ts';
 import type { Zone } from './zone-life.ts';
 
 /** The verdict of `decide` on a request, and whatever follows from it; `known` is what has been read of the zone already. */
-export function judgeRequest(r: NginxHTTPRequest, known: ReadAlready | null): string {
-  const target = targetOf(r);
-  const peer = keyFromBytes((r.rawVariables.binary_remote_addr as Buffer).toString('hex'));
+export function judgeRequest(
+  r: NginxHTTPRequest,
+  target: Flow,
+  peer: AddressKey | null,
+  known: ReadAlready | null,
+): string {
   let whole: Flow | null = null;
   const read = (): Flow => {
     if (whole === null) whole = flowOf(r, target);

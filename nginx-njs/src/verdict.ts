@@ -3,7 +3,7 @@ import { plainVerdict } from './plain-verdict.ts';
 import { failRequest } from './request-denial.ts';
 import { judgeRequest } from './request-judgement.ts';
 import { proveRequest } from './request-proof.ts';
-import { LONGEST_NAME } from './request-target.ts';
+import { LONGEST_NAME, targetFrom } from './request-target.ts';
 import { denyUnknown } from './request-unknown.ts';
 import type { Zone } from './zone-life.ts';
 
@@ -33,7 +33,7 @@ function judged(r: NginxHTTPRequest, variables: NginxHTTPRequest['variables']): 
   const plain =
     peer === null || bind.length > LONGEST_NAME ? null : plainVerdict(shared.edgeward as Zone, bind, port, peer);
   if (plain !== 'pass') {
-    if (plain === null || !plain.isUnknown) return judgeRequest(r, plain);
+    if (plain === null || !plain.isUnknown) return judgeRequest(r, targetFrom(bind, port), peer, plain);
     return denyUnknown(r, plain, port, hex.length === 8 ? (variables.remote_addr as string) : null);
   }
   try {
