@@ -21,6 +21,7 @@ import {
 } from '@edgeward/nginx-njs';
 import { createLogger } from '@edgeward/runtime';
 import { type Denial, denialsIn } from './denials.ts';
+import type { FakeClock } from './fake-clock.ts';
 import { freePort } from './free-port.ts';
 import { ensureBundle } from './module-bundle.ts';
 import { configurationText, type EdgeServer } from './nginx-configuration.ts';
@@ -54,6 +55,8 @@ export interface EdgeOptions {
   extra?: string;
   /** The push token; default: made at random. */
   token?: string;
+  /** That it goes by; default: the machine's. */
+  clock?: Pick<FakeClock, 'over' | 'directives'>;
   /** How long NGINX may take to start: 15 s. Large lists take longer. */
   startTimeoutMs?: number;
   /** Further modules of this edition, in the order of loading: `ndk_http_module.so`. */
@@ -104,7 +107,8 @@ export interface Edge {
 }
 
 export async function startEdge(t: Teardown, options: EdgeOptions = {}): Promise<Edge> {
-  const [nginx] = await Promise.all([testNginx(options.edition), ensureBundle()]);
+  const [found] = await Promise.all([testNginx(options.edition), ensureBundle()]);
+  const nginx = underClock(found, options);
   const { binary } = nginx;
   const folder = await mkdtemp(join(tmpdir(), 'edgeward-edge-'));
   const points: Pick<NginxPoint, 'close'>[] = [];
@@ -119,13 +123,18 @@ export async function startEdge(t: Teardown, options: EdgeOptions = {}): Promise
   const start = async (): Promise<void> => {
     const { configFile } = place.paths;
     const listener = { host: '127.0.0.1', port: place.pushPort };
-    const timeoutMs = options.startTimeoutMs ?? 15_000;
+    const timeoutMs = options.startTimeoutMs ?? 60_000;
     running.nginx = await startNginx({ binary, prefix: folder, configFile, listener, timeoutMs });
   };
   if (options.hybrid !== undefined) await prepareSnapshots(place, options);
   await writeConfiguration(nginx, place, options);
   await start();
   return edgeOf({ nginx, place, options, points, running, start });
+}
+
+function underClock(nginx: Nginx, { clock }: EdgeOptions): Nginx {
+  if (clock === undefined) return nginx;
+  return { ...nginx, binary: { ...nginx.binary, command: clock.over(nginx.binary.command) } };
 }
 
 interface Place {
@@ -273,6 +282,7 @@ async function writeConfiguration(nginx: Nginx, place: Place, options: EdgeOptio
     snippets: paths.snippets,
     errorLog: paths.errorLog,
     servers: serversOf(options).map((server) => ({ server, listen: ports[server.name] ?? 0 })),
+    main: options.clock?.directives ?? '',
     extra: options.extra ?? '',
   });
   await writeFile(paths.configFile, streamPushPort === null ? text : text + streamPart(nginx, place, options));

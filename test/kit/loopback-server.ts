@@ -14,7 +14,7 @@ export interface LoopbackServer {
   kill(): Promise<void>;
 }
 
-const startTimeoutMs = 20_000;
+const startTimeoutMs = 90_000;
 
 /** Resolves when it takes connections. Rejects with what it last said, in `logFile` and on its output. */
 export async function startLoopbackServer(of: {

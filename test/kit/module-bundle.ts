@@ -16,7 +16,7 @@ const sources = ['nginx-njs/src', 'policy/src'].map((folder) => join(root, folde
 const staleLockMs = 60_000;
 
 export async function ensureBundle(): Promise<void> {
-  for (let attempt = 0; attempt < 600; attempt += 1) {
+  for (let attempt = 0; attempt < 3_000; attempt += 1) {
     const locked = await modifiedAt(lock);
     if (locked === 0 && (await isCurrent())) return;
     if (locked > 0 && Date.now() - locked > staleLockMs) await rmdir(lock).catch(() => {});

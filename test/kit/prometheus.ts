@@ -52,15 +52,15 @@ export interface Prometheus {
   /** Rejects with what Prometheus says of an expression that it can't evaluate. */
   query(promql: string): Promise<PrometheusSample[]>;
   queryRange(promql: string, of: { startMs: number; endMs: number; stepMs: number }): Promise<PrometheusSeries[]>;
-  /** Asks until `holds`, and gives what held. Rejects after 30 s, with what was there last. */
+  /** Asks until `holds`, and gives what held. Rejects after 120 s, with what was there last. */
   until(promql: string, holds: (samples: PrometheusSample[]) => boolean): Promise<PrometheusSample[]>;
   /** Alerts that wait for their `for`, or fire. */
   alerts(): Promise<PrometheusAlert[]>;
   stop(): Promise<void>;
 }
 
-const untilMs = 30_000;
-const askTimeoutMs = 10_000;
+const untilMs = 120_000;
+const askTimeoutMs = 30_000;
 let found: Promise<PrometheusCommands> | null = null;
 
 export function privatePrometheus(): Promise<PrometheusCommands> {

@@ -26,12 +26,12 @@ const NOBODY = compileDocuments(
   { revision: 1, point: 'h' },
 );
 
-/** An answer to one datagram, `from` a port of its own; nothing within a second is null. */
+/** An answer to one datagram, `from` a port of its own; nothing within some seconds is silence. */
 const ASK = `const [from, fromPort, to, toPort] = process.argv.slice(1);
 const socket = require('node:dgram').createSocket({ type: 'udp4', reuseAddr: true });
 socket.on('message', () => { console.log('answered'); process.exit(0); });
 socket.bind({ address: from, port: Number(fromPort) }, () => socket.send('asked', Number(toPort), to));
-setTimeout(() => { console.log('silent'); process.exit(0); }, 1500);`;
+setTimeout(() => { console.log('silent'); process.exit(0); }, 5000);`;
 const ECHO = `const [address, port] = process.argv.slice(1);
 const socket = require('node:dgram').createSocket({ type: 'udp4', reuseAddr: true });
 socket.on('message', (message, { port, address }) => socket.send(message, port, address));

@@ -17,7 +17,7 @@ export interface KillableService {
   status(): Promise<ServiceStatus>;
 }
 
-const startMs = 20_000;
+const startMs = 120_000;
 
 export function killableService(t: Teardown, place: ServicePlace): KillableService {
   let running: { child: ChildProcess; url: string } | null = null;

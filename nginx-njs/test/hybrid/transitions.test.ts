@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
-import { type Edge, requireNginx, startEdge } from '@edgeward/test/kit';
+import { type Edge, type OnNginx, onEveryNginx } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
 import { runs, seed } from '../../../test/parity/random-runs.ts';
 import { type CleanFlags, createCleanFlags } from '../../driver/hybrid/clean-flags.ts';
@@ -31,23 +31,23 @@ interface Subject {
 }
 
 const chosen = seed();
-await requireNginx(t);
+const claim = await onEveryNginx(t, ['debian-14-njs']);
 
-t.test('no answer is older than what was acknowledged', async (t) => {
+claim('no answer is older than what was acknowledged', async (t, on) => {
   t.comment(`EDGEWARD_SEED=${chosen} repeats this run; ${runs(1)} cycles`);
-  const { result, drained } = await underLoad(t, runs(1), (edge) => edge.hybrid());
+  const { result, drained } = await underLoad(t, on, runs(1), (edge) => edge.hybrid());
   t.strictSame(result.wrong, []);
   t.ok(drained > 0, 'old workers were there, or this proves nothing');
   for (const kind of ['kept alive', 'once', 'HTTP/2', 'held']) t.ok((result.by[kind] ?? 0) > 0, `some ${kind}`);
 });
 
-t.test('nor with a check that NGINX may remember for a second', async (t) => {
-  const { result } = await underLoad(t, runs(1), (edge) => edge.hybrid(), true);
+claim('nor with a check that NGINX may remember for a second', async (t, on) => {
+  const { result } = await underLoad(t, on, runs(1), (edge) => edge.hybrid(), true);
   t.strictSame(result.wrong, []);
 });
 
-t.test('the load finds what would be wrong: flags that go after the acknowledgement', async (t) => {
-  const { result } = await underLoad(t, 1, (edge) => {
+claim('the load finds what would be wrong: flags that go after the acknowledgement', async (t, on) => {
+  const found = await wrongUnder(t, on, (edge) => {
     const { point, flags, take } = partsOf(edge, async () => {});
     let last: CompiledPolicy | null = null;
     return {
@@ -59,11 +59,11 @@ t.test('the load finds what would be wrong: flags that go after the acknowledgem
       takeSnapshot: () => take(last, flags),
     };
   });
-  t.ok(result.wrong.length > 0, `${result.wrong.length} wrong answers`);
+  t.ok(found > 0, `${found} wrong answers`);
 });
 
-t.test('the load finds what would be wrong: flags that old and new workers share', async (t) => {
-  const { result } = await underLoad(t, 1, (edge) => {
+claim('the load finds what would be wrong: flags that old and new workers share', async (t, on) => {
+  const found = await wrongUnder(t, on, (edge) => {
     const { point, flags, take } = partsOf(edge, (policy) => flags.lower(policy.objects));
     const shared: CleanFlags = {
       ...flags,
@@ -80,8 +80,16 @@ t.test('the load finds what would be wrong: flags that old and new workers share
       takeSnapshot: () => take(last, shared),
     };
   });
-  t.ok(result.wrong.length > 0, `${result.wrong.length} wrong answers`);
+  t.ok(found > 0, `${found} wrong answers`);
 });
+
+/** What is wrong is so for a moment, in which a busy machine may ask nothing: looked for until it is found, or five times. */
+async function wrongUnder(t: Test, on: OnNginx, make: (edge: Edge) => Subject): Promise<number> {
+  let found = 0;
+  for (let attempt = 0; attempt < 5 && found === 0; attempt += 1)
+    found = (await underLoad(t, on, 1, make)).result.wrong.length;
+  return found;
+}
 
 /** The driver's parts, put together in another way than the driver does. */
 function partsOf(edge: Edge, beforeSwitch: (desired: CompiledPolicy) => Promise<void>) {
@@ -99,12 +107,13 @@ function partsOf(edge: Edge, beforeSwitch: (desired: CompiledPolicy) => Promise<
 
 async function underLoad(
   t: Test,
+  on: OnNginx,
   cycles: number,
   make: (edge: Edge) => Subject,
   cachedCheck = false,
 ): Promise<{ result: LoadResult; drained: number }> {
   const servers = [{ name: 'order-front' }, { name: 'second', bind: 'order-front', http2: true }];
-  const edge = await startEdge(t, { hybrid: { cachedCheck }, servers, workers: 2, zoneSize: '8m' });
+  const edge = await on.startEdge(t, { hybrid: { cachedCheck }, servers, workers: 2, zoneSize: '8m' });
   const subject = make(edge);
   const history = revisions();
   const { truth } = history;

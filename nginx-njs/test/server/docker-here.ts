@@ -3,7 +3,7 @@ import { lastWords, runProgram } from '@edgeward/debian-packages';
 import type { TAP } from 'tap';
 import { baseImage } from '../../driver/server/docker.ts';
 
-const timeoutMs = 20_000;
+const timeoutMs = 120_000;
 
 /** Without one the whole file is skipped with the reason, but never in CI. */
 export async function withDocker(t: TAP): Promise<void> {

@@ -25,7 +25,7 @@ function found(t: Test): Promise<NginxBinary> {
 }
 
 async function docker(...words: string[]): Promise<string> {
-  return (await runProgram('docker', words, { timeoutMs: 20_000 })).stdout.trim();
+  return (await runProgram('docker', words, { timeoutMs: 120_000 })).stdout.trim();
 }
 
 /** The containers of NGINXes whose prefix this is, also those that do not run. */
@@ -63,7 +63,7 @@ t.test('where packages can not be had, an nginx in an image is found, and built 
 
 t.test("a docker whose network is not this machine's is refused, with the reason", { skip: hidden }, async (t) => {
   const folder = t.testdir({ file: 'x' });
-  const real = (await runProgram('/bin/sh', ['-c', 'command -v docker'], { timeoutMs: 5_000 })).stdout.trim();
+  const real = (await runProgram('/bin/sh', ['-c', 'command -v docker'], { timeoutMs: 120_000 })).stdout.trim();
   const lines = ['#!/bin/sh', 'for word; do shift; [ "$word" = host ] && word=none; set -- "$@" "$word"; done'];
   await writeFile(join(folder, 'docker'), [...lines, `exec ${real} "$@"`, ''].join('\n'));
   await chmod(join(folder, 'docker'), 0o755);

@@ -176,7 +176,7 @@ claim('UDP is judged too: a datagram that is denied is answered nothing', async 
   });
   const policy = streamPolicy({ revision: 1, allow: [ALLOWED], ports: ['udp/53'], objects: ['billing-db'] });
   await edge.point().apply(policy);
-  t.equal(await datagram(edge.ports['billing-db'] ?? 0, ALLOWED), THROUGH);
+  t.equal(await datagram(edge.ports['billing-db'] ?? 0, ALLOWED, PATIENT_MS), THROUGH);
   t.equal(await datagram(edge.ports['billing-db'] ?? 0, DENIED), null);
   t.equal(await datagram(edge.ports['tcp-alone'] ?? 0, ALLOWED), null);
   t.strictSame(
@@ -225,8 +225,10 @@ async function listener(t: {
   return { port: typeof address === 'object' && address !== null ? address.port : 0, connections: () => connections };
 }
 
-/** null: nothing came back. The server of the kit answers at once, so that what does not come in 300 ms does not come. */
-function datagram(port: number, from: string): Promise<string | null> {
+const PATIENT_MS = 20_000;
+
+/** null: nothing came back. The server of the kit answers at once; where an answer must come, a busy machine has its time. */
+function datagram(port: number, from: string, waitMs = 300): Promise<string | null> {
   return new Promise((resolve, reject) => {
     const socket = createSocket('udp4');
     const end = (answer: string | null): void => {
@@ -234,7 +236,7 @@ function datagram(port: number, from: string): Promise<string | null> {
       socket.close();
       resolve(answer);
     };
-    const timer = setTimeout(() => end(null), 300);
+    const timer = setTimeout(() => end(null), waitMs);
     socket.on('message', (bytes) => end(bytes.toString()));
     socket.on('error', reject);
     socket.bind(0, from, () => socket.send('hello', port, '127.0.0.1'));
