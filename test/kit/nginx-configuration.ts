@@ -40,6 +40,8 @@ export interface ConfigurationParts {
   snippets: string;
   errorLog: string;
   servers: { server: EdgeServer; listen: number }[];
+  /** Directives of the main context. */
+  main: string;
   /** Directives of http { }. */
   extra: string;
 }
@@ -49,7 +51,7 @@ export function configurationText(parts: ConfigurationParts): string {
   const user = process.getuid?.() === 0 ? 'user root;\n' : '';
   const temporary = ['client_body', 'proxy', 'fastcgi', 'scgi', 'uwsgi'].map((name) => `${name}_temp_path temp;`);
   const modules = ['ngx_http_js_module.so', ...parts.modules];
-  return `${modules.map((module) => `load_module ${parts.modulesDir}/${module};\n`).join('')}${user}pid nginx.pid;
+  return `${modules.map((module) => `load_module ${parts.modulesDir}/${module};\n`).join('')}${user}${parts.main}pid nginx.pid;
 error_log ${parts.errorLog} warn;
 worker_processes ${parts.workers};
 events { worker_connections 1024; }
