@@ -4,20 +4,24 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Edge, requireNginx, startEdge } from '@edgeward/test/kit';
+import { type Edge, type OnNginx, onEveryNginx } from '@edgeward/test/kit';
 import t from 'tap';
 import type { ContractFixture } from '../../../enforcement-point/src/contract-test.ts';
 import { contractTest } from '../../../enforcement-point/src/contract-test.ts';
 import { makeNginxFixture } from '../fixtures/nginx-fixture.ts';
 
-await requireNginx(t);
-await contractTest(t, makeHybridFixture);
+// One edition here, which the other contracts are not alone on; soak runs it on each.
+const claim = await onEveryNginx(t, ['debian-14-qjs']);
 
-async function makeHybridFixture(): Promise<ContractFixture> {
+claim('the driver of mode hybrid keeps the contract of drivers', (t, on) =>
+  contractTest(t, () => makeHybridFixture(on)),
+);
+
+async function makeHybridFixture(on: OnNginx): Promise<ContractFixture> {
   const started: { edge: Edge | null } = { edge: null };
   const fixture = await makeNginxFixture({
     startEdge: async (t, options) => {
-      const edge = await startEdge(t, { ...options, hybrid: { cachedCheck: false }, workers: 1 });
+      const edge = await on.startEdge(t, { ...options, hybrid: { cachedCheck: false }, workers: 1 });
       started.edge = edge;
       return { ...edge, point: (own) => snapping(edge, own) };
     },

@@ -8,7 +8,7 @@ import { streamPolicy } from './connecting.ts';
 import { frame } from './frames.ts';
 
 /** One edition: what differs between them is between NGINX and one zone, and is proved there on each. */
-const claim = await onEveryNginx(t, ['debian-13']);
+const claim = await onEveryNginx(t, ['debian-14-qjs']);
 
 claim('an NGINX with both zones keeps the contract of drivers', (t, on) =>
   contractTest(t, () => makeBothZonesFixture(on)),

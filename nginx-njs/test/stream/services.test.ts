@@ -21,7 +21,7 @@ const ALLOWED = '127.0.0.1';
 const DENIED = '127.0.0.2';
 
 requirePostgres(t);
-const claim = await onEveryNginx(t, ['debian-13']);
+const claim = await onEveryNginx(t, ['debian-14-njs']);
 
 claim(
   'PostgreSQL: queries go through, who is denied gets no handshake, an open session outlives its allow',
