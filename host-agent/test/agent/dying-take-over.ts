@@ -35,7 +35,9 @@ const byRevision = (a: string, b: string): number => Number(a) - Number(b);
 const names = readdirSync(offers).toSorted(byRevision);
 await takeOver.restore();
 process.stdout.write('restored\n');
-for (const name of names.filter((one) => Number(one) > (known.state().floor?.revision ?? 0)))
+for (const name of names.filter((one) => Number(one) > (known.state().floor?.revision ?? 0))) {
   await takeOver.offer(readFileSync(`${offers}/${name}`), Number(name));
+  process.stdout.write('offered\n');
+}
 process.stdout.write('done\n');
 setInterval(() => {}, 2 ** 30);
