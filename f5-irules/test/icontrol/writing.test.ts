@@ -35,7 +35,7 @@ t.test('one write is in flight, the others wait in their order, and reads go bes
     box.run('tm/d', {}),
     box.upload('e', 1, [Buffer.from('e')]),
   ];
-  await until(() => held() === 1);
+  await until(() => held() >= 1);
   t.same(await box.get('tm/r'), object, 'a read does not wait');
   for (const _ of writes) await letThrough();
   await Promise.all(writes);
@@ -67,7 +67,7 @@ t.test('closing waits for the write under way, and begins none of those that wai
   const box = stage.client();
   const first = box.modify('tm/a', {});
   const second = box.modify('tm/b', {}).catch((thrown: unknown) => thrown);
-  await until(() => stage.calls().length === 1);
+  await until(() => stage.calls().length >= 1);
   const closed = box.close();
   await letThrough();
   t.same(await first, object);
@@ -80,7 +80,7 @@ t.test('closing does not wait for ever: what hangs is cut, and the token is give
   const stage = await startStage(t, ({ path }) => (path.startsWith('shared/auth') ? null : 'hang'));
   const box = stage.client({ timeoutMs: 300 });
   const hanging = box.get('tm/a').catch((thrown: unknown) => thrown);
-  await until(() => stage.calls().length === 1);
+  await until(() => stage.calls().length >= 1);
   await box.close();
   t.match(await hanging, { code: 'EDW_ERR_POINT_UNREACHABLE' });
   t.match(stage.lines(), /DELETE shared\/authz\/tokens/);

@@ -75,8 +75,8 @@ t.test('a service that was started anew hears of a host as soon as that finds it
     }
     t.ok(held, what);
   }
-  await until('it has reported, as each agent does when it starts', 0, () => reports.length === 1);
-  await until('and follows', 10, () => polls === 2);
+  await until('it has reported, as each agent does when it starts', 0, () => reports.length >= 1);
+  await until('and follows', 10, () => polls >= 2);
   await server.close();
   const isAway = async (): Promise<boolean> => (await readAgentStatus(runtimeDir))?.service.error != null;
   await until('it misses the service', 10, isAway);
@@ -85,5 +85,5 @@ t.test('a service that was started anew hears of a host as soon as that finds it
   const foundAtMs = clock.now();
   t.ok(foundAtMs < startedAtMs + 30_000, 'long before its next report is due');
   await clock.advance(3_000);
-  await until('and tells how it is', 0, () => reports.length === 2);
+  await until('and tells how it is', 0, () => reports.length >= 2);
 });

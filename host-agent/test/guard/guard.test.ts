@@ -73,7 +73,7 @@ t.test('who was let in meanwhile is cut by the repair, and others live on', asyn
   const connections = [await host.probe().connect(friend), await host.probe().connect(stranger)];
   await watching.close();
   const guard = await scene.guard();
-  t.ok(await until(() => guard.status().repairs.count === 1), 'repaired');
+  t.ok(await until(() => guard.status().repairs.count >= 1), 'repaired');
   t.not(await generationOf(scene), generation, 'under another generation');
   const answers = await Promise.all(connections.map((connection) => host.probe().echo(connection)));
   t.strictSame(answers, [true, false], 'the friend is answered, the stranger is not');
@@ -166,7 +166,7 @@ t.test('an apply of ours is no tampering, and in the middle of one nothing is re
   await pause(500);
   t.equal(guard.status().repairs.count, 0, 'no policy is in force');
   guard.policyApplied(hostPolicy({ revision: 6, allow: ['10.6.0.0/16'] }));
-  t.ok(await until(() => guard.status().repairs.count === 1), 'and now one is');
+  t.ok(await until(() => guard.status().repairs.count >= 1), 'and now one is');
 });
 
 t.test('without nft monitor rules are polled, and one that ends is started again', { timeout: 400_000 }, async (t) => {
@@ -175,7 +175,7 @@ t.test('without nft monitor rules are polled, and one that ends is started again
   t.ok(await until(() => blind.status().warnings.length === 1), 'told');
   t.match(blind.status().warnings, [/nft monitor can't be started \(ENOENT\): rules are looked at each 0.1 s/]);
   await scene.tables('-F', 'EW-IN');
-  t.ok(await until(() => blind.status().repairs.count === 1), 'repaired all the same');
+  t.ok(await until(() => blind.status().repairs.count >= 1), 'repaired all the same');
   await blind.close();
 
   const guard = await scene.guard({ timing: { pollMs: 600_000, setsMs: 600_000 } });
@@ -195,7 +195,7 @@ t.test('without nft monitor rules are polled, and one that ends is started again
   await pause(700);
   t.strictSame(guard.status().warnings, [], 'and nothing is amiss');
   await scene.tables('-F', 'EW-IN');
-  t.ok(await until(() => guard.status().repairs.count === 1), 'it tells');
+  t.ok(await until(() => guard.status().repairs.count >= 1), 'it tells');
   await guard.close();
   t.strictSame(await monitors(), [], 'none is left when the guard is closed');
   t.match(await savedRules(scene), /EW-META/, 'and the policy stays');

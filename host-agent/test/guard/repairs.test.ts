@@ -94,7 +94,7 @@ for (const backend of ['nft', 'legacy'] as const) {
           const guard = await scene.guard({ timing: { pollMs: 100, setsMs: /^a set/.test(name) ? 100 : 10_000 } });
           await probe.arrived();
           await tamper(scene);
-          t.ok(await until(() => guard.status().repairs.count === 1), `${name}: repaired`);
+          t.ok(await until(() => guard.status().repairs.count >= 1), `${name}: repaired`);
           const { repairs, drift } = guard.status();
           t.match(repairs.last?.words, words, `${name}: what it was`);
           t.match(repairs.last?.process, backend === 'nft' ? (who ?? null) : null, `${name}: who it was`);
