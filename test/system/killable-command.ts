@@ -18,7 +18,8 @@ export interface KillableCommand {
 
 const MAIN = join(import.meta.dirname, '..', '..', 'cli', 'src', 'main.ts');
 
-export function killableCommand(t: Teardown, words: readonly string[]): KillableCommand {
+/** `program`: another one in place of `edgeward`. */
+export function killableCommand(t: Teardown, words: readonly string[], program: string = MAIN): KillableCommand {
   let child: ChildProcess | null = null;
   let said = '';
   const kill = async (): Promise<void> => {
@@ -34,7 +35,7 @@ export function killableCommand(t: Teardown, words: readonly string[]): Killable
     said: () => said,
     start() {
       said = '';
-      const args = ['--conditions=edgeward-source', '--no-warnings', MAIN, ...words];
+      const args = ['--conditions=edgeward-source', '--no-warnings', program, ...words];
       child = spawn(process.execPath, args, { env: childEnvironment(), stdio: ['ignore', 'ignore', 'pipe'] });
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         said = (said + text).slice(-4_000);

@@ -14,6 +14,8 @@ export interface KillableService {
   kill(): Promise<void>;
   /** As JSON, from the process that runs now. */
   get(path: string): Promise<unknown>;
+  /** As a scrape has it. */
+  metrics(): Promise<string>;
   status(): Promise<ServiceStatus>;
 }
 
@@ -41,6 +43,7 @@ export function killableService(t: Teardown, place: ServicePlace): KillableServi
   return {
     kill,
     get,
+    metrics: async () => (await fetch(`${running?.url}/metrics`)).text(),
     status: async () => (await get('/v1/status')) as ServiceStatus,
     async start() {
       const child = fork(join(import.meta.dirname, 'service-process.ts'), [place.configFile], {
