@@ -178,7 +178,7 @@ function http2Get(
       resolve({ status: Number(headers[':status']), ref: String(headers['edgeward-ref'] ?? '') }),
     );
     stream.on('error', reject);
-    stream.setTimeout(5000, () => reject(new Error('no answer over HTTP/2')));
+    stream.setTimeout(20_000, () => reject(new Error('no answer over HTTP/2')));
     stream.resume();
   });
 }
