@@ -215,7 +215,8 @@ claim('a restart of NGINX in the middle of a push leaves nothing of it in force'
     const edge = await on.startEdge(t);
     const proxy = await startCuttingProxy(edge.pushUrl);
     t.teardown(proxy.close);
-    const point = edge.point({ push: proxy.url });
+    // The call waits as long as the restart takes.
+    const point = edge.point({ push: proxy.url, timeoutMs: 60_000 });
     await point.apply(smallPolicy({ revision: 1, allow: ['127.0.0.1'] }));
     proxy.beforeWrite(write, edge.restart);
     const second = smallPolicy({ revision: 2, allow: ['127.0.0.2'] });
