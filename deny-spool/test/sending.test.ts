@@ -45,7 +45,8 @@ async function start(t: Test, more: Partial<SendingOptions> = {}): Promise<Here>
 
 /** A pause is set by now. */
 async function settled(clock: ManualClock, sent: string[][]): Promise<void> {
-  for (let turn = 0; turn < 15_000 && clock.pending() === 0; turn += 1) await new Promise((done) => setTimeout(done, 2));
+  for (let turn = 0; turn < 15_000 && clock.pending() === 0; turn += 1)
+    await new Promise((done) => setTimeout(done, 2));
   if (clock.pending() === 0) throw new Error(`nothing waits after ${JSON.stringify(sent)}`);
 }
 
