@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { cp } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { loadStoreConfig } from '@edgeward/central-store';
 import { findPrometheus, runProgram } from '@edgeward/debian-packages';
 import { readForwarderConfig } from '@edgeward/deny-forwarder';
 import { yamlDocuments } from '@edgeward/policy-source';
@@ -41,7 +42,8 @@ const config = JSON.parse(await docker(['compose', '--profile', '*', 'config', '
 };
 const services = Object.entries(config.services);
 /** They do what they are for, and end. */
-const ONCE = ['first-start', 'grants', 'rehearsal'];
+const PEOPLE = ['ada', 'ben', 'cyn'];
+const ONCE = ['first-start', 'first-version', 'grants', 'rehearsal', ...PEOPLE];
 const text = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 t.test('every image is of one version: ours are built here, the others pinned', async (t) => {
@@ -58,6 +60,7 @@ t.test('every image is of one version: ours are built here, the others pinned', 
 t.test('nothing is root but what prepares, and nothing has rights that it does not need', async (t) => {
   const rights: Record<string, string[]> = {
     'first-start': ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'],
+    certificates: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'],
     // Edits files of whoever runs it, and reads the token of the service.
     rehearsal: ['CHOWN', 'DAC_OVERRIDE', 'FOWNER'],
     // Its own packet filter, in a network namespace of its own.
@@ -118,6 +121,17 @@ t.test('each service is a user of its own, and the one that its identity belongs
   t.strictSame(users, [...new Set(users)], 'no two that hold a key are one user');
 });
 
+t.test('people have a key each that no service has, and the authorities are where certificates are made', async (t) => {
+  const whoMounts = (volume: string): string[] =>
+    services.filter(([, { volumes = [] }]) => volumes.some(({ source }) => source === volume)).map(([name]) => name);
+  const making = ['certificates', 'first-start'];
+  for (const person of PEOPLE)
+    t.strictSame(whoMounts(`people-to-try-out-${person}`).sort(), [person, ...making, 'first-version'].sort(), person);
+  t.strictSame(whoMounts('authority').sort(), making);
+  t.strictSame(whoMounts('store-state').sort(), [...making, 'store']);
+  for (const name of making) t.equal(config.services[name]?.network_mode, 'none', name);
+});
+
 const mountsIdentities = ({ volumes = [] }: Service): boolean => volumes.some(({ source }) => source === 'identities');
 
 t.test('the images take the libraries that package-lock.json has for the command, and no other', async (t) => {
@@ -134,6 +148,9 @@ t.test('its configurations are sound, and its policies pass their tests', async 
   const at = (path: string): string => join(root, 'docker', path);
   const service = await loadServiceConfig({ file: at('edgeward/edgeward.yaml') });
   t.match(service.points, [{ name: 'edge-1', push: 'https://nginx:9180' }]);
+  t.match(service.store, { urls: ['https://store:9443'], certFile: '/run/edgeward/sync/store/edge-1.pem' });
+  const store = await loadStoreConfig({ file: at('edgeward/edgeward-store.yaml') });
+  t.match(store, { stateDir: '/var/lib/edgeward-store', inventory: '/etc/edgeward/inventory', listen: { port: 9443 } });
   t.match((await loadServiceConfig({ file: at('host/edgeward.yaml') })).hosts?.points, [{ name: 'host-1' }]);
   t.match((await loadServiceConfig({ file: at('bigip/edgeward.yaml') })).bigips, [{ name: 'bigip-1' }]);
   const collector = await loadCollectorConfig({ file: at('edgeward/edgeward-collector.yaml') });
@@ -146,7 +163,7 @@ t.test('its configurations are sound, and its policies pass their tests', async 
   const policies = join(t.testdir({}), 'policies');
   for (const [name, folders] of Object.entries({
     service: ['docker/policies'],
-    host: ['docker/policies/inventory.yaml', 'docker/host/policies'],
+    host: ['docker/policies/inventory', 'docker/host/policies'],
     bigip: ['examples/policies', 'docker/bigip/policies'],
   })) {
     const folder = join(policies, name);
@@ -154,7 +171,7 @@ t.test('its configurations are sound, and its policies pass their tests', async 
     t.match(await run(['check', folder]), { code: 0, out: /no errors/ }, name);
     t.match(await run(['test', folder]), { code: 0, out: /0 failed/ }, name);
   }
-  const inventory = text('docker/policies/inventory.yaml');
+  const inventory = text('docker/policies/inventory/clients.yaml');
   const clients = services.filter(([name, { networks }]) => /^(crm|ops)-/.test(name) && networks !== undefined);
   for (const [name, { networks = {} }] of clients)
     t.ok(inventory.includes(`addresses: [${networks.edge?.ipv4_address}]`), `the inventory knows ${name}`);
@@ -163,7 +180,12 @@ t.test('its configurations are sound, and its policies pass their tests', async 
 t.test('Prometheus asks every daemon that answers it', async (t) => {
   const file = 'docker/prometheus/prometheus.yml';
   const targets = /targets: \[(sync.*)\]/.exec(text(file))?.[1]?.split(', ') ?? [];
-  const files = { sync: 'edgeward', forwarder: 'edgeward-forwarder', collector: 'edgeward-collector' };
+  const files = {
+    sync: 'edgeward',
+    forwarder: 'edgeward-forwarder',
+    collector: 'edgeward-collector',
+    store: 'edgeward-store',
+  };
   t.strictSame(
     targets,
     Object.keys(files).map((name) => `${name}:9401`),
@@ -181,7 +203,12 @@ t.test('Prometheus asks every daemon that answers it', async (t) => {
 
 t.test('the page has every service, and no other', async (t) => {
   const rows = tableRows(page('docs/compose.md'), ['service', 'what it is', 'runs as']);
-  const shown = rows.map(([names = '', , user = '']) => [names.replaceAll('`', ''), user]);
+  const shown = rows.flatMap(([names = '', , user = '']) =>
+    names
+      .replaceAll('`', '')
+      .split(', ')
+      .map((name) => [name, user]),
+  );
   const own = services.map(([name, { user = '' }]) => [name, user.split(':')[0] ?? '']);
   t.strictSame(shown.sort(), own.sort());
 });

@@ -8,15 +8,14 @@ import { docker, root } from './docker-here.ts';
 
 const buildTimeoutMs = 300_000;
 
-/** `edgeward:local` and `edgeward-nginx:local`, of what is built now. */
-export async function buildOwn(): Promise<void> {
+/** By their target in docker/Dockerfile, of what is built now: `edgeward` is `edgeward:local`, others `edgeward-TARGET:local`. */
+export async function buildOwn(...targets: ('edgeward' | 'nginx' | 'bigip' | 'host')[]): Promise<void> {
   if (!existsSync(join(root, 'cli/dist/main.js')))
     throw new Error('there is nothing to make images of: run `npm run build`');
-  for (const [target, tag] of [
-    ['edgeward', 'edgeward:local'],
-    ['nginx', 'edgeward-nginx:local'],
-  ] as const)
+  for (const target of targets) {
+    const tag = target === 'edgeward' ? 'edgeward:local' : `edgeward-${target}:local`;
     await build(['--file', 'docker/Dockerfile', '--target', target, '--tag', tag, '.']);
+  }
 }
 
 /** Its name. */

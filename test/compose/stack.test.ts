@@ -1,5 +1,6 @@
 /** Our images, and the services of docker-compose.yml, for real: from a request to NGINX to a row in PostgreSQL. */
 import { readFileSync } from 'node:fs';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import t from 'tap';
 import { docker, requireDocker, root } from './docker-here.ts';
@@ -10,9 +11,9 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
   optionalDependencies: Record<string, string>;
 };
 const pinnedNode = manifest.optionalDependencies[`node-linux-${process.arch}`];
-t.setTimeout(480_000);
+t.setTimeout(600_000);
 const stack = await startStack(t);
-const { ask, compose, exec, sql } = stack;
+const { as, ask, compose, exec, sql } = stack;
 
 /** What an HTTPS request of a service says, with its own certificate or without. */
 const call = (service: string, url: string, folder: string | null): Promise<string> => {
@@ -80,7 +81,10 @@ t.test('the images are small, without a compiler, and with the Node that the loc
 t.test('clients see each other answered as the policy says', async (t) => {
   t.match(await compose('logs', '--no-log-prefix', 'crm-1'), /GET=http:\/\/shop\.example:8080\/v1\/orders\/7 200$/m);
   t.match(await compose('logs', '--no-log-prefix', 'crm-dev-1'), / 403 reference [0-9a-f]{16}$/m);
-  t.match(await exec('sync', 'edgeward', 'status'), /ENFORCING 2 objects, OBSERVING 1 object[\s\S]*edge-1 +current/);
+  t.match(
+    await exec('sync', 'edgeward', 'status'),
+    /ENFORCING 2 objects, OBSERVING 1 object[\s\S]* from https:\/\/store:9443\n[\s\S]*edge-1 +current/,
+  );
 });
 
 t.test('the policy is pushed by the one service that is named, and by no other certificate', async (t) => {
@@ -91,7 +95,7 @@ t.test('the policy is pushed by the one service that is named, and by no other c
 });
 
 t.test('a service is a user that writes nowhere, and reads its own key alone', async (t) => {
-  const users = { sync: 20001, nginx: 20002, forwarder: 20003, collector: 20004, postgres: 999 };
+  const users = { sync: 20001, nginx: 20002, forwarder: 20003, collector: 20004, postgres: 999, store: 20012 };
   const names = Object.keys(users);
   const script = `id -u; touch /etc/x 2>&1; for name in ${names.join(' ')}; do cat /run/edgeward/$name/key.pem 2>&1 | tail -n 1; done`;
   for (const [service, uid] of Object.entries(users)) {
@@ -104,9 +108,11 @@ t.test('a service is a user that writes nowhere, and reads its own key alone', a
 });
 
 t.test('Prometheus reads every daemon with its certificate, and without one nobody does', async (t) => {
-  const daemons = ['collector:9401', 'forwarder:9401', 'sync:9401'];
+  const daemons = ['collector:9401', 'forwarder:9401', 'store:9401', 'sync:9401'];
   const up = (): Promise<string> => stack.prometheus('up{job="edgeward"} == 1').then(instances);
   t.equal(await eventually(async () => ((await up()) === daemons.join() ? 'all' : '')), 'all');
+  const versions = await stack.prometheus('edgeward_store_version');
+  t.match(versions, [{ value: [Number, /^[1-9]/] }], 'and what it reads is of the store');
   const enforced = await stack.prometheus('edgeward_policy_applied_revision{point="edge-1"}');
   t.match(enforced, [{ value: [Number, /^[1-9]/] }], 'what it reads is of the point');
   for (const name of daemons) t.notMatch(await call('sync', `https://${name}/metrics`, null), / 200$/, name);
@@ -117,6 +123,41 @@ const instances = (found: { metric: Record<string, string> }[]): string =>
     .map(({ metric }) => metric.instance)
     .sort()
     .join();
+
+t.test('people put a version into force: one proposes, both others sign, and nobody alone', async (t) => {
+  const file = join(stack.policies, 'shop.yaml');
+  await writeFile(file, (await readFile(file, 'utf8')).replace('path: /v1/catalogue/*', 'path: /v1/*'));
+  t.equal((await ask('shop.example', '/v1/orders/7')).status, 403, 'a file that somebody edits is no policy');
+  const reason = ['--reason', 'CHG-4420'];
+  const { digest, proposal } = await as<{ digest: string; proposal: { id: string; needed: number } }>(
+    'ada',
+    ...['propose', '/policies', ...reason],
+  );
+  t.equal(proposal.needed, 2);
+  await t.rejects(as('ada', 'approve', digest, ...reason), /EDW_ERR_PROPOSAL_OWN/);
+  await as('ben', 'approve', digest, ...reason);
+  await t.rejects(as('ben', 'publish', proposal.id), /EDW_ERR_APPROVAL_TOO_FEW/);
+  await as('cyn', 'approve', digest, ...reason);
+  await as('ben', 'publish', proposal.id);
+  const status = (): Promise<string> => ask('shop.example', '/v1/orders/7').then((answer) => String(answer.status));
+  t.equal(await eventually(async () => ((await status()) === '200' ? 'let in' : '')), 'let in');
+  t.match(await as('cyn', 'verify'), { problems: [] }, 'an auditor finds everything in order');
+});
+
+t.test('the deny log is rotated, and each denial is in the ledger once', async (t) => {
+  const refs: string[] = [];
+  const rotated = (): Promise<string> => exec('nginx', 'sh', '-c', 'cd /var/log/edgeward && ls deny.log.*');
+  const isRotated = async (): Promise<boolean> =>
+    / /.test((await rotated().catch(() => '')).trim().replaceAll('\n', ' '));
+  for (let round = 0; round < 60 && !(round > 5 && (await isRotated())); round += 1)
+    for (let at = 0; at < 5; at += 1) refs.push((await ask('admin.example', `/rotation/${round}/${at}`)).ref ?? '');
+  t.ok(await isRotated(), 'more than once');
+  const named = [...new Set(refs)].map((ref) => `'${ref}'`).join();
+  const stored = (): Promise<string> =>
+    sql(`SELECT count(*), count(DISTINCT ref) FROM edgeward.denial_events WHERE ref IN (${named})`);
+  const all = `${new Set(refs).size}|${new Set(refs).size}`;
+  t.equal(await eventually(async () => ((await stored()) === all ? all : '')), all);
+});
 
 t.test('an incident is rehearsed and mended on it', async (t) => {
   t.match(
@@ -129,6 +170,46 @@ t.test('an incident is rehearsed and mended on it', async (t) => {
   );
 });
 
+/** The certificate that a server shows the sync service. */
+const serial = (host: string, port: number): Promise<string> =>
+  exec(
+    'sync',
+    ...['node', '-e'],
+    `const socket = require('tls').connect({ host: '${host}', port: ${port}, rejectUnauthorized: false }, () => {
+      process.stdout.write(socket.getPeerCertificate().serialNumber);
+      socket.destroy();
+    }).on('error', () => {});`,
+  );
+
+t.test('certificates are renewed, and everybody takes theirs without being restarted by hand', async (t) => {
+  await exec('certificates', 'node', '/opt/edgeward/docker/first-start.ts', '--check');
+  const shown = { nginx: 9180, store: 9443, collector: 9445 };
+  const before = new Map<string, string>();
+  for (const [host, port] of Object.entries(shown)) before.set(host, await serial(host, port));
+  const loaded = await sql('SELECT pg_conf_load_time()');
+  const started = (): Promise<string> =>
+    docker(['inspect', '--format', '{{.State.StartedAt}}', `${stack.project}-sync-1`]);
+  const began = await started();
+  await compose('run', '--rm', '--no-deps', '--no-TTY', 'certificates', '--renew');
+  for (const [host, port] of Object.entries(shown)) {
+    const other = async (): Promise<string> => {
+      const now = await serial(host, port).catch(() => '');
+      return now === before.get(host) ? '' : now;
+    };
+    t.match(await eventually(other), /^[0-9A-F]+$/, host);
+  }
+  const reloaded = async (): Promise<string> => ((await sql('SELECT pg_conf_load_time()')) === loaded ? '' : 'again');
+  t.equal(await eventually(reloaded), 'again', 'PostgreSQL');
+  t.equal(await eventually(async () => ((await started()) === began ? '' : 'again')), 'again', 'the sync service');
+  const current = (): Promise<string> =>
+    exec('sync', 'edgeward', 'status').then(
+      (said) => /current, changed .* from https:\/\/store:9443/.exec(said)?.[0] ?? '',
+      () => '',
+    );
+  t.match(await eventually(current), /current/, 'and it follows the store with its new one');
+  t.match(await as('ada', 'status'), { version: 2 }, 'people come with theirs');
+});
+
 t.test('NGINX comes back to the policy that was in force, and the service to its point', async (t) => {
   const container = (service: string): string => `${stack.project}-${service}-1`;
   const status = (path: string): Promise<string> =>
@@ -139,7 +220,7 @@ t.test('NGINX comes back to the policy that was in force, and the service to its
   await docker(['kill', container('nginx'), container('sync')]);
   await docker(['start', container('nginx')]);
   t.equal(await eventually(() => status('/v1/catalogue/shoes')), '200', 'before the service is there');
-  t.equal(await status('/v1/orders/7'), '403');
+  t.equal(await status('/v2/orders/7'), '403');
   await docker(['start', container('sync')]);
   const current = (): Promise<string> =>
     exec('sync', 'edgeward', 'status').then(

@@ -10,17 +10,19 @@ import { buildOwn, standInPostgres, standInPrometheus } from './images.ts';
 
 const FILES = ['docker-compose.yml', 'test/compose/stand-ins/compose.yml'];
 /** All but Loki and Grafana. What these depend on comes with them. */
-const SERVICES = ['forwarder', 'grants', 'prometheus', 'crm-1', 'crm-dev-1', 'ops-1'];
-const PATIENCE_MS = 60_000;
+const SERVICES = ['certificates', 'forwarder', 'grants', 'prometheus', 'crm-1', 'crm-dev-1', 'ops-1'];
+const PATIENCE_MS = 120_000;
 
 export interface Stack {
-  /** A copy. */
+  /** A copy: what people propose, with the inventory in it. */
   policies: string;
   /** From this machine, through the published port. */
   ask(host: string, path: string): Promise<{ status: number; ref: string | null }>;
   /** A command in the container of a service. What it said, both streams; throws where it fails. */
   exec(service: string, ...command: string[]): Promise<string>;
   compose(...words: string[]): Promise<string>;
+  /** `docker compose run --rm PERSON …`, as JSON; what the command says of an error where it fails. */
+  as<Answer>(person: string, ...words: string[]): Promise<Answer>;
   /** PromQL; labels and values. */
   prometheus(query: string): Promise<{ metric: Record<string, string>; value: [number, string] }[]>;
   /** As who Grafana asks. */
@@ -48,12 +50,13 @@ export async function startStack(t: Teardown): Promise<Stack> {
 }
 
 async function comeUp(undo: (() => Promise<unknown>)[]): Promise<Stack> {
-  const policies = await mkdtemp(join(tmpdir(), 'edgeward-compose-'));
-  undo.push(() => rm(policies, { recursive: true, force: true }));
-  await cp(join(root, 'docker/policies'), policies, { recursive: true });
+  const folder = await mkdtemp(join(tmpdir(), 'edgeward-compose-'));
+  undo.push(() => rm(folder, { recursive: true, force: true }));
   // Read by a user of the container.
-  await chmod(policies, 0o755);
-  const [postgres] = await Promise.all([standInPostgres(), buildOwn()]);
+  await chmod(folder, 0o755);
+  const policies = join(folder, 'policies');
+  await cp(join(root, 'docker/policies'), policies, { recursive: true });
+  const [postgres] = await Promise.all([standInPostgres(), buildOwn('edgeward', 'nginx')]);
   const [port, metricsPort] = [await freePort(), await freePort()];
   const project = `edgeward-test-${process.pid}`;
   const environment = {
@@ -81,6 +84,13 @@ async function comeUp(undo: (() => Promise<unknown>)[]): Promise<Stack> {
     project,
     compose,
     exec,
+    async as(person, ...words) {
+      const said = await compose('run', '--rm', '--no-TTY', person, ...words, '--json').catch((thrown: unknown) => {
+        const { stdout = '', stderr = '' } = thrown as { stdout?: string; stderr?: string };
+        throw new Error(`${stdout}${stderr}`, { cause: thrown });
+      });
+      return JSON.parse(said);
+    },
     async ask(host, path) {
       const response = await fetch(`http://127.0.0.1:${port}${path}`, { headers: { host, connection: 'close' } });
       await response.arrayBuffer();

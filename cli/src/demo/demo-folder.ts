@@ -40,7 +40,7 @@ export async function createDemoFolder(): Promise<DemoFolder> {
     path,
     policies,
     configFile,
-    relabel: (workload, from, to) => relabel(policies, workload, from, to),
+    relabel: (workload, from, to) => relabel(join(policies, 'inventory.yaml'), workload, from, to),
     addPair: (pair) => addPair({ path, policies, configFile }, pair),
     remove: () => rm(path, { recursive: true, force: true }),
   };

@@ -33,7 +33,7 @@ export const demo: Command = {
         says: 'In another terminal, rehearse an incident on the one that runs; `demo mend` finds the cause and the way back.',
       },
     ],
-    usage: ['[--once] [--bigip]', 'break --config FILE', 'mend --config FILE'],
+    usage: ['[--once] [--bigip]', 'break --config FILE [--inventory FILE]', 'mend --config FILE [--inventory FILE]'],
     about: [
       '`break` mistypes the label of a consumer in the example policies, which cuts it off, and waits for the denials. `mend` goes from a denial to the cause in three steps, and undoes it. Neither touches policies that are not the example.',
       'Uses an NGINX with njs 0.8 or newer from PATH, or fetches one without root into a cache folder (13 MB). All else lives in a temporary folder that is removed at the end.',
@@ -50,6 +50,11 @@ export const demo: Command = {
     ...serviceOptions,
     once: { type: 'boolean', says: 'End after the demonstration instead of showing denials live.' },
     bigip: { type: 'boolean', says: 'Show a simulated BIG-IP pair too.' },
+    inventory: {
+      type: 'string',
+      value: 'FILE',
+      says: 'Of break and mend: where the consumer stands, for a service that follows a store.',
+    },
   },
   async run(context) {
     const [scene] = context.args;

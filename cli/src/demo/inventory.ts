@@ -1,6 +1,5 @@
 /** The labels of a workload in the example inventory, edited as a person does: the text of one document, replaced by rename. */
 import { chmod, chown, readFile, rename, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 
 export interface InventoryEntry {
   file: string;
@@ -10,11 +9,8 @@ export interface InventoryEntry {
   addresses: string[];
 }
 
-const inventoryOf = (policies: string): string => join(policies, 'inventory.yaml');
-
 /** null: there is no such workload, or no such file. */
-export async function entryOf(policies: string, workload: string): Promise<InventoryEntry | null> {
-  const file = inventoryOf(policies);
+export async function entryOf(file: string, workload: string): Promise<InventoryEntry | null> {
   const text = await readFile(file, 'utf8').catch(() => '');
   const document = text.split('---\n').find((it) => isOf(it, workload));
   if (document === undefined) return null;
@@ -30,8 +26,7 @@ export async function entryOf(policies: string, workload: string): Promise<Inven
 }
 
 /** Replaces text in what the inventory says of one workload. The file stays its owner's, whoever runs this. */
-export async function relabel(policies: string, workload: string, from: string, to: string): Promise<void> {
-  const file = inventoryOf(policies);
+export async function relabel(file: string, workload: string, from: string, to: string): Promise<void> {
   const { uid, gid, mode } = await stat(file);
   const documents = (await readFile(file, 'utf8')).split('---\n');
   const edited = documents.map((it) => (isOf(it, workload) ? it.replace(from, to) : it)).join('---\n');

@@ -3,6 +3,7 @@
  * denials to the cause and back. Edits nothing but the label of one workload of the example policies, and only where the
  * configuration is named and that workload is the example's own.
  */
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EdgewardError } from '@edgeward/runtime';
 import { loadServiceConfig } from '@edgeward/sync-service';
@@ -25,7 +26,6 @@ const pollMs = 100;
 interface Scene {
   context: Context;
   service: ServiceClient;
-  policies: string;
   entry: InventoryEntry;
   /** Of the consumer. */
   address: string;
@@ -34,11 +34,11 @@ interface Scene {
 /** Throws EDW_ERR_DEMO, EDW_ERR_REHEARSAL, and what a client of the service throws. */
 export async function rehearseBreak(context: Context): Promise<ExitCode> {
   const scene = await openScene(context);
-  const { service, policies, entry } = scene;
+  const { service, entry } = scene;
   if (!entry.labels.includes(right)) throw sceneError('the label is broken already', 'Run `edgeward demo mend`.');
   const before = await newest(scene);
   const revision = await revisionOf(service);
-  await relabel(policies, workload, right, mistyped);
+  await relabel(entry.file, workload, right, mistyped);
   await context.out.write(
     `${entry.file}:${entry.line}: ${workload} from ${right} to ${mistyped}, as somebody mistypes\n`,
   );
@@ -56,7 +56,7 @@ export async function rehearseBreak(context: Context): Promise<ExitCode> {
 /** Throws EDW_ERR_DEMO, EDW_ERR_REHEARSAL, and what a client of the service throws. */
 export async function rehearseMend(context: Context): Promise<ExitCode> {
   const scene = await openScene(context);
-  const { service, policies, entry } = scene;
+  const { service, entry } = scene;
   const { strong } = context.paint;
   if (!entry.labels.includes(mistyped)) throw sceneError('nothing is broken', 'Run `edgeward demo break`.');
   const denial = (await denialsOf(scene, 0)).at(-1);
@@ -70,7 +70,7 @@ export async function rehearseMend(context: Context): Promise<ExitCode> {
   await context.out.write(`\n${strong('3. What the inventory says')}   ${entry.file}:${entry.line}\n`);
   await context.out.write(`  labels: ${entry.labels}\n`);
   const revision = await revisionOf(service);
-  await relabel(policies, workload, mistyped, right);
+  await relabel(entry.file, workload, mistyped, right);
   await context.out.write(`\n${strong('And back')}   ${workload} from ${mistyped} to ${right}\n`);
   await inForceAfter(service, revision);
   const after = await why(service, denial);
@@ -82,15 +82,16 @@ export async function rehearseMend(context: Context): Promise<ExitCode> {
 async function openScene(context: Context): Promise<Scene> {
   const file = context.required('config');
   const { policies } = await loadServiceConfig({ file, env: context.env });
-  const entry = await entryOf(policies, workload);
+  const inventory = context.text('inventory') ?? join(policies, 'inventory.yaml');
+  const entry = await entryOf(inventory, workload);
   const address = entry?.addresses[0] ?? '';
   if (entry === null || !exampleAddresses.includes(address)) {
     throw sceneError(
-      `${policies} does not hold the example policies`,
+      `${inventory} does not hold the example policies`,
       'Name the configuration of a running demonstration: `edgeward demo` prints it; docs/compose.md has the other.',
     );
   }
-  return { context, service: await openService(context, 'demo'), policies, entry, address };
+  return { context, service: await openService(context, 'demo'), entry, address };
 }
 
 /** Stored after that id; 0: the last one of all. Oldest first. */
