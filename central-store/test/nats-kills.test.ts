@@ -23,7 +23,7 @@ await requireNatsServer(t);
 const points = ['edge-0', 'edge-1', 'edge-2', 'edge-3', 'edge-4', 'edge-5'];
 /** Of the issue: nobody is older than that after recovery. */
 const RECOVERED_MS = 15_000;
-/** Where six files run at once nobody can say how long it takes; that it comes is what is claimed there. */
+/** Until they begin, which nothing is claimed of. */
 const PATIENCE_MS = 120_000;
 const FAULT_MS = 12_000;
 const PUBLISH_MS = 200;
@@ -68,7 +68,6 @@ t.test('points follow a store over nodes that are killed and cut off', { timeout
   const runs = Number(process.env.EDGEWARD_RUNS ?? 0);
   const seed = Number(process.env.EDGEWARD_SEED ?? Math.floor(Math.random() * 1e9));
   t.comment(`seed ${seed}`);
-  const boundMs = runs === 0 ? PATIENCE_MS : RECOVERED_MS;
   const random = randomFrom(seed);
   const world = await createSignedWorld();
   await world.publish(simpleSlices(points), { members: members(0) });
@@ -94,9 +93,9 @@ t.test('points follow a store over nodes that are killed and cut off', { timeout
     await mend();
     const since = writer.revision();
     const atMs = performance.now();
-    const recovered = await within(boundMs, () => readers.every(({ states }) => revisionOf(states) >= since));
+    const recovered = await within(RECOVERED_MS, () => readers.every(({ states }) => revisionOf(states) >= since));
     const tookMs = Math.round(performance.now() - atMs);
-    t.ok(recovered, `${name}: nobody is older than ${boundMs / 1_000} s after it is well again`);
+    t.ok(recovered, `${name}: nobody is older than 15 s after it is well again`);
     t.comment(`${name}: ${behind.length} of ${readers.length} behind before the end, all there after ${tookMs} ms`);
     if (!recovered) t.comment(readers.map(({ follower }) => follower.status()));
   }
