@@ -179,19 +179,27 @@ t.test('a host whose policy people approve, over the absence of the store and of
   await t.test('a denial is listed under the revision of the store, with the names of its inventory', async (t) => {
     const { appliedRevision: revision, store: followed } = await site.status();
     t.equal(followed?.revision, revision, 'the store numbers, and nobody else');
-    const listed = async (source: string): Promise<string[]> =>
-      (await site.atService(['denials', '--point', POINT, '--source', source, '--json'])).out.split('\n').slice(0, -1);
-    const event = await eventually('the denial is listed', async () => {
-      const events = (await listed(PARTNER)).map((line) => JSON.parse(line) as { revision: number });
-      return events.find((it) => it.revision === revision) ?? null;
-    });
-    t.match(event, {
+    // Denied before too. What was read while the names changed has those of either moment; these are long settled.
+    t.strictSame(await calls(site, DEV), { [DEV]: 'silent' });
+    type Listed = { revision: number };
+    const listed = async (source: string): Promise<Listed[]> => {
+      const { out } = await site.atService(['denials', '--point', POINT, '--source', source, '--json']);
+      return out
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Listed);
+    };
+    const under = (source: string): Promise<Listed> =>
+      eventually(`the denial of ${source} is listed`, async () => {
+        return (await listed(source)).find((it) => it.revision === revision) ?? null;
+      });
+    t.match(await under(PARTNER), {
       ...{ point: POINT, object: 'billing-db-1', objectLabels: { app: 'billing', role: 'db' }, verdict: 'deny' },
       ...{ source: PARTNER, port: PORT, reason: 'unknown-source', rule: null },
     });
-    const [dev = '{}'] = await listed(DEV);
-    t.match(JSON.parse(dev), { sourceWorkloads: ['crm-2'], sourceLabels: { app: 'crm', env: 'dev' } });
-    t.ok((JSON.parse(dev) as { revision: number }).revision < (revision ?? 0), 'each under the one that judged it');
+    t.match(await under(DEV), { sourceWorkloads: ['crm-2'], sourceLabels: { app: 'crm', env: 'dev' } });
+    const earlier = (await listed(DEV)).filter((it) => it.revision < (revision ?? 0));
+    t.not(earlier.length, 0, 'each under the one that judged it');
   });
 
   await t.test('the store is killed: service and host go on', async (t) => {
