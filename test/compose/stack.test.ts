@@ -229,3 +229,14 @@ t.test('NGINX comes back to the policy that was in force, and the service to its
     );
   t.match(await eventually(current), /current/);
 });
+
+t.test('whatever is watched is healthy, also after all that', async (t) => {
+  const ids = (await docker(['ps', '--quiet', '--filter', `label=com.docker.compose.project=${stack.project}`])).trim();
+  const format = '{{.Name}} {{if .State.Health}}{{.State.Health.Status}}{{end}}';
+  const unhealthy = async (): Promise<string[]> => {
+    const said = (await docker(['inspect', '--format', format, ...ids.split('\n')])).trim().split('\n');
+    return said.filter((line) => / (starting|unhealthy)$/.test(line));
+  };
+  await eventually(async () => ((await unhealthy()).length === 0 ? 'all' : ''));
+  t.ok(ids.split('\n').length >= 10);
+});

@@ -78,7 +78,9 @@ async function comeUp(undo: (() => Promise<unknown>)[]): Promise<Stack> {
     .withClientOptions({ commandOptions: ['--no-build'] })
     .withStartupTimeout(PATIENCE_MS)
     .up(SERVICES);
-  const exec: Stack['exec'] = (service, ...command) => compose('exec', '--no-TTY', service, ...command);
+  // Not by Compose, which reads its files for each command.
+  const exec: Stack['exec'] = (service, ...command) =>
+    docker(['exec', `${project}-${service}-1`, ...command], PATIENCE_MS);
   return {
     policies,
     project,
@@ -113,7 +115,7 @@ function asReader(query: string): string[] {
 
 /** Asks until the answer is not empty. */
 export async function eventually(ask: () => Promise<string>): Promise<string> {
-  for (const started = Date.now(); Date.now() - started < PATIENCE_MS; await pause(200)) {
+  for (const started = Date.now(); Date.now() - started < PATIENCE_MS; await pause(500)) {
     const answer = await ask();
     if (answer !== '') return answer;
   }
