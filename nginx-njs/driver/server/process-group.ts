@@ -1,8 +1,9 @@
 /**
  * Signals to a whole process group, and its end. A group lives as long as one of its processes, also after its leader.
  */
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { readProcFile } from './proc-file.ts';
 
 const pollMs = 10;
 
@@ -20,31 +21,41 @@ export function signalProcess(pid: number, signal: NodeJS.Signals | 0): boolean 
   }
 }
 
-/** True as soon as no process of the group runs, false after `waitMs`. */
+/**
+ * True as soon as no process of the group runs, false after `waitMs`. All processes of the machine are read only where none
+ * that is known runs: at each look that would be most of what an NGINX costs that is started and ended.
+ */
 export async function groupEnded(group: number, waitMs: number): Promise<boolean> {
   const deadline = Date.now() + waitMs;
-  while (await groupRuns(group)) {
+  let known: readonly string[] = [];
+  while (signalGroup(group, 0)) {
+    if (!known.some((pid) => runsIn(pid, group))) {
+      const pids = processes();
+      known = pids.filter((pid) => runsIn(pid, group));
+      if (pids.length > 0 && known.length === 0) return true;
+    }
     if (Date.now() >= deadline) return false;
     await sleep(pollMs);
   }
   return true;
 }
 
-/**
- * A process that ended and was not yet reaped still takes signals. Orphaned workers belong to process 1, which in many
- * containers reaps late or never, so where the group still answers its members' states are read.
- */
-async function groupRuns(group: number): Promise<boolean> {
-  if (!signalGroup(group, 0)) return false;
-  const names = await readdir('/proc').catch(() => []);
-  const pids = names.filter((name) => /^\d+$/.test(name));
-  if (pids.length === 0) return true;
-  const states = await Promise.all(pids.map((pid) => readFile(`/proc/${pid}/stat`, 'latin1').catch(() => '')));
-  return states.some((state) => runsIn(state, group));
+/** Empty where there is no /proc. */
+function processes(): string[] {
+  try {
+    return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
+  }
 }
 
-/** `stat` is `pid (name) state parent group …`, and a name may hold spaces and brackets. */
-function runsIn(stat: string, group: number): boolean {
+/**
+ * A process that ended and was not yet reaped still takes signals. Orphaned workers belong to process 1, which in many
+ * containers reaps late or never, so where the group still answers its members' states are read. `stat` is
+ * `pid (name) state parent group …`, and a name may hold spaces and brackets.
+ */
+function runsIn(pid: string, group: number): boolean {
+  const stat = readProcFile(`/proc/${pid}/stat`) ?? '';
   const [state, , memberOf] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return Number(memberOf) === group && state !== 'Z' && state !== 'X';
 }

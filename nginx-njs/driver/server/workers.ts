@@ -2,8 +2,8 @@
  * The worker processes of one NGINX master, seen from outside. NGINX tells nobody when it is ready or when a reload is
  * done; the titles of its processes do. Linux is read from /proc, everything else from `ps`.
  */
-import { readFile } from 'node:fs/promises';
 import { runProgram } from '@edgeward/debian-packages';
+import { readProcFile } from './proc-file.ts';
 
 export interface Worker {
   readonly pid: number;
@@ -17,7 +17,7 @@ export interface Process {
 }
 
 export async function workersOf(master: number): Promise<Worker[]> {
-  return workersAmong((await childrenFromProc(master)) ?? (await childrenFromPs(master)));
+  return workersAmong(childrenFromProc(master) ?? (await childrenFromPs(master)));
 }
 
 /** Those of the processes whose title is a worker's. */
@@ -27,13 +27,12 @@ export function workersAmong(processes: readonly Process[]): Worker[] {
     .map(({ pid, title }) => ({ pid, leaving: title.includes('is shutting down') }));
 }
 
-async function childrenFromProc(master: number): Promise<Process[] | null> {
-  const text = await readFile(`/proc/${master}/task/${master}/children`, 'latin1').catch(() => null);
+function childrenFromProc(master: number): Process[] | null {
+  const text = readProcFile(`/proc/${master}/task/${master}/children`);
   if (text === null) return null;
   const pids = text.split(' ').filter(Boolean).map(Number);
   // A process that ended meanwhile has no title, which makes it no worker.
-  const title = (pid: number): Promise<string> => readFile(`/proc/${pid}/cmdline`, 'latin1').catch(() => '');
-  return Promise.all(pids.map(async (pid) => ({ pid, title: (await title(pid)).replaceAll('\0', ' ') })));
+  return pids.map((pid) => ({ pid, title: (readProcFile(`/proc/${pid}/cmdline`) ?? '').replaceAll('\0', ' ') }));
 }
 
 async function childrenFromPs(master: number): Promise<Process[]> {
