@@ -3,14 +3,17 @@
  * names are bounded. The ledger's own counts stand beside the points' counters, so that a difference shows.
  */
 import type { LossCause, UnparsedCause } from '@edgeward/deny-log';
-import { metricGroup, type Registry } from '@edgeward/runtime';
-import type { DenyEvent } from './deny-event.ts';
+import { type Counter, metricGroup, type Registry } from '@edgeward/runtime';
+import { instantMs } from './instants.ts';
+import type { StoredDenial } from './ledger/ledger.ts';
+import { rowKey } from './ledger/row-key.ts';
 import type { LedgerSums } from './ledger/sums.ts';
 import type { MetricNames } from './metric-names.ts';
 import type { NewEdges } from './new-edges.ts';
 
 export interface CollectorMetrics {
-  stored(event: DenyEvent, nowMs: number): void;
+  /** Of one commit. */
+  stored(denials: readonly StoredDenial[], nowMs: number): void;
   unparsed(point: string, cause: UnparsedCause): void;
   lost(point: string, cause: LossCause): void;
   /** Takes the metrics back out of the registry. */
@@ -107,22 +110,49 @@ export function collectorMetrics(registry: Registry, readings: CollectorReadings
     say({}, readings.isLedgerFailing() ? 1 : 0),
   );
 
+  function edgeIsNew(labels: { object: string; env: string }, nowMs: number): void {
+    newEdges.inc(labels);
+    newest.set(JSON.stringify(labels), { labels, atMs: nowMs });
+  }
+
   return {
-    stored(event, nowMs) {
-      const { reason, verdict, count, time } = event;
-      const named = { point: names.point(event.point), object: names.object(event.object) };
-      denials.inc({ ...named, rule: names.rule(event.rule ?? ''), reason, verdict }, count);
-      stored.inc({ point: named.point });
-      if (event.windowStart !== event.windowEnd) folded.inc({ point: named.point }, count);
-      delay.observe({ point: names.timedPoint(event.point) }, Math.max(0, nowMs - Date.parse(time)) / 1000);
-      if (!readings.edges.isNew(event)) return;
-      const labels = { object: named.object, env: names.env(event.objectLabels.env ?? '') };
-      newEdges.inc(labels);
-      newest.set(JSON.stringify(labels), { labels, atMs: nowMs });
+    stored(batch, nowMs) {
+      const [byKind, byPoint, repeated] = [sumsOf(denials), sumsOf(stored), sumsOf(folded)];
+      for (const { event } of batch) {
+        const { reason, verdict, count, time } = event;
+        const [point, object, rule] = [
+          names.point(event.point),
+          names.object(event.object),
+          names.rule(event.rule ?? ''),
+        ];
+        byKind.add(rowKey([point, object, rule, reason, verdict]), count, { point, object, rule, reason, verdict });
+        byPoint.add(point, 1, { point });
+        if (event.windowStart !== event.windowEnd) repeated.add(point, count, { point });
+        delay.observe({ point: names.timedPoint(event.point) }, Math.max(0, nowMs - instantMs(time)) / 1000);
+        if (readings.edges.isNew(event)) edgeIsNew({ object, env: names.env(event.objectLabels.env ?? '') }, nowMs);
+      }
+      for (const sums of [byKind, byPoint, repeated]) sums.tell();
     },
     unparsed: (point, cause) => unparsed.inc({ point, cause }),
     lost: (point, cause) => losses.inc({ point, cause }),
     close: group.close,
+  };
+}
+
+/** Of a batch: a metric looks at each of its labels each time. */
+function sumsOf<Label extends string>(
+  counter: Counter<Label>,
+): { add(key: string, count: number, labels: Record<Label, string>): void; tell(): void } {
+  const sums = new Map<string, { count: number; labels: Record<Label, string> }>();
+  return {
+    add(key, count, labels) {
+      const sum = sums.get(key);
+      if (sum === undefined) sums.set(key, { count, labels });
+      else sum.count += count;
+    },
+    tell() {
+      for (const { count, labels } of sums.values()) counter.inc(labels, count);
+    },
   };
 }
 

@@ -6,6 +6,7 @@
 import { type DenyReason, type DenyRecord, type DenyVerdict, denyReasons } from '@edgeward/deny-log';
 import { formatAddress, parseAddress } from '@edgeward/policy';
 import * as z from 'zod';
+import { instantText } from './instants.ts';
 
 export type { DenyReason, DenyVerdict } from '@edgeward/deny-log';
 
@@ -118,12 +119,10 @@ const maxMethodBytes = 64;
 
 export function denyEvent(record: DenyRecord, point: string, labels: Labels): DenyEvent {
   const { t: lastMs, count = 1, firstMs = lastMs } = record;
-  const [windowStart, time] = [Math.min(firstMs, lastMs), lastMs].map((ms) => new Date(ms).toISOString()) as [
-    string,
-    string,
-  ];
+  const time = instantText(lastMs);
+  const windowStart = firstMs < lastMs ? instantText(firstMs) : time;
   const source = canonicalAddress(record.source ?? '');
-  const peer = canonicalAddress(record.peer ?? '');
+  const peer = record.peer === record.source ? source : canonicalAddress(record.peer ?? '');
   const direct = peer === source;
   const from = labels.source(point, source, record.revision);
   const object = labels.object(point, record.object, record.revision);
@@ -157,7 +156,9 @@ export function denyEvent(record: DenyRecord, point: string, labels: Labels): De
   // Of a flood nobody knows what was asked for, so no condition can be said to have failed.
   if (record.count !== undefined && asksForRequest.includes(record.reason)) return event;
   const { nearestRule, missed } = labels.nearest(event);
-  return { ...event, nearestRule, missed };
+  event.nearestRule = nearestRule;
+  event.missed = missed;
+  return event;
 }
 
 /** One spelling for an address, so that a query finds it: IPv6 as RFC 5952, IPv4-mapped as IPv4, a unix socket as nothing. */
@@ -182,6 +183,8 @@ function requestOf(record: DenyRecord): Pick<DenyEvent, 'method' | 'path' | 'tru
 
 /** At most `maxBytes` of UTF-8, never half of a character. */
 function cut(text: string, maxBytes: number): { text: string; short: boolean } {
+  // Each unit is three bytes at most: most texts need no counting.
+  if (text.length * 3 <= maxBytes) return { text, short: false };
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= maxBytes) return { text: text, short: false };
   const whole = new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes.subarray(0, maxBytes), { stream: true });

@@ -62,7 +62,7 @@ export function createDenyListener(options: DenyListenerOptions): DenyListener {
     const unparsed = messages.flatMap((message) => message.unparsed ?? []);
     const result = await ledger.storeNumbered({ point, log, storedMs: now(), denials, unparsed });
     syslogMetrics.taken(point, result);
-    for (const { event } of result.stored) metrics.stored(event, now());
+    metrics.stored(result.stored, now());
     for (const { cause } of unparsed) metrics.unparsed(point, cause);
     tellOf(result, unparsed[0]);
     options.onStored(result.stored);

@@ -135,8 +135,7 @@ export function createLogFollower(options: LogFollowerOptions): LogFollower {
     unparsed: { cause: UnparsedCause }[];
     losses: readonly { cause: LossCause }[];
   }): void {
-    const nowMs = now();
-    for (const { event } of batch.stored) metrics.stored(event, nowMs);
+    metrics.stored(batch.stored, now());
     for (const { cause } of batch.unparsed) metrics.unparsed(point, cause);
     for (const { cause } of batch.losses) metrics.lost(point, cause);
   }

@@ -6,6 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { DenyEvent } from './deny-event.ts';
+import { labelText } from './ledger/label-sets.ts';
 import type { Ledger } from './ledger/ledger.ts';
 import { type Edge, rollupBounds } from './ledger/rollups.ts';
 
@@ -16,10 +17,14 @@ export interface NewEdges {
 
 /** What one query answers at most. */
 const page = 10_000;
+const mostRecent = 5_000;
+const longestRecent = 1_000;
 
 /** Asks the ledger once, or once for each object where it has very many. */
 export async function newEdges(ledger: Pick<Ledger, 'edges' | 'sums'>): Promise<NewEdges> {
   const known = new Set<string>();
+  /** Of those that are not new: a flood is of few, and costs no digest each. */
+  const recent = new Set<string>();
   const remember = (edges: readonly Edge[]): void => {
     for (const { sourceLabels, object, port } of edges)
       if (sourceLabels !== null) known.add(nameOf(sourceLabels, object, port));
@@ -30,6 +35,10 @@ export async function newEdges(ledger: Pick<Ledger, 'edges' | 'sums'>): Promise<
   if (latest.length === page) for (const object of objects) remember(await ledger.edges({ object, limit: page }));
   return {
     isNew({ sourceLabels, object, port }) {
+      const key = `${labelText(sourceLabels)}${JSON.stringify(object)}${port}`;
+      if (recent.has(key)) return false;
+      if (recent.size >= mostRecent) recent.clear();
+      if (key.length <= longestRecent) recent.add(key);
       const name = nameOf(sourceLabels, object, port);
       if (known.has(name) || known.size >= rollupBounds.edges) return false;
       known.add(name);

@@ -78,7 +78,7 @@ export function createRecordIntake(options: RecordIntakeOptions): RecordIntake {
     if (last === undefined) return { acknowledged: 0 };
     const result = await ledger.storeSpooled({ point: sender, epoch, storedMs: now(), records: batch });
     numberMetrics.taken(sender, result);
-    for (const { event } of result.stored) metrics.stored(event, now());
+    metrics.stored(result.stored, now());
     for (const { cause } of result.unparsed) metrics.unparsed(sender, cause);
     for (const { cause } of result.losses) metrics.lost(sender, cause);
     tellOf(sender, result);

@@ -105,10 +105,13 @@ function quoted(text: string, start: number): { text: string; end: number } | nu
   return null;
 }
 
+/** What is plain ASCII without a backslash is as it stands. */
 const unescaped = (latin1: string): string =>
-  Buffer.from(latin1, 'latin1')
-    .toString('utf8')
-    .replace(/\\(["\\\]])/g, '$1');
+  /[\\\x80-\xff]/.test(latin1)
+    ? Buffer.from(latin1, 'latin1')
+        .toString('utf8')
+        .replace(/\\(["\\\]])/g, '$1')
+    : latin1;
 
 function matchAt(pattern: RegExp, text: string, at: number): string | null {
   pattern.lastIndex = at;

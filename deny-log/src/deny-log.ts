@@ -70,7 +70,8 @@ const recordStart = '{"v":1,';
 
 const address = z.string().refine((text) => text === 'unix:' || isIP(text) !== 0);
 // A lone surrogate, which JSON can escape, has no UTF-8: it is replaced here and not differently by each store.
-const wellFormed = (text: string): string => Buffer.from(text, 'utf8').toString('utf8');
+const wellFormed = (text: string): string => (SURROGATE.test(text) ? Buffer.from(text, 'utf8').toString('utf8') : text);
+const SURROGATE = /[\ud800-\udfff]/;
 const text = z.string().transform(wellFormed);
 const name = z.string().max(1024).transform(wellFormed);
 // NGINX without njs can't write null in place of a text: it writes none.

@@ -6,6 +6,8 @@
  */
 import type { DenyReason, DenyVerdict } from '@edgeward/deny-log';
 import type { DenyEvent } from '../deny-event.ts';
+import { instantMs } from '../instants.ts';
+import { rowKey } from './row-key.ts';
 import { mostCounted } from './sums.ts';
 
 /** Past these, a new one is `other`. What retention takes makes room again. */
@@ -74,7 +76,7 @@ export function rollUp<Set>(events: readonly DenyEvent[], terms: RollupTerms<Set
   const edges = rowsBy<EdgeRow<Set>>();
   for (const event of events) {
     const { point, port, reason, verdict, count } = event;
-    const counted = { count, firstMs: Date.parse(event.windowStart), lastMs: Date.parse(event.windowEnd) };
+    const counted = { count, firstMs: instantMs(event.windowStart), lastMs: instantMs(event.windowEnd) };
     const object = terms.object(event.object);
     const rule = event.rule === null ? '' : terms.rule(event.rule);
     const kind = { object, rule, reason, verdict };
@@ -117,7 +119,7 @@ function rowsBy<Row extends Value>(): RowsBy<Row> {
   const rows = new Map<string, Row>();
   return {
     add(key, value) {
-      const name = JSON.stringify(Object.values(key));
+      const name = rowKey(Object.values(key) as (string | number)[]);
       const row = rows.get(name);
       if (row === undefined) rows.set(name, { ...key, ...value } as unknown as Row);
       else merge(row, value as Value);

@@ -5,7 +5,9 @@
 import type { LossCause, UnparsedCause } from '@edgeward/deny-log';
 import type { DenyEvent } from '../deny-event.ts';
 import type { GapCause } from '../host-record.ts';
+import { instantMs } from '../instants.ts';
 import type { EnforcedCount } from './ledger.ts';
+import { rowKey } from './row-key.ts';
 
 /** As large as a count can be and be read back exactly: whatever a point claims, everybody's counts can be read. */
 export const mostCounted: number = Number.MAX_SAFE_INTEGER;
@@ -55,9 +57,9 @@ export interface EnforcedTotal extends EnforcedCount {
 export function totalsOf(events: readonly DenyEvent[]): Total[] {
   const sums = new Map<string, Total>();
   for (const { point, object, reason, verdict, count, time } of events) {
-    const key = JSON.stringify([point, object, reason, verdict]);
+    const key = rowKey([point, object, reason, verdict]);
     const sum = sums.get(key);
-    const lastMs = Date.parse(time);
+    const lastMs = instantMs(time);
     if (sum === undefined) sums.set(key, { point, object, reason, verdict, count, lastMs });
     else {
       sum.count = Math.min(mostCounted, sum.count + count);

@@ -7,10 +7,11 @@ import { DatabaseSync } from 'node:sqlite';
 import { setImmediate } from 'node:timers/promises';
 import type { Worker } from 'node:worker_threads';
 import t, { type Test } from 'tap';
-import type { Ledger } from '../../src/ledger/ledger.ts';
-import { openLedger } from '../../src/ledger/sqlite/sqlite-ledger.ts';
+import type { Ledger, SpoolRecord } from '../../src/ledger/ledger.ts';
+import { openLedger, openLedgerHere } from '../../src/ledger/sqlite/sqlite-ledger.ts';
+import { t0 } from '../kit.ts';
 import { eventConformance } from './event-conformance.ts';
-import { batchOf, eventOf, type MakeLedger, refsIn } from './fixtures.ts';
+import { batchOf, eventOf, type MakeLedger, numbered, refsIn, storeNumbers } from './fixtures.ts';
 
 const place = async (t: Test): Promise<string> => {
   const folder = await mkdtemp(join(tmpdir(), 'edgeward-ledger-'));
@@ -74,6 +75,50 @@ t.test('how many wait is bounded, and whoever is turned away finds the ledger as
   for (const reason of refused) t.match(reason, { code: 'EDW_ERR_LEDGER_OVERLOADED', mend: String });
   t.strictSame(await refsIn(ledger), refs.slice(0, 256));
   t.equal((await ledger.store(batchOf([eventOf({})]))).length, 1, 'and there is room again');
+});
+
+t.test('of each kind of batch a thread answers what the ledger does without one, and keeps the same', async (t) => {
+  const { ledger } = await setUp(t);
+  const here = await openLedgerHere({ file: await place(t), synchronous: 'NORMAL' });
+  t.teardown(() => here.close());
+  const bare = {
+    ...eventOf({ ref: 'bare' }),
+    objectLabels: {},
+    sourceLabels: {},
+    sourceWorkloads: [],
+    time: 'no time',
+  };
+  const again = eventOf({ ref: 'again' });
+  const gap = {
+    seq: 3,
+    kind: 'gap',
+    cause: 'netlink',
+    count: 7,
+    windowStart: again.time,
+    windowEnd: again.time,
+  } as const;
+  const unparsed = { cause: 'torn', sample: 'a sample' } as const;
+  const loss = { cause: 'gone', inode: '7', offset: 1 } as const;
+  const spooled: SpoolRecord[] = [
+    { seq: 1, event: again },
+    { seq: 3, gap },
+    { seq: 4, unparsed },
+    { seq: 5, loss },
+  ];
+  const [point, log] = ['edge-1', 'syslog'];
+  const ways: [string, (of: Ledger) => Promise<unknown>][] = [
+    ['lines', (of) => of.store(batchOf([again, again, eventOf({ ref: null, path: '/\0' })]))],
+    ['lines that are refused', (of) => of.store(batchOf([again, bare])).catch(({ code }) => code)],
+    ['numbers', (of) => storeNumbers(of, [numbered({ seq: 2 }), numbered({ seq: 4 }, false), numbered({ seq: 2 })])],
+    ['late numbers', (of) => storeNumbers(of, [numbered({ seq: 4 }), numbered({ seq: 1 }), numbered({ seq: 2 })])],
+    ['nothing', (of) => of.storeNumbered({ point, log, storedMs: t0, denials: [], unparsed: [unparsed] })],
+    ['records', (of) => of.storeSpooled({ point, epoch: 'e'.repeat(32), storedMs: t0, records: spooled })],
+    ['records again', (of) => of.storeSpooled({ point, epoch: 'e'.repeat(32), storedMs: t0, records: spooled })],
+  ];
+  for (const [name, store] of ways) t.strictSame(await store(ledger), await store(here), name);
+  t.strictSame(await ledger.denials({}), await here.denials({}));
+  t.strictSame(await ledger.readSums(), await here.readSums());
+  t.equal((await here.denials({})).length, 7);
 });
 
 t.test('an error has its code and mend on this side too, and costs no other batch', async (t) => {

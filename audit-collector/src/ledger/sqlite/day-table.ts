@@ -1,5 +1,6 @@
 /** Which day files a ledger has, how far each holds, and the last id that was ever given: rows of the ledger itself. */
 import type { DatabaseSync } from 'node:sqlite';
+import { instantMs } from '../../instants.ts';
 import type { DenialQuery, StoredDenial } from '../ledger.ts';
 import type { CheckedSearch } from '../search.ts';
 
@@ -54,7 +55,7 @@ export function dayTable(db: DatabaseSync): DayTable {
     lastId: () => Number(last.get()?.id ?? 0),
     extend({ name, dayMs, denials }) {
       const [firstId, lastId] = [denials[0]?.id ?? 0, denials.at(-1)?.id ?? 0];
-      const lastTimeMs = denials.reduce((latest, { event }) => Math.max(latest, Date.parse(event.time)), 0);
+      const lastTimeMs = denials.reduce((latest, { event }) => Math.max(latest, instantMs(event.time)), 0);
       put.run({ name, dayMs, firstId, lastId, lastTimeMs });
       setLast.run(lastId);
     },

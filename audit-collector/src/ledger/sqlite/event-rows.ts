@@ -4,12 +4,14 @@
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import { canonicalAddress, type DenyEvent } from '../../deny-event.ts';
+import { instantMs } from '../../instants.ts';
 import type { DenialQuery, StoredDenial } from '../ledger.ts';
 
 type Kind = 'plain' | 'time' | 'list' | 'set' | 'flag';
+type Field = Exclude<keyof DenyEvent, 'v'>;
 
 /** How each field of an event is kept: as it is, as milliseconds, as JSON, as the id of a label set, as 0 or 1. */
-const fields: Record<Exclude<keyof DenyEvent, 'v'>, Kind> = {
+const fields: Record<Field, Kind> = {
   ref: 'plain',
   time: 'time',
   windowStart: 'time',
@@ -40,9 +42,11 @@ const fields: Record<Exclude<keyof DenyEvent, 'v'>, Kind> = {
 const suffixes: Partial<Record<Kind, string>> = { time: '_ms', set: '_id' };
 const columns = Object.entries(fields).map(([key, kind]) => {
   const column = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`) + (suffixes[kind] ?? '');
-  return { key, kind, column };
+  return { key: key as Field, kind, column };
 });
 
+/** In the order of the rows. */
+export const eventFields: readonly { key: Field; kind: Kind }[] = columns;
 const names = columns.map(({ column }) => column);
 export const insertEvent: string = `INSERT INTO events (id, stored_ms, ${names.join()}) VALUES (?, ?${', ?'.repeat(names.length)})`;
 
@@ -52,16 +56,20 @@ export function rowOf(
   storedMs: number,
   setId: (labels: Record<string, string>) => number,
 ): SQLInputValue[] {
-  const values = new Map<string, unknown>(Object.entries(event));
-  const store: Record<Kind, (value: unknown) => SQLInputValue> = {
-    plain: (value) => value as SQLInputValue,
-    time: (value) => Date.parse(String(value)),
-    list: (value) => JSON.stringify(value),
-    set: (value) => setId(value as Record<string, string>),
-    flag: Number,
-  };
-  return [storedMs, ...columns.map(({ key, kind }) => store[kind](values.get(key)))];
+  const row: SQLInputValue[] = [storedMs];
+  for (const { key, kind } of columns) row.push(kind === 'plain' ? plain(event[key]) : store[kind](event[key], setId));
+  return row;
 }
+
+const plain = (value: unknown): SQLInputValue => value as SQLInputValue;
+
+const store: Record<Kind, (value: unknown, setId: (labels: Record<string, string>) => number) => SQLInputValue> = {
+  plain,
+  time: (value) => instantMs(String(value)),
+  list: (value) => JSON.stringify(value),
+  set: (value, setId) => setId(value as Record<string, string>),
+  flag: Number,
+};
 
 const load: Record<Kind, (value: SQLOutputValue | undefined, label: (id: number) => unknown) => unknown> = {
   plain: (value) => value,

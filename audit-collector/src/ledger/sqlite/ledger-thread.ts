@@ -2,9 +2,10 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { EdgewardError, messageOf } from '@edgeward/runtime';
 import type { DatabaseOptions } from './database.ts';
+import { passedAnswer, received } from './event-passing.ts';
 import { type LedgerFile, openLedgerFile } from './ledger-file.ts';
-import { answerOf } from './ledger-host.ts';
-import type { Answer, Question, ToldError } from './threaded-ledger.ts';
+import { type Asking, answerOf } from './ledger-host.ts';
+import type { Answer, Question, Storing, ToldError } from './threaded-ledger.ts';
 
 if (parentPort !== null) serve(parentPort);
 
@@ -24,11 +25,17 @@ function serve(port: MessagePort): void {
 
 function answerTo(question: Question, file: LedgerFile): Answer {
   try {
-    const result = question.method === 'close' ? file.close() : answerOf(file, question);
-    return { result, lost: file.reports().map(told) };
+    return { result: resultOf(question, file), lost: file.reports().map(told) };
   } catch (thrown) {
     return { error: told(thrown), lost: file.reports().map(told) };
   }
+}
+
+function resultOf(question: Question, file: LedgerFile): unknown {
+  if (question.method === 'close') return file.close();
+  if (!('passed' in question)) return answerOf(file, question);
+  const { batch, events } = received(question.passed);
+  return passedAnswer(answerOf(file, { method: question.method, args: [batch] } as Asking<Storing>), events);
 }
 
 /** Errors lose their kind between threads. */

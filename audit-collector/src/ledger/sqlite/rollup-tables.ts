@@ -2,6 +2,7 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
 import type { DenyEvent } from '../../deny-event.ts';
 import { type Edge, type HourSum, type MinuteSum, OTHER, type RollupQuery, rollUp, rollupBounds } from '../rollups.ts';
+import { rowKey } from '../row-key.ts';
 import { mostCounted } from '../sums.ts';
 import { rollupTerms, type SqliteTerms } from './rollup-terms.ts';
 
@@ -40,7 +41,7 @@ export function rollupTables(db: DatabaseSync, bounds: typeof rollupBounds = rol
   const terms = rollupTerms(db, bounds);
   const addMinute = db.prepare(upsert(minuteTable));
   const addHour = db.prepare(upsert(hourTable));
-  const addEdge = edgeAdder(db, bounds.edges);
+  const edgeRows = edgeAdder(db, bounds.edges);
   const pruned = [minuteTable, hourTable, edgeTable].map((table) => db.prepare(pruning(table)));
   return {
     add(events) {
@@ -52,16 +53,20 @@ export function rollupTables(db: DatabaseSync, bounds: typeof rollupBounds = rol
         addHour.run(hourMs, sourceSet, objectSet, object, rule, reason, verdict, count, firstMs, lastMs);
       }
       for (const { sourceSet, object, port, count, firstMs, lastMs, firstRevision } of edges) {
-        addEdge([sourceSet, object, port], [count, firstMs, lastMs, firstRevision]);
+        edgeRows.add([sourceSet, object, port], [count, firstMs, lastMs, firstRevision]);
       }
     },
-    forget: terms.forget,
+    forget() {
+      terms.forget();
+      edgeRows.forget();
+    },
     minutes: (query) => select(db, minuteTable, query) as unknown as MinuteSum[],
     hours: (query) => select(db, hourTable, query).map((row) => labelled(row, terms) as HourSum),
     edges: (query) => select(db, edgeTable, query).map((row) => labelled(row, terms) as Edge),
     prune(beforeMs, maxRows) {
       let deleted = 0;
       for (const statement of pruned) deleted += Number(statement.run(beforeMs, maxRows - deleted).changes);
+      if (deleted > 0) edgeRows.forget();
       if (deleted > 0 && deleted < maxRows) terms.prune();
       return deleted;
     },
@@ -81,14 +86,29 @@ const firstRevision = `first_revision = CASE WHEN excluded.first_ms > first_ms T
   WHEN excluded.first_ms < first_ms THEN excluded.first_revision ELSE min(first_revision, excluded.first_revision) END,`;
 
 /** Past the bound, an edge that is new counts as one from others to another port. */
-function edgeAdder(db: DatabaseSync, bound: number): (key: SQLInputValue[], values: number[]) => void {
-  const isKnown = db.prepare('SELECT 1 FROM seen_edges WHERE source_set_id = ? AND object = ? AND port = ?');
+function edgeAdder(db: DatabaseSync, bound: number): EdgeAdder {
+  const isThere = db.prepare('SELECT 1 FROM seen_edges WHERE source_set_id = ? AND object = ? AND port = ?');
   const count = db.prepare('SELECT count(*) AS count FROM seen_edges');
   const add = db.prepare(upsert(edgeTable, firstRevision));
-  return (key, values) => {
-    const hasRoom = isKnown.get(...key) !== undefined || Number(count.get()?.count) < bound;
-    add.run(...(hasRoom ? key : [0, key[1] ?? OTHER, OTHER]), ...values);
+  const known = new Set<string>();
+  const isKnown = (key: EdgeKey): boolean => known.has(rowKey(key)) || isThere.get(...key) !== undefined;
+  return {
+    add(key, values) {
+      const hasRoom = isKnown(key) || Number(count.get()?.count) < bound;
+      if (known.size > bound) known.clear();
+      if (hasRoom) known.add(rowKey(key));
+      add.run(...(hasRoom ? key : [0, key[1], OTHER]), ...values);
+    },
+    forget: () => known.clear(),
   };
+}
+
+type EdgeKey = [sourceSet: number, object: string, port: string];
+
+interface EdgeAdder {
+  add(key: EdgeKey, values: number[]): void;
+  /** The transaction came to nothing, or rows were deleted. */
+  forget(): void;
 }
 
 const pruning = ({ name, key, unitMs }: Table): string => {

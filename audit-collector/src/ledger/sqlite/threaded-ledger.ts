@@ -7,10 +7,17 @@ import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { EdgewardError, messageOf } from '@edgeward/runtime';
 import type { DatabaseOptions } from './database.ts';
+import { type BatchToStore, type PassedBatch, passed, receivedAnswer } from './event-passing.ts';
 import type { LedgerFile } from './ledger-file.ts';
-import type { Asking, LedgerHost, ToldLosses } from './ledger-host.ts';
+import type { Asked, Asking, LedgerHost, ToldLosses } from './ledger-host.ts';
 
-export type Question = Asking | { method: 'close' };
+/** `passed`: a batch to store, whose events are rows. */
+export type Question = Asking | { method: 'close' } | { method: Storing; passed: PassedBatch };
+
+/** These bring many events, and get them back. */
+export type Storing = (typeof storing)[number];
+const storing = ['store', 'storeNumbered', 'storeSpooled'] as const;
+const isStoring = (method: Asked): method is Storing => storing.some((each) => each === method);
 
 export type Answer = { lost: ToldError[] } & ({ result: unknown } | { error: ToldError });
 
@@ -49,13 +56,18 @@ export async function ledgerInThread(options: DatabaseOptions, name: string, tol
     last = result.catch(() => {});
     return result;
   }
+  async function askedOf(method: Asked, args: unknown[]): Promise<unknown> {
+    if (!isStoring(method)) return heard(await thread.ask({ method, args } as Asking));
+    const { message, events } = passed(args[0] as BatchToStore);
+    return receivedAnswer(heard(await thread.ask({ method, passed: message })), events);
+  }
   return {
     async ask(method, ...args) {
       if (isClosed) throw closed(name);
       if (waiting >= mostWaiting) throw overloaded(name, waiting);
       return inTurn(async () => {
         if (thread.hasEnded()) thread = await open();
-        return heard(await thread.ask({ method, args } as Asking)) as ReturnType<LedgerFile[typeof method]>;
+        return (await askedOf(method, args)) as ReturnType<LedgerFile[typeof method]>;
       });
     },
     async close() {
