@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { childEnvironment } from '../../test/kit/child-environment.ts';
+import { startable } from '../../test/kit/program.ts';
 import { runs, seed as seedOf } from '../../test/parity/random-runs.ts';
 import { openLedgerHere } from '../src/ledger/sqlite/sqlite-ledger.ts';
 import { dice, kill } from './killing.ts';
@@ -25,7 +26,7 @@ t.test(`every line is stored exactly once over ${kills} kills and rotations (EDG
   let rotations = 0;
   t.teardown(() => kill(child));
   const start = async (...moment: string[]): Promise<void> => {
-    child = fork(join(import.meta.dirname, 'collector-child.ts'), [ledgerFile, log, ...moment], {
+    child = fork(startable(join(import.meta.dirname, 'collector-child.ts')), [ledgerFile, log, ...moment], {
       execArgv: ['--conditions=edgeward-source', '--no-warnings'],
       env: childEnvironment(),
     });

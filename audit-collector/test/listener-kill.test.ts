@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { childEnvironment } from '../../test/kit/child-environment.ts';
+import { startable } from '../../test/kit/program.ts';
 import { runs, seed as seedOf } from '../../test/parity/random-runs.ts';
 import type { Ledger } from '../src/ledger/ledger.ts';
 import { openLedgerHere } from '../src/ledger/sqlite/sqlite-ledger.ts';
@@ -41,7 +42,7 @@ t.test(
     let child: ChildProcess | null = null;
     t.teardown(() => kill(child));
     const start = async (...moment: string[]): Promise<number> => {
-      child = fork(join(import.meta.dirname, 'listener-child.ts'), [ledgerFile, ...moment], {
+      child = fork(startable(join(import.meta.dirname, 'listener-child.ts')), [ledgerFile, ...moment], {
         execArgv: ['--conditions=edgeward-source', '--no-warnings'],
         env: childEnvironment(),
       });

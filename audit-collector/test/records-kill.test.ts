@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import t from 'tap';
 import { childEnvironment } from '../../test/kit/child-environment.ts';
+import { startable } from '../../test/kit/program.ts';
 import { runs, seed as seedOf } from '../../test/parity/random-runs.ts';
 import { openLedgerHere } from '../src/ledger/sqlite/sqlite-ledger.ts';
 import { epochs, hostDenials } from './host-records.ts';
@@ -25,10 +26,14 @@ t.test(
     t.teardown(() => kill(child));
     const start = async (): Promise<ChildProcess> => {
       const moment = draw(1) === 0 ? 'before' : 'after';
-      const started = fork(join(import.meta.dirname, 'records-child.ts'), [ledgerFile, moment, String(1 + draw(60))], {
-        execArgv: ['--conditions=edgeward-source', '--no-warnings'],
-        env: childEnvironment(),
-      });
+      const started = fork(
+        startable(join(import.meta.dirname, 'records-child.ts')),
+        [ledgerFile, moment, String(1 + draw(60))],
+        {
+          execArgv: ['--conditions=edgeward-source', '--no-warnings'],
+          env: childEnvironment(),
+        },
+      );
       child = started;
       await once(started, 'message');
       return started;

@@ -4,14 +4,14 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { digestOf, headOf, memberIndexOf, payloadOf, type SignedDocument } from '@edgeward/policy-format';
 import t from 'tap';
 import { childEnvironment } from '../../test/kit/child-environment.ts';
+import { startable } from '../../test/kit/program.ts';
 
 const runs = Number(process.env.EDGEWARD_RUNS ?? 6);
 const seed = Number(process.env.EDGEWARD_SEED ?? Date.now() % 1_000_000);
-const program = fileURLToPath(new URL('publishing-process.ts', import.meta.url));
+const program = startable('central-store/test/publishing-process.ts');
 
 interface Served {
   revision: number;

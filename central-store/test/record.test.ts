@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { type Checkpoint, generateSigningKey, type SigningKey } from '@edgeward/policy-format';
 import { EdgewardError } from '@edgeward/runtime';
 import t from 'tap';
+import { startable } from '../../test/kit/program.ts';
 import { type AttemptRecord, type NewEntry, openRecord, rehearse, verifyRecord, withRecord } from '../src/index.ts';
 import { folderOf, logger, type Owner, type StillClock, stillClock } from './decisions/world.ts';
 
 const STORE = '0'.repeat(32);
 const actor = { name: 'ada', by: 'certificate' };
-const writer = join(import.meta.dirname, 'decisions/record-writer.ts');
+const writer = startable(join(import.meta.dirname, 'decisions/record-writer.ts'));
 
 function entry(target: string): NewEntry {
   return { actor: 'ada', by: 'certificate', action: 'proposal.propose', target, outcome: 'allowed' };

@@ -5,14 +5,14 @@
 import { spawn } from 'node:child_process';
 import { cpSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Head, payloadOf, signedDocumentOf } from '@edgeward/policy-format';
 import t, { type Test } from 'tap';
 import { childEnvironment } from '../../test/kit/child-environment.ts';
+import { startable } from '../../test/kit/program.ts';
 import { type RecordEntry, slicesOf, verifyRecord } from '../src/index.ts';
 import { bundle, folderOf, HOUR_MS, openWorld, type World } from './decisions/world.ts';
 
-const CHILD = fileURLToPath(new URL('./rollout-killed.ts', import.meta.url));
+const CHILD = startable('central-store/test/rollout-killed.ts');
 const POINTS = ['edge-1', 'edge-2', 'edge-3'];
 
 const documents = (rule: string) => {

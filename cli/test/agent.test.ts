@@ -3,13 +3,13 @@ import { execFile } from 'node:child_process';
 import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { childEnvironment } from '../../test/kit/child-environment.ts';
+import { startable } from '../../test/kit/program.ts';
 
 const run = promisify(execFile);
-const main = fileURLToPath(new URL('../src/agent/main.ts', import.meta.url));
+const main = startable('cli/src/agent/main.ts');
 
 interface Ended {
   status: number;

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Test } from 'tap';
 import { childEnvironment } from '../../test/kit/child-environment.ts';
+import { startable } from '../../test/kit/program.ts';
 import type { ForwarderConfig } from '../src/index.ts';
 import type { Scene } from './kit.ts';
 
@@ -52,7 +53,7 @@ export function killableForwarder(
       return value === undefined ? null : Number(value);
     },
     async start() {
-      child = fork(join(import.meta.dirname, 'forwarding-child.ts'), [JSON.stringify(config)], {
+      child = fork(startable(join(import.meta.dirname, 'forwarding-child.ts')), [JSON.stringify(config)], {
         // The memory that the unit gives it: one that keeps what waits would end.
         execArgv: [
           '--conditions=edgeward-source',

@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
+import { startable } from '../../test/kit/program.ts';
 import { openSpool, told } from './kit.ts';
 
 t.jobs = 2;
 const ROUNDS = 12 * Number(process.env.EDGEWARD_RUNS ?? 1);
 const SEED = Number(process.env.EDGEWARD_SEED ?? 1618);
-const CHILD = join(import.meta.dirname, 'fixtures', 'writing-child.ts');
+const CHILD = startable(join(import.meta.dirname, 'fixtures', 'writing-child.ts'));
 
 /** Numerical Recipes' generator: a failure can be had again by its seed. */
 function numbers(seed: number): () => number {

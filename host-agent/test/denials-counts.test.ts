@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { HOST_ADDRESSES, type ProbeFlow, requireHosts } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
+import { startable } from '../../test/kit/program.ts';
 import {
   type DenialsStage,
   denialsStage,
@@ -219,7 +220,7 @@ t.test('while the service is away all is kept, and it comes when it is back, eac
 });
 
 async function startChild(t: Test, { host, stateDir, runtimeDir }: DenialsStage): Promise<ReturnType<typeof spawn>> {
-  const script = join(import.meta.dirname, 'fixtures', 'counting-child.ts');
+  const script = startable(join(import.meta.dirname, 'fixtures', 'counting-child.ts'));
   const args = ['--conditions=edgeward-source', script, host.where.join(' '), stateDir, runtimeDir, String(WINDOW_MS)];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));

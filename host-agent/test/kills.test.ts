@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { requireHosts, startHost, type TestHost } from '@edgeward/test/kit';
 import t from 'tap';
+import { startable } from '../../test/kit/program.ts';
 import { type Backend, createHostPoint, createNetfilter, createToolRun } from '../driver/index.ts';
 import { closedWith } from './fixtures/closed-with.ts';
 import type { Moment } from './fixtures/dying-apply.ts';
@@ -16,7 +16,7 @@ import { RUNS, seeded } from './fixtures/seeded.ts';
 
 requireHosts(t);
 t.jobs = 2;
-const SCRIPT = fileURLToPath(new URL('fixtures/dying-apply.ts', import.meta.url));
+const SCRIPT = startable('host-agent/test/fixtures/dying-apply.ts');
 const MAX_WRITES = 20;
 
 /** More than a pipe holds, so that a writer that dies leaves a set half filled. */

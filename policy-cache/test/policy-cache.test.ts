@@ -15,6 +15,7 @@ import type { CompiledPolicy } from '@edgeward/policy';
 import { createLogger } from '@edgeward/runtime';
 import t, { type Test } from 'tap';
 import { childEnvironment } from '../../test/kit/child-environment.ts';
+import { startable } from '../../test/kit/program.ts';
 import { runs, seed as seedOf } from '../../test/parity/random-runs.ts';
 import { openPolicyCache, type PolicyCache, type PolicyCacheOptions, readSnapshotOf } from '../src/index.ts';
 import { snapshotOf } from './fixtures/snapshots.ts';
@@ -265,7 +266,7 @@ t.test('a folder that cannot be made or written is a coded error at the start', 
 
 t.test('a writer killed at any moment leaves the old snapshot or the new', async (t) => {
   const dir = t.testdir();
-  const writer = join(import.meta.dirname, 'fixtures', 'writer.ts');
+  const writer = startable(join(import.meta.dirname, 'fixtures', 'writer.ts'));
   let durable = 0;
   let seed = seedOf();
   t.comment(`EDGEWARD_SEED=${seed}`);

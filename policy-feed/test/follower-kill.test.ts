@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { childEnvironment } from '../../test/kit/child-environment.ts';
+import { startable } from '../../test/kit/program.ts';
 import { until } from './conformance/patience.ts';
 import { openMirror } from './fixtures/mirror.ts';
 
@@ -35,7 +36,10 @@ t.test('a follower killed at any moment begins again with one whole state, never
   let kept = 0;
 
   for (let round = 0; round < ROUNDS; round += 1) {
-    const args = ['--conditions=edgeward-source', join(import.meta.dirname, 'fixtures', 'following-child.ts')];
+    const args = [
+      '--conditions=edgeward-source',
+      startable(join(import.meta.dirname, 'fixtures', 'following-child.ts')),
+    ];
     const child = spawn(process.execPath, [...args, stateDir, folder, point], {
       stdio: ['ignore', 'pipe', 'inherit'],
       env: childEnvironment(),

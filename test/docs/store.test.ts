@@ -10,12 +10,12 @@ import { loadServiceConfig } from '@edgeward/sync-service';
 import { freePort, requireNginx, startEdge } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
 import { store } from '../../cli/src/store/store.ts';
+import { edgewardProgram } from '../kit/program.ts';
 import { blocksOf, page, tableRows } from './markdown.ts';
 
 await requireNginx(t);
 
 const text = page('docs/store.md');
-const main = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
 const begin = text.indexOf('## The first version');
 const walk = blocksOf(text.slice(begin, text.indexOf('## For real')));
 /** The proposal as the page shows it, and what is written instead. */
@@ -177,7 +177,7 @@ async function serve(t: Test, folder: string, args: readonly string[]): Promise<
 
 function start(folder: string, args: readonly string[]): ChildProcess {
   const env = { ...process.env, NO_COLOR: '1', NODE_OPTIONS: '' };
-  return spawn(process.execPath, ['--conditions=edgeward-source', main, ...args], { cwd: folder, env });
+  return spawn(process.execPath, [...edgewardProgram, ...args], { cwd: folder, env });
 }
 
 async function ended(child: ChildProcess): Promise<{ said: string; code: number | null }> {

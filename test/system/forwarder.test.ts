@@ -11,6 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { denialsIn, freePort, requireNginx, startEdge, testCertificates } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
 import { childEnvironment } from '../kit/child-environment.ts';
+import { edgewardProgram } from '../kit/program.ts';
 import { runs, seed } from '../parity/random-runs.ts';
 import { type KillableService, killableService } from './killable-service.ts';
 import { preparePlace, type ServicePlace } from './running-service.ts';
@@ -78,11 +79,10 @@ function killableForwarder(t: Test, { forwarderFile }: Scene): Forwarder {
     await once(running, 'exit');
   };
   t.teardown(kill);
-  const main = join(import.meta.dirname, '..', '..', 'cli', 'src', 'main.ts');
   return {
     kill,
     start() {
-      const args = ['--conditions=edgeward-source', '--no-warnings', main, 'forward', '--config', forwarderFile];
+      const args = ['--no-warnings', ...edgewardProgram, 'forward', '--config', forwarderFile];
       child = spawn(process.execPath, args, { env: childEnvironment(), stdio: 'ignore' });
     },
   };

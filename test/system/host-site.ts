@@ -9,18 +9,17 @@ import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import type { DenyEvent } from '@edgeward/audit-collector';
 import { type AgentStatus, readAgentStatus } from '@edgeward/host-agent/agent';
 import type { PointReport, ServiceStatus } from '@edgeward/sync-service';
 import { HOST_ADDRESSES, startHost, type TestHost } from '@edgeward/test/kit';
 import type { Test } from 'tap';
+import { edgewardProgram } from '../kit/program.ts';
 import { eventually } from './waiting.ts';
 
 export const POINT = 'host-1';
 /** Where the service is reached. No policy names it. */
 export const SERVICE_ADDRESS = '172.31.255.2';
-const MAIN = fileURLToPath(new URL('../../cli/src/main.ts', import.meta.url));
 const CALL_MS = 60_000;
 /** Asks the service where it listens: on the loopback of its namespace. A question a line, an answer a line; null is none. */
 const ASK = `for await (const line of require('node:readline').createInterface({ input: process.stdin })) {
@@ -95,9 +94,8 @@ export async function startHostSite(t: Test, options: HostSiteOptions = {}): Pro
     '--pdeathsig',
     'KILL',
     process.execPath,
-    '--conditions=edgeward-source',
     '--no-warnings',
-    MAIN,
+    ...edgewardProgram,
   ];
   const atService: HostSite['atService'] = (args, stdin) =>
     run([...beside, ...edgeward, ...args, '--config', serviceFile], stdin);

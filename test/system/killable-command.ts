@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Teardown } from '@edgeward/test/kit';
 import { childEnvironment } from '../kit/child-environment.ts';
+import { startable } from '../kit/program.ts';
 
 export interface KillableCommand {
   start(): void;
@@ -16,7 +16,7 @@ export interface KillableCommand {
   said(): string;
 }
 
-const MAIN = join(import.meta.dirname, '..', '..', 'cli', 'src', 'main.ts');
+const MAIN = 'cli/src/main.ts';
 
 /** `program`: another one in place of `edgeward`. */
 export function killableCommand(t: Teardown, words: readonly string[], program: string = MAIN): KillableCommand {
@@ -35,7 +35,7 @@ export function killableCommand(t: Teardown, words: readonly string[], program: 
     said: () => said,
     start() {
       said = '';
-      const args = ['--conditions=edgeward-source', '--no-warnings', program, ...words];
+      const args = ['--conditions=edgeward-source', '--no-warnings', startable(program), ...words];
       child = spawn(process.execPath, args, { env: childEnvironment(), stdio: ['ignore', 'ignore', 'pipe'] });
       child.stderr?.setEncoding('utf8').on('data', (text: string) => {
         said = (said + text).slice(-4_000);

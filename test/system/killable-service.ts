@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { ServiceStatus } from '@edgeward/sync-service';
 import type { Teardown } from '@edgeward/test/kit';
 import { childEnvironment } from '../kit/child-environment.ts';
+import { startable } from '../kit/program.ts';
 import type { ServicePlace } from './running-service.ts';
 
 export interface KillableService {
@@ -46,7 +47,7 @@ export function killableService(t: Teardown, place: ServicePlace): KillableServi
     metrics: async () => (await fetch(`${running?.url}/metrics`)).text(),
     status: async () => (await get('/v1/status')) as ServiceStatus,
     async start() {
-      const child = fork(join(import.meta.dirname, 'service-process.ts'), [place.configFile], {
+      const child = fork(startable(join(import.meta.dirname, 'service-process.ts')), [place.configFile], {
         execArgv: ['--conditions=edgeward-source', '--no-warnings'],
         env: childEnvironment(),
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

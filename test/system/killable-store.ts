@@ -9,6 +9,7 @@ import type { CertificateFiles } from '@edgeward/test/kit';
 import type { Test } from 'tap';
 import { type Answer, type Ask, ask, openServedStore, type ServedStore } from '../../central-store/test/serving-kit.ts';
 import { childEnvironment } from '../kit/child-environment.ts';
+import { startable } from '../kit/program.ts';
 
 export interface KillableStore {
   url: string;
@@ -64,7 +65,7 @@ export async function killableStore(t: Test): Promise<KillableStore> {
       await rename(`${file}.new`, file);
     },
     async start() {
-      const started = fork(join(import.meta.dirname, 'store-process.ts'), [configFile], {
+      const started = fork(startable(join(import.meta.dirname, 'store-process.ts')), [configFile], {
         execArgv: ['--conditions=edgeward-source', '--no-warnings'],
         env: childEnvironment(),
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

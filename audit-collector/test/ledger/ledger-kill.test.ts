@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import t from 'tap';
+import { startable } from '../../../test/kit/program.ts';
 import { openLedgerHere } from '../../src/ledger/sqlite/sqlite-ledger.ts';
 import { dice, kill } from '../killing.ts';
 import { t0 } from '../kit.ts';
@@ -28,9 +29,13 @@ t.test(
     t.teardown(() => kill(child));
     const start = async (): Promise<ChildProcess> => {
       moment = moments[draw(moments.length - 1)] ?? 'outside';
-      const started = fork(join(import.meta.dirname, 'ledger-child.ts'), [file, moment, String(1 + draw(12))], {
-        execArgv: ['--conditions=edgeward-source', '--no-warnings'],
-      });
+      const started = fork(
+        startable(join(import.meta.dirname, 'ledger-child.ts')),
+        [file, moment, String(1 + draw(12))],
+        {
+          execArgv: ['--conditions=edgeward-source', '--no-warnings'],
+        },
+      );
       child = started;
       await once(started, 'message');
       return started;

@@ -3,10 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { childEnvironment } from '../../../test/kit/child-environment.ts';
+import { startable } from '../../../test/kit/program.ts';
 import type { Owner } from './world.ts';
 
 export async function runKilled(t: Owner, script: string, ...args: string[]): Promise<string[]> {
-  const given = ['--conditions=edgeward-source', join(import.meta.dirname, script), ...args];
+  const given = ['--conditions=edgeward-source', startable(join(import.meta.dirname, script)), ...args];
   const child = spawn(process.execPath, given, { stdio: ['ignore', 'pipe', 'pipe'], env: childEnvironment() });
   t.teardown(() => child.kill('SIGKILL'));
   let output = '';

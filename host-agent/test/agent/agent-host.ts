@@ -6,10 +6,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import type { CompiledPolicy } from '@edgeward/policy';
 import { startHost, type TestHost } from '@edgeward/test/kit';
+import { startable } from '../../../test/kit/program.ts';
 import type { HostReport } from '../../protocol/index.ts';
 import { writeIdentity } from '../../src/identity.ts';
 import { type AgentStatus, type Identity, readAgentStatus } from '../../src/index.ts';
@@ -17,8 +17,8 @@ import type { Offered } from './service-process.ts';
 
 const execute = promisify(execFile);
 const PATH = '/usr/sbin:/usr/bin:/sbin:/bin';
-const SERVICE = fileURLToPath(new URL('service-process.ts', import.meta.url));
-const AGENT = fileURLToPath(new URL('../../../cli/src/agent/main.ts', import.meta.url));
+const SERVICE = startable('host-agent/test/agent/service-process.ts');
+const AGENT = startable('cli/src/agent/main.ts');
 // Not as this process was started: what watches a test is of no use to an agent, and half of what it takes to start.
 const NODE = [process.execPath, '--conditions=edgeward-source'];
 const OWN = mkdtempSync(join(tmpdir(), 'edgeward-compiled-'));

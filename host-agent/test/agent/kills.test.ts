@@ -3,12 +3,12 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { generateSigningKey } from '@edgeward/policy-format';
 import { createLogger, systemClock } from '@edgeward/runtime';
 import { requireHosts, startHost, type TestHost } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
+import { startable } from '../../../test/kit/program.ts';
 import { createHostPoint, createNetfilter, createToolRun } from '../../driver/index.ts';
 import { signHostPolicy } from '../../protocol/index.ts';
 import { readInForce } from '../../src/in-force.ts';
@@ -23,7 +23,7 @@ import { kernelVerdicts } from './kernel-verdicts.ts';
 requireHosts(t);
 
 const run = promisify(execFile);
-const SCRIPT = fileURLToPath(new URL('dying-take-over.ts', import.meta.url));
+const SCRIPT = startable('host-agent/test/agent/dying-take-over.ts');
 const ROUNDS = 5 * RUNS;
 /** More than are taken over before the last kill. */
 const OFFERS = 20 * ROUNDS;

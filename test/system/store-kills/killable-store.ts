@@ -6,6 +6,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Teardown } from '@edgeward/test/kit';
 import { childEnvironment } from '../../kit/child-environment.ts';
+import { startable } from '../../kit/program.ts';
 import type { PublishedLine } from './store-process.ts';
 
 export interface KillableStore {
@@ -40,7 +41,7 @@ export function killableStore(t: Teardown, options: KillableStoreOptions): Killa
 
   async function start(): Promise<void> {
     await options.beforeStart();
-    const child = fork(join(import.meta.dirname, 'store-process.ts'), [options.configFile], {
+    const child = fork(startable(join(import.meta.dirname, 'store-process.ts')), [options.configFile], {
       execArgv: ['--conditions=edgeward-source', '--no-warnings'],
       env: childEnvironment(),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
