@@ -11,7 +11,7 @@ const { promtool } = await requirePrometheus(t);
 
 async function says(t: Test, words: readonly string[]): Promise<void> {
   const [program = '', ...args] = promtool;
-  const run = await runProgram(program, [...args, ...words], { timeoutMs: 120_000, env: { GOMAXPROCS: '1' } });
+  const run = await runProgram(program, [...args, ...words], { timeoutMs: 300_000, env: { GOMAXPROCS: '1' } });
   t.match(run, { code: 0 }, `${run.stdout}${run.stderr}`.slice(0, 4000));
 }
 
