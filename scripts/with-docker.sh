@@ -28,10 +28,13 @@ clean() {
     wait "$command" 2>/dev/null || true
   fi
   if [ -n "$daemon" ]; then
+    # What a command left that was killed: Docker keeps the bridges of its networks when it ends.
+    networks=$(timeout 20 docker --host "unix://$folder/docker.sock" network ls --quiet --filter driver=bridge 2>/dev/null || true)
     kill "$daemon" 2>/dev/null || true
     for _ in $(seq 150); do ended && break; sleep 0.1; done
     ended || kill -KILL "$daemon" 2>/dev/null || true
     wait "$daemon" 2>/dev/null || true
+    for network in $networks; do ip link delete "br-$network" 2>/dev/null || true; done
   fi
   # A cgroup is only ever an empty folder here, and the innermost goes first.
   find /sys/fs/cgroup -depth -type d -path "*/$cgroup*" -exec rmdir {} + 2>/dev/null || true
