@@ -44,8 +44,8 @@ export function emptyMemo(): CompileMemo {
   return { objects: Object.create(null) };
 }
 
-/** The sources of these rules, made where no object has them yet. */
-export function sourceTable(memo: CompileMemo, rules: ResolvedRule[]): SourceTable {
+/** The sources of these rules, made where no object has them yet: with strings of `before` where they are equal. */
+export function sourceTable(memo: CompileMemo, rules: ResolvedRule[], before?: SourceTable): SourceTable {
   const key = keyOf(rules);
   const tables = tablesOf(memo);
   const alike = tables[key] ?? [];
@@ -53,7 +53,8 @@ export function sourceTable(memo: CompileMemo, rules: ResolvedRule[]): SourceTab
     const table = alike[i] as SourceTable;
     if (isMadeOf(table, rules)) return table;
   }
-  const table = { of: partsOf(rules), found: sourceClasses(rules), key, users: 0, text: null, asked: false };
+  const found = sourceClasses(rules, before?.found?.sources);
+  const table = { of: partsOf(rules), found, key, users: 0, text: null, asked: false };
   alike.push(table);
   tables[key] = alike;
   return table;

@@ -89,7 +89,7 @@ interface Earlier {
 }
 
 function compileObject(object: ProtectedObject, rules: ResolvedRule[], earlier: Earlier): KeptObject {
-  const table = sourceTable(earlier.memo, rules);
+  const table = sourceTable(earlier.memo, rules, earlier.known?.table);
   const from: unknown[] = [object.document.value, object.mode, object.failsafe];
   rules.forEach((rule) => {
     from.push(rule.rule, JSON.stringify(rule.ports));

@@ -74,5 +74,6 @@ export { type Resolution, resolve } from './resolve.ts';
 export { resolveSlice, type SliceResolution } from './resolve-slice.ts';
 export { type LabelCondition, type Labels, type Selector, selects } from './selector.ts';
 export { slicePolicy } from './slice.ts';
+export { columnsOf, type TableColumns } from './table-columns.ts';
 export { compareText } from './text-order.ts';
 export { type WorkloadGroup, workloadGroupsOf } from './workload-groups.ts';

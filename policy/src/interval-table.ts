@@ -3,6 +3,8 @@ import { predecessor, successor } from './address.ts';
 import type { IntervalTable } from './compiled.ts';
 import type { Labelled } from './interval.ts';
 import { compareKeys } from './interval.ts';
+import type { TableColumns } from './table-columns.ts';
+import { keepColumns, keptColumns } from './table-columns.ts';
 
 /**
  * Address → small number, packed for a store that copies a value on every read (NGINX's shared dictionary costs about
@@ -48,14 +50,43 @@ function lookupBelow(get: (name: string) => string | undefined, key: AddressKey,
   return -1;
 }
 
-/** Packs sorted disjoint intervals, IPv4 before IPv6. */
-export function pack(intervals: Labelled[]): IntervalTable {
-  const table: IntervalTable = {};
+/**
+ * Packs sorted disjoint intervals, IPv4 before IPv6. What is as in `earlier` becomes the same string, so that whoever
+ * compares the two tables need not look at its characters.
+ */
+export function pack(intervals: Labelled[], earlier?: IntervalTable): IntervalTable {
+  const packing: Packing = { table: {}, names: [], values: [], earlier: earlier || {}, at: 0 };
   let split = 0;
   while (split < intervals.length && (intervals[split] as Labelled).lo.length === 8) split += 1;
-  packFamily(table, intervals.slice(0, split), 8);
-  packFamily(table, intervals.slice(split), 32);
-  return table;
+  packFamily(packing, intervals.slice(0, split), 8);
+  packFamily(packing, intervals.slice(split), 32);
+  keepColumns(packing.table, packing);
+  return packing.table;
+}
+
+/** A table while it is written. */
+interface Packing extends TableColumns {
+  table: IntervalTable;
+  earlier: IntervalTable;
+  /** Which column of `earlier` is next; they come in one order always. */
+  at: number;
+}
+
+function put(to: Packing, name: string, value: string): void {
+  const held = to.earlier[name];
+  const kept = held === value ? held : value;
+  to.table[name] = kept;
+  to.names.push(held === undefined ? name : sameName(to, name));
+  to.values.push(kept);
+}
+
+function sameName(to: Packing, name: string): string {
+  const columns = keptColumns(to.earlier);
+  if (columns === null) return name;
+  let at = to.at;
+  while (at < columns.names.length && columns.names[at] !== name) at += 1;
+  to.at = at + 1;
+  return columns.names[at] || name;
 }
 
 /** The intervals of a table, sorted, as `pack` was given them (cut where buckets end, then joined again). */
@@ -92,21 +123,21 @@ function search(records: string, offset: number, needle: string): number {
   return -1;
 }
 
-function packFamily(table: IntervalTable, intervals: Labelled[], width: number): void {
+function packFamily(to: Packing, intervals: Labelled[], width: number): void {
   if (intervals.length === 0) return;
-  const top = packLevel(table, intervals, '', 0, width);
-  if (top !== '') table[rootName(width)] = top;
+  const top = packLevel(to, intervals, '', 0, width);
+  if (top !== '') put(to, rootName(width), top);
 }
 
 /** Writes the buckets below `prefix` and returns the records that cover whole buckets. */
-function packLevel(table: IntervalTable, intervals: Labelled[], prefix: string, level: number, width: number): string {
+function packLevel(to: Packing, intervals: Labelled[], prefix: string, level: number, width: number): string {
   const depth = levelsOf(width)[level] as number;
   const from = prefix.length;
   let wide = '';
   let bucket: Labelled[] = [];
   let bucketName = '';
   const flush = (): void => {
-    if (bucket.length > 0) packBucket(table, bucket, bucketName, level, width);
+    if (bucket.length > 0) packBucket(to, bucket, bucketName, level, width);
     bucket = [];
   };
   const partial = (lo: AddressKey, hi: AddressKey, value: number): void => {
@@ -144,10 +175,10 @@ function packLevel(table: IntervalTable, intervals: Labelled[], prefix: string, 
   return wide;
 }
 
-function packBucket(table: IntervalTable, bucket: Labelled[], name: string, level: number, width: number): void {
+function packBucket(to: Packing, bucket: Labelled[], name: string, level: number, width: number): void {
   const recordChars = (width - name.length) * 2 + CLASS_DIGITS;
   if (bucket.length * recordChars > LEAF_CHARS && level + 1 < levelsOf(width).length) {
-    table[name] = BRANCH + packLevel(table, bucket, name, level + 1, width);
+    put(to, name, BRANCH + packLevel(to, bucket, name, level + 1, width));
     return;
   }
   let records = '';
@@ -155,7 +186,7 @@ function packBucket(table: IntervalTable, bucket: Labelled[], name: string, leve
     const it = bucket[i] as Labelled;
     records += it.lo.slice(name.length) + it.hi.slice(name.length) + classDigits(it.value);
   }
-  table[name] = records;
+  put(to, name, records);
 }
 
 function unpackRecords(out: Labelled[], records: string, prefix: string, digits: number, width: number): void {

@@ -26,8 +26,8 @@ interface Edge {
   opens: boolean;
 }
 
-/** Null: more classes than a table has numbers for. */
-export function sourceClasses(rules: ResolvedRule[]): SourceClasses | null {
+/** Null: more classes than a table has numbers for. What is as in the earlier table is taken from it. */
+export function sourceClasses(rules: ResolvedRule[], earlier?: IntervalTable): SourceClasses | null {
   const groups: Group[] = [];
   const ruleIndices: number[][] = [];
   rules.forEach((rule, index) => {
@@ -42,7 +42,7 @@ export function sourceClasses(rules: ResolvedRule[]): SourceClasses | null {
   const names = classNames(ruleIndices);
   const intervals: Labelled[] = [];
   const fits = sweep(groups, 8, names.classOf, intervals) && sweep(groups, 32, names.classOf, intervals);
-  return fits ? { classes: names.classes, sources: pack(intervals) } : null;
+  return fits ? { classes: names.classes, sources: pack(intervals, earlier) } : null;
 }
 
 /** `classOf` says -1 where there is no number left. */

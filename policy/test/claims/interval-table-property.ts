@@ -1,7 +1,7 @@
 /** The interval table against a naive search over the same intervals, as big integers, dense and sparse. */
 import assert from 'node:assert/strict';
 import type { Labelled } from '@edgeward/policy';
-import { lookup, pack, unpack } from '@edgeward/policy';
+import { columnsOf, lookup, pack, unpack } from '@edgeward/policy';
 import fc from 'fast-check';
 import type { Search } from './claim.ts';
 
@@ -110,6 +110,19 @@ function checkFamily(table: Record<string, string>, ranges: Range[], digits: 8 |
   });
 }
 
+/** Whatever a table was packed after, it has the same bytes, and the lists beside it say what it says. */
+function checkColumns(table: Record<string, string>, intervals: Labelled[]): void {
+  const fewer = pack(intervals.filter((_, i) => i % 7 !== 3));
+  const others = pack(intervals.map(({ lo, hi, value }) => ({ lo, hi, value: (value + 1) % 65535 })));
+  for (const after of [fewer, others, table, JSON.parse(JSON.stringify(fewer)) as typeof fewer]) {
+    const again = pack(intervals, after);
+    assert.equal(JSON.stringify(again), JSON.stringify(table));
+    const { names, values } = columnsOf(again);
+    assert.equal(names.length, Object.keys(table).length);
+    assert.deepEqual(Object.fromEntries(names.map((name, i) => [name, values[i]])), table);
+  }
+}
+
 export function checkIntervalTables(search: Search): void {
   fc.assert(
     fc.property(arbitraryShape(8), arbitraryShape(32), (four, six) => {
@@ -118,6 +131,7 @@ export function checkIntervalTables(search: Search): void {
       const table = pack([...labelled(ranges4, 8), ...labelled(ranges6, 32)]);
       checkFamily(table, ranges4, 8);
       checkFamily(table, ranges6, 32);
+      checkColumns(table, [...labelled(ranges4, 8), ...labelled(ranges6, 32)]);
       assert.deepEqual(unpack(table), [...labelled(joined(ranges4), 8), ...labelled(joined(ranges6), 32)]);
       Object.entries(table).forEach(([name, value]) => {
         // 2048, and a branch mark: the value that a reader copies stays small.
