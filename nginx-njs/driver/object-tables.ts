@@ -1,4 +1,4 @@
-import type { CompiledObject, IntervalTable } from '@edgeward/policy';
+import { type CompiledObject, columnsOf, type IntervalTable, type TableColumns } from '@edgeward/policy';
 import { EdgewardError } from '@edgeward/runtime';
 import { classKey, formatRules, rulesOfClass } from '../src/layout.ts';
 import type { NameOf } from './entry-names.ts';
@@ -35,20 +35,19 @@ export function objectTables(object: CompiledObject, nameOf: NameOf, format: Rul
 
 export function tablesOf(id: string, table: IntervalTable, rules: readonly string[]): ObjectTables {
   // Made when they are asked for: of a million networks each takes as long as comparing them.
-  let names: string[] | null = null;
-  let values: string[] | null = null;
+  let columns: TableColumns | null = null;
   let size: number | null = null;
   return {
     id,
     table,
     rules,
     get names() {
-      names ??= Object.keys(table);
-      return names;
+      columns ??= columnsOf(table);
+      return columns.names;
     },
     get values() {
-      values ??= this.names.map((name) => table[name] as string);
-      return values;
+      columns ??= columnsOf(table);
+      return columns.values;
     },
     get size() {
       size ??= sizeOf(id, this.names, this.values, rules);

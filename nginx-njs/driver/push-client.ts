@@ -17,7 +17,7 @@ import {
 export interface PushClient {
   /** What a person calls the zone, and the file that makes it. */
   readonly words: PushWords;
-  /** How entries are named: by the push token, as it is now. */
+  /** How entries are named: by the push token, as it was taken last. */
   names(): Promise<NameOf>;
   state(): Promise<PointState>;
   counts(): Promise<PointCounts>;
@@ -74,25 +74,38 @@ const READING: Push = { bootId: '', writer: '' };
 
 export function createPushClient(options: ClientOptions): PushClient {
   const transport = isFramed(options.url) ? openPushFrames(options) : openPushRequests(options);
-  const call = async (method: 'GET' | 'POST', path: string, push: Push, body: string): Promise<unknown> => {
-    const token = await readToken(options);
+  /** The token that was taken last. */
+  let taken: string | null = null;
+  const ask = async (method: 'GET' | 'POST', path: string, push: Push, body: string): Promise<Answer> => {
+    const token = taken ?? (await readToken(options));
     const { bootId, writer } = push;
     const answer = await transport.call({ method, path, token, bootId, writer, body });
-    if (answer.status === 200) return parseAnswer(answer.text, options);
-    throw refusal(answer, options);
+    taken = answer.status === 200 ? token : null;
+    return answer;
+  };
+  /** A call in the middle of a push, for which the token is not read again; one that is no longer taken is. */
+  const change = async (path: string, push: Push, body: string): Promise<unknown> => {
+    const wasTaken = taken !== null;
+    const answer = await ask('POST', path, push, body);
+    const isStale = wasTaken && answer.status === 401;
+    return told(isStale ? await ask('POST', path, push, body) : answer, options);
+  };
+  const call = async (method: 'GET' | 'POST', path: string, push: Push, body: string): Promise<unknown> => {
+    taken = null;
+    return told(await ask(method, path, push, body), options);
   };
   return {
     words: wordsOf(options.url),
-    names: async () => namesUnder(await readToken(options)),
+    names: async () => namesUnder(taken ?? (await readToken(options))),
     state: async () => stateOf(await call('GET', 'state', READING, ''), options),
     counts: async () => (await call('GET', 'counts', READING, '')) as PointCounts,
     keys: async () => (await call('GET', 'keys', READING, '')) as string[],
     digest: async (keys) => ((await call('POST', 'digest', READING, keys.join('\n'))) as { sha256: string }).sha256,
     values: async (keys) => (await call('POST', 'values', READING, keys.join('\n'))) as (string | null)[],
     begin: async (push, writer) => void (await call('POST', 'begin', push, writer)),
-    set: async (push, lines) => void (await call('POST', 'set', push, lines)),
-    switchTo: async (push, active) => void (await call('POST', 'switch', push, active)),
-    remove: async (push, keys) => void (await call('POST', 'delete', push, keys.join('\n'))),
+    set: async (push, lines) => void (await change('set', push, lines)),
+    switchTo: async (push, active) => void (await change('switch', push, active)),
+    remove: async (push, keys) => void (await change('delete', push, keys.join('\n'))),
     prove: async (question) =>
       ((await call('POST', 'prove', READING, JSON.stringify(question))) as { laid: boolean }).laid,
     proven: (id) => call('POST', 'proven', READING, id),
@@ -100,7 +113,10 @@ export function createPushClient(options: ClientOptions): PushClient {
   };
 }
 
-/** Read at every call, so that a token can be changed without a restart of either side. One that is open to all is none. */
+/**
+ * Read at every call but those in the middle of a push, so that a token can be changed without a restart of either side.
+ * One that is open to all is none.
+ */
 async function readToken(options: ClientOptions): Promise<string> {
   try {
     return (await readSecret(options.tokenFile)).trim();
@@ -112,6 +128,11 @@ async function readToken(options: ClientOptions): Promise<string> {
       cause: thrown,
     });
   }
+}
+
+function told(answer: Answer, options: ClientOptions): unknown {
+  if (answer.status !== 200) throw refusal(answer, options);
+  return parseAnswer(answer.text, options);
 }
 
 function parseAnswer(text: string, options: ClientOptions): unknown {

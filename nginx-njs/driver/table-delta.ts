@@ -55,8 +55,10 @@ function changedBuckets(base: ObjectTables, next: ObjectTables, limit: number): 
     return length <= limit;
   };
   const { names, values } = base;
+  const { names: nextNames, values: nextValues } = next;
   let at = 0;
-  for (const name in next.table) {
+  for (let nextAt = 0; nextAt < nextNames.length; nextAt += 1) {
+    const name = nextNames[nextAt] as string;
     // Mostly both stand in the same order, and no name has to be looked up in the base.
     while (names[at] !== name && at < names.length && next.table[names[at] as string] === undefined) {
       if (!add(names[at] as string, '')) return null;
@@ -65,7 +67,8 @@ function changedBuckets(base: ObjectTables, next: ObjectTables, limit: number): 
     const inOrder = names[at] === name;
     const held = inOrder ? values[at] : base.table[name];
     if (inOrder) at += 1;
-    const value = next.table[name] as string;
+    const value = nextValues[nextAt] as string;
+    // Compiled after each other, both have the same string where nothing changed.
     if (held !== value && !add(name, value)) return null;
   }
   for (; at < names.length; at += 1) {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { EdgewardError } from '@edgeward/runtime';
 import { freePort, onEveryNginx, startEdge } from '@edgeward/test/kit';
 import t from 'tap';
+import { createPushClient } from '../driver/push-client.ts';
 import { eventually, statusOf } from './fixtures/asking.ts';
 import { startCuttingProxy } from './fixtures/cutting-proxy.ts';
 import { largePolicy, smallPolicy } from './fixtures/policies.ts';
@@ -92,6 +93,16 @@ claim('the token must be right, long enough and readable, and may change while e
   await t.rejects(edge.point({ tokenFile: own }).inspect(), refused, 'no file for NGINX');
   await writeFile(edge.paths.tokenFile, 'a-new-token-for-both-sides\n', { mode: 0o600 });
   t.strictSame(await point.inspect(), { state: 'empty' }, 'a new one is taken without a restart');
+  const { pushPort, paths } = edge;
+  const url = `http://127.0.0.1:${pushPort}`;
+  const client = createPushClient({ point: 'edge-1', url, tokenFile: paths.tokenFile, tls: null, timeoutMs: 20_000 });
+  t.teardown(client.close);
+  const writer = 'f'.repeat(16);
+  const { bootId, writer: before } = await client.state();
+  await client.begin({ bootId, writer: before }, writer);
+  await writeFile(paths.tokenFile, 'one-that-comes-in-the-middle-of-a-push\n', { mode: 0o600 });
+  await client.set({ bootId, writer }, `${'a'.repeat(12)}*4\t00`);
+  t.match(await client.keys(), [`${'a'.repeat(12)}*4`], 'and so in the middle of a push');
 });
 
 claim('the push endpoint refuses what is no call of the driver, and writes nothing', async (t, on) => {
