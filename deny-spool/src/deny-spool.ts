@@ -127,6 +127,8 @@ function spoolOf(
   const queue = createWorkQueue();
   const waiting: Waiting[] = [];
   let waitingBytes = 0;
+  /** Somebody will take what waits. */
+  let isDraining = false;
   let standing = found;
   let cause: SpoolStatus['cause'] = null;
   let closed = false;
@@ -136,6 +138,7 @@ function spoolOf(
 
   /** Everything that came meanwhile, by one write. */
   async function drain(): Promise<void> {
+    isDraining = false;
     const taken = waiting.splice(0);
     if (taken.length === 0) return;
     waitingBytes = 0;
@@ -217,6 +220,8 @@ function spoolOf(
         }
         waiting.push({ entry, bytes, settle });
         waitingBytes += bytes;
+        if (isDraining) return;
+        isDraining = true;
         void queue.run(drain);
       });
     },

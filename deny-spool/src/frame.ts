@@ -30,6 +30,7 @@ const FIXED_BYTES = 20;
 /** A note of none differs from an empty one. */
 const NO_NOTE = 0xffff_ffff;
 export const MAX_FRAME_BYTES: number = 4 * 1024 * 1024;
+const LONG_CHARS = 4096;
 
 export function headerOf(epoch: string): Buffer {
   return Buffer.from(MAGIC + epoch, 'latin1');
@@ -42,25 +43,40 @@ export function epochIn(segment: Buffer): string | null {
   return EPOCH.test(epoch) ? epoch : null;
 }
 
-export function encodeFrame({ turn, first, records, note }: Frame): Buffer {
-  const fixed = Buffer.alloc(FIXED_BYTES);
-  const noteBytes = note === null ? Buffer.alloc(0) : Buffer.from(note);
-  fixed.writeUIntLE(turn, 0, 6);
-  fixed.writeUIntLE(first, 6, 6);
-  fixed.writeUInt32LE(records.length, 12);
-  fixed.writeUInt32LE(note === null ? NO_NOTE : noteBytes.length, 16);
-  const body = Buffer.concat([fixed, noteBytes, ...records.flatMap(sized)]);
-  const prefix = Buffer.alloc(PREFIX_BYTES);
-  prefix.writeUInt32LE(body.length, 0);
-  prefix.writeUInt32LE(crc32(body), 4);
-  return Buffer.concat([prefix, body]);
+/** One after the other, in memory that is taken once: a buffer a record cost more than what stands in it. */
+export function encodeFrames(frames: readonly Frame[]): Buffer {
+  const bytes = Buffer.allocUnsafe(frames.reduce((size, frame) => size + mostBytes(frame), 0));
+  return bytes.subarray(
+    0,
+    frames.reduce((at, frame) => writeFrame(bytes, at, frame), 0),
+  );
 }
 
-function sized(record: string): Buffer[] {
-  const bytes = Buffer.from(record);
-  const length = Buffer.alloc(4);
-  length.writeUInt32LE(bytes.length);
-  return [length, bytes];
+/** A UTF-16 unit is three bytes of UTF-8 at most; what is long is counted. */
+function mostBytes({ records, note }: Frame): number {
+  const texts = records.reduce((size, record) => size + 4 + mostTextBytes(record), mostTextBytes(note ?? ''));
+  return PREFIX_BYTES + FIXED_BYTES + texts;
+}
+
+const mostTextBytes = (text: string): number => (text.length > LONG_CHARS ? Buffer.byteLength(text) : text.length * 3);
+
+/** Answers where it ends. */
+function writeFrame(bytes: Buffer, start: number, { turn, first, records, note }: Frame): number {
+  const body = start + PREFIX_BYTES;
+  bytes.writeUIntLE(turn, body, 6);
+  bytes.writeUIntLE(first, body + 6, 6);
+  bytes.writeUInt32LE(records.length, body + 12);
+  const noteBytes = note === null ? 0 : bytes.write(note, body + FIXED_BYTES);
+  bytes.writeUInt32LE(note === null ? NO_NOTE : noteBytes, body + 16);
+  let at = body + FIXED_BYTES + noteBytes;
+  for (const record of records) {
+    const length = bytes.write(record, at + 4);
+    bytes.writeUInt32LE(length, at);
+    at += 4 + length;
+  }
+  bytes.writeUInt32LE(at - body, start);
+  bytes.writeUInt32LE(crc32(bytes.subarray(body, at)), start + 4);
+  return at;
 }
 
 /** All whole frames from the start of a segment: what a kill cut off, or a disk changed, ends them. */

@@ -3,10 +3,10 @@
  * when an addition settles; one that fails leaves the file as it was. What a kill left half-written is cut off when they are
  * opened, and told. Which records are still needed is decided elsewhere.
  */
-import { type FileHandle, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { constants, type FileHandle, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncFolder } from '@edgeward/runtime';
-import { decodeFrames, encodeFrame, epochIn, type Frame, HEADER_BYTES, headerOf } from './frame.ts';
+import { decodeFrames, encodeFrames, epochIn, type Frame, HEADER_BYTES, headerOf } from './frame.ts';
 
 interface Segment {
   readonly path: string;
@@ -35,6 +35,8 @@ export interface Segments {
   close(): Promise<void>;
 }
 
+/** What a write says is written is on disk, as after `fdatasync`; and that needs no second call, which waits for a thread again. */
+const SYNCED = constants.O_RDWR | constants.O_DSYNC;
 const NAME = /^(\d{16})\.segment$/;
 
 export async function openSegments(folder: string, epoch: string): Promise<Segments> {
@@ -45,10 +47,9 @@ export async function openSegments(folder: string, epoch: string): Promise<Segme
   async function begin(first: number): Promise<{ segment: Segment; file: FileHandle }> {
     const path = join(folder, `${String(first).padStart(16, '0')}.segment`);
     // An empty one of the same name has nothing that anyone was told of.
-    const opened = await open(path, 'w+', 0o600);
+    const opened = await open(path, SYNCED | constants.O_CREAT | constants.O_TRUNC, 0o600);
     try {
       await opened.write(headerOf(epoch));
-      await opened.datasync();
       await syncFolder(folder);
     } catch (thrown) {
       await opened.close();
@@ -67,7 +68,7 @@ export async function openSegments(folder: string, epoch: string): Promise<Segme
       list.push(begun.segment);
       return begun;
     }
-    file ??= await open(last.path, 'r+');
+    file ??= await open(last.path, SYNCED);
     return { segment: last, file };
   }
 
@@ -79,10 +80,9 @@ export async function openSegments(folder: string, epoch: string): Promise<Segme
     totalBytes: () => list.reduce((total, { bytes }) => total + bytes, 0),
     add: async (frames, fresh) => {
       const { segment, file: to } = await lastFor(frames[0]?.first ?? 0, fresh);
-      const bytes = Buffer.concat(frames.map(encodeFrame));
+      const bytes = encodeFrames(frames);
       try {
         await writeAt(to, bytes, segment.bytes);
-        await to.datasync();
       } catch (thrown) {
         // Whoever reads finds nothing of it; where even that fails, the next frame is written over it.
         await to.truncate(segment.bytes).catch(() => {});

@@ -47,6 +47,29 @@ t.test('over a closing all stays: epoch, numbers, note, and what was acknowledge
   t.equal(second.note(), 'read up to 17', 'an entry without a note leaves the one before');
 });
 
+t.test('texts of any length and script are read as they were kept, and half a character as U+FFFD', async (t) => {
+  const folder = t.testdir({});
+  const spool = await openSpool(t, { folder });
+  const records = [
+    '',
+    'é',
+    '€'.repeat(4_096),
+    '€'.repeat(4_097),
+    '😀'.repeat(2_048),
+    'x'.repeat(100_000),
+    'a\ud800b',
+    '\0',
+  ];
+  const note = '😀'.repeat(1_500);
+  await Promise.all([spool.append({ ...entry(records), note }), spool.append(entry(records))]);
+  await spool.close();
+  const again = await openSpool(t, { folder });
+  const kept = records.map((record) => record.replace('\ud800', '\ufffd'));
+  t.strictSame(Object.values(await readAll(again)), [...kept, ...kept]);
+  t.equal(again.note(), note);
+  t.equal(again.status().tornBytes, 0);
+});
+
 t.test('numbers go on where everything was acknowledged', async (t) => {
   const folder = t.testdir({});
   const first = await openSpool(t, { folder, segmentBytes: 100 });
