@@ -40,7 +40,7 @@ const wholeFolders = ['test/redteam'];
 const roundsOf: Record<string, number> = {
   // Ten thousand denials each: with 20 runs a million.
   'deny-forwarder/test/backlog.test.ts': 5,
-  // Four hops: sixty kills of each.
+  // Six hops: sixty kills of each.
   'test/system/audit-chain.test.ts': 3,
   'policy-feed/test/follower-kill.test.ts': 12,
   'central-store/test/publishing-kill.test.ts': 6,
