@@ -48,6 +48,7 @@ const maxSteps = 64;
 
 /** Every clause makes fixtures of its own; a slow one makes slow tests and nothing worse. */
 export async function contractTest(t: ContractTest, makeFixture: MakeFixture): Promise<void> {
+  const wanted: Wanted = { stateOfB: null };
   for (const { claim, prove } of clauses) {
     await t.test(claim, async (t) => {
       const make: MakeFixture = async () => {
@@ -55,14 +56,19 @@ export async function contractTest(t: ContractTest, makeFixture: MakeFixture): P
         t.teardown(() => fixture.close());
         return fixture;
       };
-      await prove(t, make);
+      await prove(t, make, wanted);
     });
   }
 }
 
+/** What several clauses compare with, and one of them makes. */
+interface Wanted {
+  stateOfB: Promise<unknown> | null;
+}
+
 interface Clause {
   claim: string;
-  prove(t: ContractTest, make: MakeFixture): Promise<void>;
+  prove(t: ContractTest, make: MakeFixture, shared: Wanted): Promise<void>;
 }
 
 const clauses: Clause[] = [
@@ -98,9 +104,9 @@ const clauses: Clause[] = [
   },
   {
     claim: 'B after A equals B',
-    async prove(t, make) {
+    async prove(t, make, shared) {
       const fixture = await make();
-      const wanted = await stateOfB(make);
+      const wanted = await stateOfB(make, shared);
       const point = await fixture.open();
       await point.apply(fixture.policyA);
       t.ok(!equal(await fixture.readState(), wanted), 'A differs from B, or this proves nothing');
@@ -125,8 +131,8 @@ const clauses: Clause[] = [
   },
   {
     claim: 'killed at every step, the point keeps A whole or has B whole, and the next process makes it B',
-    async prove(t, make) {
-      const wanted = await stateOfB(make);
+    async prove(t, make, shared) {
+      const wanted = await stateOfB(make, shared);
       let steps = 0;
       for (let n = 1; n <= maxSteps; n += 1) {
         const fixture = await make();
@@ -142,9 +148,9 @@ const clauses: Clause[] = [
   },
   {
     claim: 'an unreachable point gives a coded error and keeps its state',
-    async prove(t, make) {
+    async prove(t, make, shared) {
       const fixture = await make();
-      const wanted = await stateOfB(make);
+      const wanted = await stateOfB(make, shared);
       const point = await fixture.open();
       await point.apply(fixture.policyA);
       const state = await fixture.readState();
@@ -208,10 +214,13 @@ const clauses: Clause[] = [
   },
 ];
 
-async function stateOfB(make: MakeFixture): Promise<unknown> {
-  const fixture = await make();
-  await (await fixture.open()).apply(fixture.policyB);
-  return fixture.readState();
+/** At a point that never held A. */
+function stateOfB(make: MakeFixture, shared: Wanted): Promise<unknown> {
+  shared.stateOfB ??= make().then(async (fixture) => {
+    await (await fixture.open()).apply(fixture.policyB);
+    return fixture.readState();
+  });
+  return shared.stateOfB;
 }
 
 /** Whether the n-th write was reached; if not, the apply was whole and there is nothing more to cut. */

@@ -49,6 +49,24 @@ export function requireHosts(t: { plan(count: number, reason: string): unknown }
   process.exit(0);
 }
 
+/**
+ * Two namespaces and the wire between them, by one process of ours: each start of one copies the page tables of a test. No
+ * waiting for duplicates, and an answer to every packet that is let in: both would make verdicts a matter of time.
+ */
+const WIRED = `
+for it; do
+  ip netns add "$it"
+  ip netns exec "$it" sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \\
+    net.ipv4.icmp_ratelimit=0 net.ipv6.icmp.ratelimit=0
+  ip -n "$it" link set lo up
+done
+ip -n "$1" link add wire0 type veth peer name wire0 netns "$2"
+for it; do
+  ip -n "$it" link set wire0 up
+  ip -n "$it" -4 route add default dev wire0
+  ip -n "$it" -6 route add default dev wire0
+done`;
+
 let started = 0;
 
 /** A host, and a peer that calls it. Closed with the test. */
@@ -65,30 +83,11 @@ export async function startHost(t: HostTeardown): Promise<TestHost> {
     if (closed) return;
     closed = true;
     await probe?.close();
-    for (const namespace of [host, peer, box]) await execIn('ip', 'netns', 'del', namespace).catch(() => {});
+    await execIn('sh', '-c', 'for it; do ip netns del "$it"; done', 'sh', host, peer, box).catch(() => {});
   };
   t.teardown(close);
-  for (const namespace of [host, peer]) {
-    await execIn('ip', 'netns', 'add', namespace);
-    // No waiting for duplicates, and an answer to every packet that is let in: both would make verdicts a matter of time.
-    await inside(
-      namespace,
-      'sysctl',
-      '-qw',
-      'net.ipv6.conf.all.accept_dad=0',
-      'net.ipv6.conf.default.accept_dad=0',
-      'net.ipv4.icmp_ratelimit=0',
-      'net.ipv6.icmp.ratelimit=0',
-    );
-    await inside(namespace, 'ip', 'link', 'set', 'lo', 'up');
-  }
-  await execIn('ip', '-n', host, 'link', 'add', 'wire0', 'type', 'veth', 'peer', 'name', 'wire0', 'netns', peer);
-  for (const namespace of [host, peer]) {
-    await execIn('ip', '-n', namespace, 'link', 'set', 'wire0', 'up');
-    for (const family of ['-4', '-6'])
-      await execIn('ip', '-n', namespace, family, 'route', 'add', 'default', 'dev', 'wire0');
-  }
-  for (const address of Object.values(HOST_ADDRESSES)) await addAddress(host, address);
+  await execIn('sh', '-euc', WIRED, 'sh', host, peer);
+  await addAddresses(host, Object.values(HOST_ADDRESSES));
   const calling = (): HostProbe => {
     probe ??= startHostProbe(['ip', 'netns', 'exec', peer], ['ip', 'netns', 'exec', host]);
     return probe;
@@ -98,11 +97,9 @@ export async function startHost(t: HostTeardown): Promise<TestHost> {
     where: ['ip', 'netns', 'exec', host],
     run: (...command) => inside(host, ...command),
     call: async (flows) => {
-      for (const { from } of flows) {
-        if (known.has(from)) continue;
-        known.add(from);
-        await addAddress(peer, from);
-      }
+      const fresh = new Set(flows.map(({ from }) => from).filter((from) => !known.has(from)));
+      for (const from of fresh) known.add(from);
+      await addAddresses(peer, [...fresh]);
       return calling().call(flows);
     },
     publish: (backend, port, containerPort) => publishContainer({ host, box, backend, port, containerPort }),
@@ -149,10 +146,15 @@ async function publishContainer({ host, box, backend, port, containerPort }: Pub
   }
 }
 
-async function addAddress(namespace: string, address: string): Promise<void> {
-  const v6 = address.includes(':');
-  const extra = v6 ? ['nodad'] : [];
-  await execIn('ip', '-n', namespace, 'addr', 'add', `${address}/${v6 ? 128 : 32}`, 'dev', 'wire0', ...extra);
+async function addAddresses(namespace: string, addresses: readonly string[]): Promise<void> {
+  if (addresses.length === 0) return;
+  const lines = addresses.map((address) => {
+    const v6 = address.includes(':');
+    return `addr add ${address}/${v6 ? '128' : '32'} dev wire0${v6 ? ' nodad' : ''}\n`;
+  });
+  const added = execute('ip', ['-n', namespace, '-batch', '-'], BOUNDS);
+  added.child.stdin?.on('error', () => {}).end(lines.join(''));
+  await added;
 }
 
 /** What a test that was killed left behind: named by a process that is no more. */
@@ -184,12 +186,14 @@ function isThere(program: string): boolean {
   });
 }
 
+const BOUNDS = {
+  env: { PATH, LC_ALL: 'C' },
+  timeout: 20_000,
+  killSignal: 'SIGKILL',
+  maxBuffer: 64 * 1024 * 1024,
+} as const;
+
 async function execIn(program: string, ...args: string[]): Promise<string> {
-  const { stdout } = await execute(program, args, {
-    env: { PATH, LC_ALL: 'C' },
-    timeout: 20_000,
-    killSignal: 'SIGKILL',
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const { stdout } = await execute(program, args, BOUNDS);
   return stdout;
 }
