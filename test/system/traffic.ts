@@ -12,7 +12,8 @@ export interface Traffic {
   stop(): Promise<void>;
 }
 
-const pauseMs = 4;
+/** Some two hundred requests a second of three sources, so that each kill finds some in flight. */
+const pauseMs = 12;
 
 export function startTraffic(port: number, sources: readonly string[]): Traffic {
   let running = true;
