@@ -31,7 +31,10 @@ const RULES: Record<string, Rule> = {
   'f5-irules/export': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
   'host-agent/driver': { packages: ['enforcement-point', 'policy', 'runtime'], node: true },
   'host-agent/protocol': { packages: ['policy', 'policy-format', 'runtime'], node: true },
-  'host-agent/src': { packages: ['deny-spool', 'enforcement-point', 'policy', 'policy-format', 'runtime'], node: true },
+  'host-agent/src': {
+    packages: ['deny-spool', 'enforcement-point', 'policy', 'policy-feed', 'policy-format', 'runtime'],
+    node: true,
+  },
   'policy-format/src': { packages: ['policy', 'runtime'], node: true },
   'policy-feed/src': { packages: ['policy', 'policy-format', 'runtime'], node: true },
   'certificates/src': { packages: ['policy-format', 'runtime'], node: true },

@@ -181,6 +181,21 @@ export async function openHostPolicy(
   return { head, policy: policyIn(body, head) };
 }
 
+/** Only its head: for this host, by whom it trusts, not below the floor. Throws as `openHostPolicy` does. */
+export async function hostPolicyHead(bytes: Uint8Array, { aud, keys, floor }: ExpectedPolicy): Promise<HostPolicyHead> {
+  const head = await verifiedHead(partsOf(bytes).line, keys);
+  if (head.aud !== aud) throw forAnother(head.aud, aud);
+  checkFloor(head, floor);
+  return head;
+}
+
+/** Whether what was signed is this policy, to the byte: a hash that somebody wrote into it says nothing. */
+export function isSignedPolicy(head: HostPolicyHead, policy: CompiledPolicy): boolean {
+  if (policy.revision !== head.revision || policy.hash !== head.policyHash) return false;
+  const { front } = writeHostPolicy(policy);
+  return front.digest.update(numberText(policy.revision)).digest('hex') === head.policyDigest;
+}
+
 function partsOf(bytes: Uint8Array): { line: Buffer; body: Buffer } {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length > MAX_HOST_POLICY_BYTES) throw unreadable(`it has ${buffer.length} bytes`);

@@ -15,6 +15,8 @@ export interface HostReport {
   /** `observed`: it was to be enforced, and that was refused; `nack` says why. */
   state: HostState;
   mode: 'enforce' | 'observe' | 'off' | null;
+  /** Whether the host itself verified people's approvals of what is in force; null where nothing is. An older agent does not say it. */
+  approvals?: 'verified' | 'unverified' | null;
   /** Both families' digests of the rules that stand, `16hex:16hex`. */
   rules: string | null;
   nack: HostNack | null;
@@ -78,6 +80,7 @@ export const hostReportSchema: z.ZodType<HostReport> = z.object({
   applied: z.object({ revision: countField, hash: hashField }).nullable(),
   state: z.enum(HOST_STATES),
   mode: z.enum(['enforce', 'observe', 'off']).nullable(),
+  approvals: z.enum(['verified', 'unverified']).nullable().exactOptional(),
   rules: z
     .string()
     .regex(/^[0-9a-f]{16}:[0-9a-f]{16}$/, 'is not 16hex:16hex')

@@ -1,4 +1,18 @@
 export {
+  BLOBS_ANSWER_BYTES,
+  BLOBS_LINE_BYTES,
+  BLOBS_PATH,
+  BLOBS_TYPE,
+  type BlobsRequest,
+  blobsIn,
+  blobsRequestSchema,
+  formatBlobs,
+  headPath,
+  MAX_BLOBS_ASKED,
+  MAX_BLOBS_REQUEST_BYTES,
+  rootPath,
+} from './approval-evidence.ts';
+export {
   type DenialAnswer,
   type DenialBatch,
   type DenyReason,
@@ -37,6 +51,8 @@ export {
   completeHostPolicy,
   type ExpectedPolicy,
   type HostPolicyHead,
+  hostPolicyHead,
+  isSignedPolicy,
   MAX_HOST_POLICY_BYTES,
   openHostPolicy,
   type PolicyFloor,

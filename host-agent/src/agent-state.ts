@@ -8,6 +8,8 @@ export interface PolicyRef {
   revision: number;
   /** Of the policy as it was served. */
   hash: string;
+  /** This host verified people's approvals of it. */
+  approved?: true;
 }
 
 export interface AgentState {
@@ -56,6 +58,11 @@ export const NO_STATE: AgentState = {
   numberAtLeast: 0,
 };
 
+/** Of what may say more. */
+export function refOf({ revision, hash, approved }: PolicyRef): PolicyRef {
+  return approved ? { revision, hash, approved } : { revision, hash };
+}
+
 export function samePolicy(a: PolicyRef | null, b: PolicyRef | null): boolean {
   return a?.revision === b?.revision && a?.hash === b?.hash;
 }
@@ -96,7 +103,7 @@ export function agentStateOf(value: unknown): AgentState {
   return {
     v: 1,
     floor: floorOf(value.floor),
-    current: refOf(value.current),
+    current: parsedRef(value.current),
     form,
     next: begunOf(value.next),
     probation: isRecord(value.probation) ? probationOf(value.probation) : null,
@@ -105,32 +112,33 @@ export function agentStateOf(value: unknown): AgentState {
   };
 }
 
-function refOf(value: unknown): PolicyRef | null {
+function parsedRef(value: unknown): PolicyRef | null {
   if (value === null) return null;
   if (!isRecord(value) || typeof value.hash !== 'string' || !/^[0-9a-f]{64}$/.test(value.hash))
     throw new Error('it names a policy without a hash');
-  return { revision: countOf(value.revision), hash: value.hash };
+  const ref = { revision: countOf(value.revision), hash: value.hash };
+  return value.approved === true ? { ...ref, approved: true } : ref;
 }
 
 function floorOf(value: unknown): PolicyFloor | null {
-  const ref = refOf(value);
+  const ref = parsedRef(value);
   if (ref === null || !isRecord(value) || typeof value.issuedAt !== 'string') return ref;
   return { ...ref, issuedAt: value.issuedAt };
 }
 
 /** Earlier versions wrote nothing of a trial, and count as if there were none. */
 function begunOf(value: unknown): Begun | null {
-  const ref = refOf(value);
+  const ref = parsedRef(value);
   return ref === null || !isRecord(value) ? null : { ...ref, tried: value.tried === true };
 }
 
 /** Earlier versions counted no starts. */
 function probationOf({ previous, previousForm, starts = 0 }: Record<string, unknown>): Trial {
-  return { previous: refOf(previous), previousForm: formOf(previousForm), starts: countOf(starts) };
+  return { previous: parsedRef(previous), previousForm: formOf(previousForm), starts: countOf(starts) };
 }
 
 function rolledBackOf(value: unknown): AgentState['rolledBack'] {
-  const ref = refOf(value);
+  const ref = parsedRef(value);
   if (ref === null || !isRecord(value)) return null;
   const { code, message } = value;
   if (typeof code !== 'string' || typeof message !== 'string') throw new Error('it went back without saying why');

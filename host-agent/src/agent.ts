@@ -5,6 +5,7 @@
 import { type Clock, EdgewardError, type Lifecycle, type Logger, messageOf, systemClock } from '@edgeward/runtime';
 import { createToolRun, type RunTool } from '../driver/index.ts';
 import { takeAgentLock } from './agent-lock.ts';
+import { createApprovals } from './approvals/approvals.ts';
 import type { AgentConfig } from './config.ts';
 import { createDenials } from './denials/index.ts';
 import { orderedEnd } from './ending.ts';
@@ -93,6 +94,9 @@ async function startCore(running: Running, host: OpenHost, link: ServiceLink): P
   const standing = createStanding({ point, netfilter });
   const changed = { tell: (): void => {} };
   const reach = { now: (): Promise<void> => Promise.reject(new Error('the agent has only begun')) };
+  const { rootFile, stateDir } = config;
+  const ending = running.lifecycle.ending;
+  const approvals = createApprovals({ point: aud, rootFile, stateDir, client: link.client, ending, clock, logger });
   const takeOver = createTakeOver({
     ...{
       aud,
@@ -108,6 +112,7 @@ async function startCore(running: Running, host: OpenHost, link: ServiceLink): P
       sessions: await readSessions(),
       servicePort: servicePortHere(link),
     }),
+    approve: approvals.check,
     inForce: () => readInForce(netfilter),
     reach: () => reach.now(),
     onChanged: () => changed.tell(),

@@ -23,6 +23,13 @@ export const agentSchema: z.ZodType<AgentInput, unknown> = z.strictObject({
     .array(serviceUrl)
     .default([])
     .describe('Addresses of the sync service for hosts. Without any: those that enrolment told.'),
+  rootFile: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      "The first trust root of the central store, `roots/1.json`, brought here by hand: approvals are then verified on this host, and its service's word is not enough.",
+    ),
   stateDir: z
     .string()
     .default('/var/lib/edgeward-agent')
@@ -55,6 +62,7 @@ export const agentSchema: z.ZodType<AgentInput, unknown> = z.strictObject({
 
 export interface AgentInput {
   service: string[];
+  rootFile?: string | undefined;
   stateDir: string;
   runtimeDir: string;
   backend: 'auto' | 'nft' | 'legacy';
@@ -68,6 +76,8 @@ export interface AgentInput {
 export interface AgentConfig {
   /** Empty: those that enrolment told. */
   service: readonly string[];
+  /** Null: the word of the service is taken. */
+  rootFile: string | null;
   stateDir: string;
   runtimeDir: string;
   backend: 'auto' | 'nft' | 'legacy';
@@ -87,6 +97,7 @@ export function readAgentConfig(input: {
   const { service, backend, reaction, logLevel, verdict, publishedPorts } = parsed;
   return {
     service,
+    rootFile: parsed.rootFile === undefined ? null : resolve(parsed.rootFile),
     stateDir: resolve(parsed.stateDir),
     runtimeDir: resolve(parsed.runtimeDir),
     backend,

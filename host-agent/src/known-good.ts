@@ -3,7 +3,7 @@
  * was being taken over if the kernel has begun with it. Reads, and writes nothing.
  */
 import type { CompiledPolicy } from '@edgeward/policy';
-import type { AgentState, PolicyRef } from './agent-state.ts';
+import { type AgentState, type PolicyRef, refOf } from './agent-state.ts';
 import type { InForce } from './in-force.ts';
 import type { LastKnown } from './last-known.ts';
 import { inForm } from './safety/observed-policy.ts';
@@ -35,7 +35,7 @@ export async function knownGood(known: LastKnown, kernel: InForce | null): Promi
 async function readBest(known: LastKnown, kernel: InForce | null): Promise<Read | null> {
   const { current, form, next, probation } = known.state();
   if (next !== null) {
-    const begun = await readOne(known, { revision: next.revision, hash: next.hash }, 'served');
+    const begun = await readOne(known, refOf(next), 'served');
     // Half of it stands already: the older one would be refused, and the newer one was checked before it was begun.
     const hashes = kernel?.hashes ?? [];
     if (begun !== null && hashes.includes(begun.policy.hash)) return { ...begun, begun: true };

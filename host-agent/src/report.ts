@@ -7,7 +7,7 @@ export interface Reported {
   backend: HostReport['backend'];
   startedAtMs: number;
   nowMs: number;
-  stands: Pick<HostReport, 'applied' | 'state' | 'mode' | 'rules' | 'nack'>;
+  stands: Pick<HostReport, 'applied' | 'state' | 'mode' | 'rules' | 'nack' | 'approvals'>;
   guard: GuardStatus;
   denials: DenialCounters;
   outgoing: NonNullable<HostReport['outgoing']>;
@@ -28,6 +28,7 @@ export function reportOf(from: Reported): HostReport {
     // What is in force is undone by somebody again and again: no other word says more.
     state: guard.state === 'contended' && stands.applied !== null ? 'contended' : stands.state,
     mode: stands.mode,
+    ...(stands.approvals === undefined ? {} : { approvals: stands.approvals }),
     rules: stands.rules,
     nack: stands.nack === null ? null : { ...stands.nack, message: cut(stands.nack.message, 2000) },
     drift: lines(guard.drift),

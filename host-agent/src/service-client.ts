@@ -3,8 +3,12 @@
  * all. Nothing is tried again here, and nothing is decided.
  */
 import { Agent } from 'node:https';
+import type { Digest } from '@edgeward/policy-format';
 import { type HttpsAnswer as Answer, EdgewardError, type HttpsAsked } from '@edgeward/runtime';
 import {
+  BLOBS_LINE_BYTES,
+  BLOBS_PATH,
+  blobsIn,
   completeHostPolicy,
   denialAnswerSchema,
   type EnrolmentAnswer,
@@ -14,9 +18,11 @@ import {
   HOST_POLICY_HEAD_TYPE,
   type HostReport,
   type HostReportAnswer,
+  headPath,
   hostReportAnswerSchema,
   MAX_HOST_POLICY_BYTES,
   type RenewalRequest,
+  rootPath,
 } from '../protocol/index.ts';
 import { type HeldPolicies, NONE_HELD } from './held-policies.ts';
 import { badAnswer, exchange } from './https-exchange.ts';
@@ -38,10 +44,21 @@ export interface ServiceClient {
   /** `fresh`: over a connection that is made for it. */
   report(report: HostReport, options?: { fresh: boolean }): Promise<HostReportAnswer>;
   denials: SendDenials;
+  /** The signed head of the store that a policy of this revision was made from. Not looked at. */
+  storeHead(revision: number): Promise<unknown>;
+  /** A signed trust root; null where the service has none of this version. Not looked at. */
+  storeRoot(version: number): Promise<unknown>;
+  /** Of the first ones, at least one; none has more than `maxBytes`. Digests are not compared. */
+  storeBlobs(wanted: readonly WantedBlob[]): Promise<(Uint8Array | null)[]>;
   renew(request: RenewalRequest): Promise<EnrolmentAnswer>;
   /** The address that answered last, or null. */
   remote(): { address: string; port: number } | null;
   close(): void;
+}
+
+interface WantedBlob {
+  digest: Digest;
+  maxBytes: number;
 }
 
 const POLICY_PATH = '/v1/host/policy';
@@ -49,7 +66,9 @@ const POLICY_PATH = '/v1/host/policy';
 const POLL_SECONDS = 55;
 const POLL_TIMEOUT_MS = 120_000;
 const CALL_TIMEOUT_MS = 20_000;
+const BLOBS_TIMEOUT_MS = 60_000;
 const MAX_ANSWER_BYTES = 256 * 1024;
+const MAX_ROOT_BYTES = 1024 * 1024;
 
 interface Call {
   path: string;
@@ -129,6 +148,27 @@ export function createServiceClient(options: ServiceClientOptions): ServiceClien
     },
     renew: async (request) =>
       read('/v1/host/certificate', await post('/v1/host/certificate', request), enrolmentAnswerSchema),
+    storeHead: async (revision) => {
+      const path = headPath(revision);
+      return read(path, await call({ path, method: 'GET' }), ANYTHING);
+    },
+    storeRoot: async (version) => {
+      const path = rootPath(version);
+      const answer = await call({ path, method: 'GET', maxBytes: MAX_ROOT_BYTES });
+      return answer.status === 204 ? null : read(path, answer, ANYTHING);
+    },
+    storeBlobs: async (wanted) => {
+      const digests = [...new Set(wanted.map(({ digest }) => digest))];
+      const bounds = wanted.reduce((sum, { maxBytes }) => sum + maxBytes, BLOBS_LINE_BYTES);
+      const maxBytes = Math.min(bounds, MAX_HOST_POLICY_BYTES);
+      const answer = await post(BLOBS_PATH, { digests }, { maxBytes, timeoutMs: BLOBS_TIMEOUT_MS });
+      if (answer.status !== 200) throw refusalOf(BLOBS_PATH, answer);
+      const found = blobsIn(answer.body, digests.length);
+      if (found === null) throw badAnswer(BLOBS_PATH, 'it is not what the protocol says');
+      const bytesOf = new Map(digests.slice(0, found.length).map((digest, at) => [digest, found[at] ?? null]));
+      const last = wanted.findIndex(({ digest }) => !bytesOf.has(digest));
+      return wanted.slice(0, last < 0 ? wanted.length : last).map(({ digest }) => bytesOf.get(digest) ?? null);
+    },
     remote: () => remote,
     close: () => agent.destroy(),
   };
@@ -146,6 +186,9 @@ function policyIn(answer: Answer): PolicyAnswer {
   if (refusal.code === 'EDW_ERR_HOST_NO_POLICY') return { state: 'none' };
   throw refusal;
 }
+
+/** Whoever asked believes none of it before it is verified. */
+const ANYTHING: Schema<unknown> = { safeParse: (data) => ({ success: true, data }) };
 
 interface Schema<T> {
   safeParse(value: unknown): { success: true; data: T } | { success: false };

@@ -5,7 +5,7 @@
  */
 import type { CompiledPolicy } from '@edgeward/policy';
 import { createWorkQueue, messageOf } from '@edgeward/runtime';
-import { type HostReport, openHostPolicy } from '../protocol/index.ts';
+import { type HostPolicyHead, type HostReport, hostPolicyHead, openHostPolicy } from '../protocol/index.ts';
 import { type AgentState, type PolicyRef, samePolicy, wentBackFrom } from './agent-state.ts';
 import { createHolding, type HoldingOptions, type Taken } from './holding.ts';
 import type { InForce } from './in-force.ts';
@@ -20,6 +20,8 @@ export interface TakeOverOptions extends Pick<LastKnownOptions, 'keys'>, Omit<Ho
   surroundings: () => Promise<Omit<Surroundings, 'enforcing'>>;
   /** Whether the service was there when it was asked last. */
   isReached: () => boolean;
+  /** Whether people approved what is offered; throws where they did not. Without it the word of the service is taken. */
+  approve?: (head: HostPolicyHead) => Promise<boolean>;
 }
 
 /** `again`: worth offering again after a while; `settled` is not. */
@@ -32,7 +34,7 @@ export interface TakeOver {
   offer(signed: Uint8Array, revision: number): Promise<Outcome>;
   /** Puts right what is not as the state says: a restore or a way back that failed, an enforcement that was refused. */
   settle(): Promise<void>;
-  view(): Pick<HostReport, 'applied' | 'state' | 'mode' | 'rules' | 'nack'>;
+  view(): Pick<HostReport, 'applied' | 'state' | 'mode' | 'rules' | 'nack' | 'approvals'>;
   close(): Promise<void>;
 }
 
@@ -42,23 +44,37 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
   const holding = createHolding({ ...options, inTurn, whenDue: () => inTurn(settle) });
 
   async function offer(signed: Uint8Array, revision: number): Promise<Outcome> {
+    let approved = false;
     try {
-      return await takeOver(signed);
+      // Not in turn: what is asked of a service that gives no answer holds up no way back.
+      approved = await isApproved(signed);
     } catch (thrown) {
-      const nack = nackOf(thrown, revision);
-      holding.refuse(nack);
-      logger.error({ event: 'refused', revision, code: nack.code, err: thrown }, messageOf(thrown));
-      options.onChanged();
-      return isFinal(thrown) ? 'settled' : 'again';
+      return inTurn(async () => refused(thrown, revision));
     }
+    return inTurn(() => takeOver(signed, approved).catch((thrown: unknown) => refused(thrown, revision)));
   }
 
-  async function takeOver(signed: Uint8Array): Promise<Outcome> {
+  function refused(thrown: unknown, revision: number): Outcome {
+    const nack = nackOf(thrown, revision);
+    holding.refuse(nack);
+    logger.error({ event: 'refused', revision, code: nack.code, err: thrown }, messageOf(thrown));
+    options.onChanged();
+    return isFinal(thrown) ? 'settled' : 'again';
+  }
+
+  async function isApproved(signed: Uint8Array): Promise<boolean> {
+    const { aud, keys, approve } = options;
+    if (approve === undefined) return false;
+    return approve(await hostPolicyHead(signed, { aud, keys: keys(), floor: known.state().floor }));
+  }
+
+  async function takeOver(signed: Uint8Array, approved: boolean): Promise<Outcome> {
     const { aud, keys } = options;
     const before = known.state();
     const floor = floorOf(before, (await options.inForce())?.highest ?? null);
     const { head, policy } = await openHostPolicy(signed, { aud, keys: keys(), floor });
-    const ref = { revision: policy.revision, hash: policy.hash };
+    const { revision, hash } = policy;
+    const ref: PolicyRef = approved ? { revision, hash, approved } : { revision, hash };
     if (wentBackFrom(before, ref)) {
       holding.refuse(nackOfState(before));
       return 'settled';
@@ -69,7 +85,7 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
       refuse(ref, judgement);
       return 'again';
     }
-    const state = { ...before, floor: { ...ref, issuedAt: head.issuedAt } };
+    const state = { ...before, floor: { revision, hash, issuedAt: head.issuedAt } };
     if (!isHeld(ref, state) && !(await isKept(ref, state))) await known.keep(ref, signed);
     await inForce({ ref, form: judgement.form, served: policy }, state);
     refuse(ref, judgement);
@@ -166,7 +182,7 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
 
   return {
     restore: () => inTurn(holding.restore),
-    offer: (signed, revision) => inTurn(() => offer(signed, revision)),
+    offer,
     settle: () => inTurn(settle),
     view() {
       const state = known.state();
@@ -180,6 +196,7 @@ export function createTakeOver(options: TakeOverOptions): TakeOver {
         mode: stands?.objects[0]?.mode ?? null,
         rules: standing.rules(),
         nack: holding.refusal(),
+        approvals: applied === null ? null : state.current?.approved === true ? 'verified' : 'unverified',
       };
     },
     async close() {

@@ -54,6 +54,7 @@ async function openDirectory(options: PolicySourceOptions): Promise<PolicySource
     store: null,
     followers: () => [],
     versionOf: () => null,
+    evidence: null,
     async start() {
       const loaded = await cache.loadSnapshot();
       if (loaded.state === 'loaded') await publisher.restore(loaded.snapshot);
@@ -73,6 +74,7 @@ async function openStore(options: PolicySourceOptions, config: StoreConfig): Pro
   lifecycle.onClose('names of workloads', () => names.close());
   const policy = createStorePolicy({
     points,
+    hosts: (options.config.hosts?.points ?? []).map(({ name }) => name),
     transport,
     pinnedRoot,
     stateDir: join(options.config.stateDir, 'store'),
@@ -91,6 +93,7 @@ async function openStore(options: PolicySourceOptions, config: StoreConfig): Pro
     store: transport.name,
     followers: policy.followers,
     versionOf: policy.versionOf,
+    evidence: policy.evidence,
     async start() {
       await policy.start();
       await Promise.race([names.asked(), new Promise((resolve) => setTimeout(resolve, FIRST_NAMES_MS).unref())]);

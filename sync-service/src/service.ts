@@ -29,6 +29,7 @@ import { type Hosts, openHosts } from './hosts/hosts.ts';
 import { watchNewlyDenied } from './newly-denied.ts';
 import { openPolicySource } from './open-policy-source.ts';
 import type { PolicyInForce } from './policy-in-force.ts';
+import type { PolicySource } from './policy-source.ts';
 import { openProofs } from './proof/proofs.ts';
 import { forgetHybrid, isHybrid, serveHybrid } from './served-hybrid.ts';
 import { type ServedPoint, serveBigip, serveHost, serveNginx, setDesired } from './served-point.ts';
@@ -122,7 +123,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   snapshotMetrics(registry, () =>
     served.flatMap(({ name, snapshot }): [string, SnapshotStatus][] => (snapshot ? [[name, snapshot()]] : [])),
   );
-  const hosts = await openHostsOf(options, source.policy, collector, registry);
+  const hosts = await openHostsOf(options, source, collector, registry);
   const serving = { policy: source.policy, metrics, logger };
   for (const point of config.points) {
     if (isReload(point)) {
@@ -198,13 +199,14 @@ async function openMetrics(
 
 async function openHostsOf(
   { config, logger, lifecycle }: ServiceOptions,
-  policy: PolicyInForce,
+  { policy, evidence }: PolicySource,
   collector: Collector,
   registry: Registry,
 ): Promise<Hosts | null> {
   if (config.hosts === null) return null;
   const ready = (): boolean => policy.status().state !== 'none';
-  return openHosts({ config: config.hosts, stateDir: config.stateDir, collector, ready, registry, logger, lifecycle });
+  const { hosts, stateDir } = config;
+  return openHosts({ config: hosts, stateDir, collector, evidence, ready, registry, logger, lifecycle });
 }
 
 /** What a point says of its denials beside what it sends of them. */

@@ -83,6 +83,7 @@ async function watched(t: Test): Promise<Watched> {
     store: 'https://store.test',
     followers,
     versionOf,
+    evidence: policy.evidence,
     start: policy.start,
     close: policy.close,
   };

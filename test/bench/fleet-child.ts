@@ -13,9 +13,9 @@ import {
   type Follower,
   type Transport,
 } from '@edgeward/policy-feed';
+import { createPointCompiler } from '@edgeward/policy-feed/last-hop';
 import { type PointState, type SignedDocument, signedDocumentOf } from '@edgeward/policy-format';
 import { createLogger } from '@edgeward/runtime';
-import { createPointCompiler } from '../../sync-service/src/store/point-policy.ts';
 import { monotonicMs } from './fleet-clock.ts';
 import { certificateOf, pointName } from './fleet-estate.ts';
 import type { Applied, ClientsStatus, ClientTask, FromClients, ToClients } from './fleet-messages.ts';

@@ -53,7 +53,7 @@ t.test('every test of the red team stands on the page', async (t) => {
 });
 
 t.test('what is to be alarmed on is what the code says', async (t) => {
-  const sources = ['policy-feed/src', 'policy-format/src', 'central-store/src', 'sync-service/src']
+  const sources = ['policy-feed/src', 'policy-format/src', 'central-store/src', 'sync-service/src', 'host-agent/src']
     .flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' }).map((it) => join(folder, it)),
     )

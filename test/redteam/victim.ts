@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decide } from '@edgeward/policy';
 import type { Transport } from '@edgeward/policy-feed';
+import { createPointCompiler } from '@edgeward/policy-feed/last-hop';
 import { type Delta, type Digest, Nacked, type SignedDocument, verifyFirstRoot } from '@edgeward/policy-format';
 import { createLogger } from '@edgeward/runtime';
 import { createTakeover, type Held, type Takeover } from '../../policy-feed/src/follower/takeover.ts';
 import { openPointFolder, type PointFolder } from '../../policy-feed/src/state/point-folder.ts';
-import { createPointCompiler } from '../../sync-service/src/store/point-policy.ts';
 import type { Asked } from './oracle.ts';
 
 export interface Offered {

@@ -1,9 +1,9 @@
 /**
  * A host behind no balancer whose policy comes from a central store, as a company has it: two approve what a third person
- * proposed, a service follows the store, an agent follows the service, and real connections feel it. Then store and service
- * go away, one after the other, and the host keeps what it has.
+ * proposed, a service follows the store, an agent follows the service and verifies what people signed, and real connections
+ * feel it. Then store and service go away, one after the other, a thief has the service, and the host keeps what it has.
  */
-import { rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PointReport } from '@edgeward/sync-service';
 import { requireHosts } from '@edgeward/test/kit';
@@ -47,6 +47,13 @@ function documents(visitUntilMs: number | null = null): object[] {
     { kind: 'Point', name: POINT, management: ['10.99.0.0/24'] },
     { kind: 'Policy', name: 'billing', rules: [rule('crm-billing', crm), second] },
   ];
+}
+
+/** What a thief of the service would have the host believe. */
+function openToAll(): object[] {
+  const rule = { id: 'everybody', from: [{ any: true }], to: "app == 'billing'" };
+  const [database = {}, managed = {}] = documents();
+  return [database, managed, { kind: 'Policy', name: 'theirs', rules: [rule] }];
 }
 
 /** What machines say, and nobody signs. Of what they say of the host, nothing but where it is counts. */
@@ -95,7 +102,10 @@ async function standing(site: HostSite): Promise<object> {
 }
 
 t.test('a host whose policy people approve, over the absence of the store and of the service', async (t) => {
-  const site = await startHostSite(t, { service: FOLLOWING });
+  const site = await startHostSite(t, {
+    service: FOLLOWING,
+    agent: (folder) => ({ rootFile: join(folder, 'following', 'root.json') }),
+  });
   const store = await makeApprovedStore(site);
   await store.inventory(machines('dev'));
   const probe = site.host.probe();
@@ -133,7 +143,8 @@ t.test('a host whose policy people approve, over the absence of the store and of
       ...{ [CRM]: 'open', [DEV]: 'silent', [PARTNER]: 'open', [STRANGER]: 'silent' },
     });
     const report = await site.status();
-    t.match(report, { kind: 'host', objects: { enforce: 1 }, store: { version: 1, stale: false } });
+    t.match(report, { kind: 'host', objects: { enforce: 1 }, store: { version: 1, stale: false }, hazards: [] });
+    t.match((await site.agentStatus()).report, { approvals: 'verified' });
     await until('the store has heard', async () => {
       const { out } = await store.as('ada', ['status', '--json']);
       type Heard = { points: { point: string; reports: { report: { applied: number; state: string } }[] }[] };
@@ -214,10 +225,48 @@ t.test('a host whose policy people approve, over the absence of the store and of
   });
 
   await t.test(
+    'a thief of the service offers what nobody approved: refused and named, and what is in force stays',
+    async (t) => {
+      const before = (await site.agentStatus()).report;
+      await site.service.kill();
+      const file = join(site.folder, 'edgeward.yaml');
+      const honest = await readFile(file, 'utf8');
+      // The same keys, and a policy of the thief's own in place of the store's.
+      await writeFile(
+        file,
+        JSON.stringify({ ...(JSON.parse(honest) as object), store: undefined, policies: 'policies' }),
+      );
+      await site.policy(openToAll());
+      await site.service.start();
+      const { report } = await eventually(
+        'the offer is refused',
+        async () => {
+          const status = await site.agentStatus();
+          const offered = status.report.nack?.revision ?? 0;
+          // Before it has heard what the host holds, the thief numbers from 1, and that is refused as older.
+          return offered > (before.applied?.revision ?? 0) ? status : null;
+        },
+        ATTEMPTS,
+      );
+      t.match(report, {
+        ...{ state: 'refused', approvals: 'verified', applied: { revision: before.applied?.revision } },
+        nack: { code: 'EDW_ERR_HOST_NO_EVIDENCE' },
+      });
+      await eventually(
+        'the service hears of it',
+        async () => ((await site.status()).lastError?.code === 'EDW_ERR_HOST_NO_EVIDENCE' ? true : null),
+        ATTEMPTS,
+      );
+      t.strictSame(await calls(site, CRM, PARTNER), { [CRM]: 'open', [PARTNER]: 'silent' });
+      await site.service.kill();
+      await writeFile(file, honest);
+    },
+  );
+
+  await t.test(
     'a service that starts without its store gives the host nothing older, and ends what ends',
     async (t) => {
       const before = (await site.agentStatus()).report.applied;
-      await site.service.kill();
       t.strictSame(await calls(site, CRM, PARTNER), { [CRM]: 'open', [PARTNER]: 'silent' });
       await site.service.start();
       const { policy } = await eventually('it goes on with what it knew', async () => {

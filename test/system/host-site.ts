@@ -47,6 +47,8 @@ export interface Daemon {
 export interface HostSiteOptions {
   /** What else stands in the service's configuration; its paths begin in the folder of the site. */
   service?: object;
+  /** What else stands in the agent's configuration, by the folder of the site. */
+  agent?: (folder: string) => object;
   /** The service runs on the host itself, and not beside whoever calls. */
   onHost?: boolean;
 }
@@ -84,7 +86,7 @@ export async function startHostSite(t: Test, options: HostSiteOptions = {}): Pro
   const host = await startHost(t);
   const beside = options.onHost ? host.where : host.where.map((word) => word.replace(/-host$/, '-peer'));
   await run([...beside, 'ip', 'addr', 'add', `${SERVICE_ADDRESS}/32`, 'dev', 'wire0']);
-  const [serviceFile, agentFile] = await writeConfigurations(folder, options.service ?? {});
+  const [serviceFile, agentFile] = await writeConfigurations(folder, options);
   // Whatever becomes of the test, nothing of it goes on.
   const edgeward = [
     'env',
@@ -155,7 +157,10 @@ export async function startHostSite(t: Test, options: HostSiteOptions = {}): Pro
   return site;
 }
 
-async function writeConfigurations(folder: string, more: object): Promise<[service: string, agent: string]> {
+async function writeConfigurations(
+  folder: string,
+  { service: more = {}, agent: its = () => ({}) }: HostSiteOptions,
+): Promise<[service: string, agent: string]> {
   const [service, agent] = [join(folder, 'edgeward.yaml'), join(folder, 'agent.yaml')];
   const hosts = {
     listen: `${SERVICE_ADDRESS}:7443`,
@@ -168,7 +173,12 @@ async function writeConfigurations(folder: string, more: object): Promise<[servi
   await writeFile(service, JSON.stringify({ stateDir: 'state', hosts, ...more }));
   await writeFile(
     agent,
-    JSON.stringify({ stateDir: join(folder, 'agent'), runtimeDir: join(folder, 'run'), backend: 'nft' }),
+    JSON.stringify({
+      stateDir: join(folder, 'agent'),
+      runtimeDir: join(folder, 'run'),
+      backend: 'nft',
+      ...its(folder),
+    }),
   );
   return [service, agent];
 }

@@ -33,6 +33,8 @@ async function runStatus(context: Context): Promise<ExitCode> {
 
 const NOT_RUNNING = 'The agent is not running. What it put in force stays: look with `iptables -S EW-META`.\n';
 
+const APPROVALS = { verified: 'verified here', unverified: 'unverified, on the word of the service' };
+
 function textOf({ point, at, service, waitingSince, report }: AgentStatus): string {
   const { applied, mode, denials, repairs } = report;
   const policy = applied === null ? 'none' : `revision ${applied.revision}, ${mode ?? 'off'}`;
@@ -43,6 +45,7 @@ function textOf({ point, at, service, waitingSince, report }: AgentStatus): stri
     ['point', point],
     ['state', report.state],
     ['policy', policy],
+    ...(applied === null ? [] : [['approvals', APPROVALS[report.approvals ?? 'unverified']]]),
     ['service', `${service.urls.join(', ')}: ${contact}, last at ${service.reachedAt ?? 'never'}`],
     ['denied', `${denials.denied}, ${denials.pending} records to be sent${since}`],
     [

@@ -9,6 +9,7 @@ const read = (value: unknown, env = {}) => readAgentConfig({ value, file: 'agent
 t.test('an empty file is a whole configuration', async (t) => {
   t.strictSame(read({}), {
     service: [],
+    rootFile: null,
     stateDir: '/var/lib/edgeward-agent',
     runtimeDir: '/run/edgeward-agent',
     backend: 'auto',

@@ -15,7 +15,7 @@ import {
 } from '@edgeward/policy-format';
 import { type Clock, type Logger, systemClock } from '@edgeward/runtime';
 import { storeFailure } from '../failures.ts';
-import { openPointFolder } from '../state/point-folder.ts';
+import { openPointFolder, type PointFolder } from '../state/point-folder.ts';
 import type { Transport } from '../transport.ts';
 import { createConversation, SPREAD_MS } from './conversation.ts';
 import { type FollowerStatus, newSeen, reportOf, statusOf } from './follower-status.ts';
@@ -65,6 +65,8 @@ export interface Follower {
    */
   start(): Promise<void>;
   state(): PointState | null;
+  /** The signed trust root of this version, up to the one that is held: for whoever verifies behind this. Throws as a transport does. */
+  root(version: number, signal: AbortSignal): Promise<SignedDocument | null>;
   status(): FollowerStatus;
   /** Something may be new. */
   checkSoon(): void;
@@ -78,6 +80,7 @@ const FIRST_REPORT_MS = 3_000;
 
 interface Started {
   takeover: Takeover;
+  folder: PointFolder;
   following: Following;
   reportSoon: () => void;
   close: () => Promise<void>;
@@ -93,6 +96,7 @@ export function createFollower(options: FollowerOptions): Follower {
       started = await startParts(options, seen);
     },
     state: () => started?.takeover.held().state ?? null,
+    root: async (version, signal) => (started === null ? null : rootOf(version, options, started, signal)),
     status: () => statusOf(point, transport.name, seen, started?.takeover.held() ?? null, clock.now()),
     checkSoon: () => started?.following.checkSoon(),
     reportSoon: () => started?.reportSoon(),
@@ -101,6 +105,20 @@ export function createFollower(options: FollowerOptions): Follower {
       started = null;
     },
   };
+}
+
+/** From disk where it is: what came before the pinned one was never needed here, and is asked for. */
+async function rootOf(
+  version: number,
+  { point, pinnedRoot, transport }: FollowerOptions,
+  { takeover, folder }: Started,
+  signal: AbortSignal,
+): Promise<SignedDocument | null> {
+  if (version > takeover.held().root.version) return null;
+  const pinned = verifyFirstRoot(pinnedRoot).version;
+  if (version === pinned) return pinnedRoot;
+  const kept = version > pinned ? (await folder.roots(version - 1))[0] : undefined;
+  return kept ?? transport.root(version, signal, point);
 }
 
 async function startParts(options: FollowerOptions, seen: ReturnType<typeof newSeen>): Promise<Started> {
@@ -132,7 +150,7 @@ async function startParts(options: FollowerOptions, seen: ReturnType<typeof newS
     await following.restore();
     if (!waits) endHints = transport.hints?.([point], following.checkSoon) ?? endHints;
     following.begin();
-    return { takeover, following, reportSoon: ways.reportSoon, close };
+    return { takeover, folder, following, reportSoon: ways.reportSoon, close };
   } catch (thrown) {
     await close();
     throw thrown;

@@ -56,7 +56,7 @@ export interface Held {
 
 export interface TakeoverOptions {
   point: string;
-  transport: Transport;
+  transport: Pick<Transport, 'blob' | 'root'>;
   folder: PointFolder;
   pinnedRoot: TrustRoot;
   clock: Clock;

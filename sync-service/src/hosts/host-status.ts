@@ -29,6 +29,7 @@ type HostHazardCode =
   | 'contended'
   | 'clock-skew'
   | 'certificate-ends'
+  | 'unverified-approvals'
   | 'agent-warning';
 
 const CLOCK_SKEW_MS = 10_000;
@@ -42,11 +43,18 @@ export function hostStatus(point: string, reports: HostReports): HostStatus {
   return { heardAtMs, stale: reports.isStale(point), clockSkewMs, report };
 }
 
-/** Pure. `desired` is what the host is to hold; null before there is anything. */
+export interface Expected {
+  /** What the host is to hold; null before there is anything. */
+  desired: CompiledPolicy | null;
+  /** People approved it, at a central store. */
+  isApproved: boolean;
+}
+
+/** Pure. */
 export function hostHazards(
   point: string,
   { report, clockSkewMs }: HostStatus,
-  desired: CompiledPolicy | null,
+  { desired, isApproved }: Expected,
   nowMs: number,
 ): HostHazard[] {
   if (report === null) return [];
@@ -70,6 +78,8 @@ export function hostHazards(
     );
   const endsInMs = Date.parse(report.certificateEnds) - nowMs;
   if (endsInMs < CERTIFICATE_ENDS_MS) add('certificate-ends', endsWords(endsInMs, report), ENDS_MEND);
+  if (isApproved && report.applied !== null && report.approvals !== 'verified')
+    add('unverified-approvals', UNVERIFIED, UNVERIFIED_MEND);
   for (const words of report.warnings) add('agent-warning', words, 'Look at `edgeward agent status` on the host.');
   return found;
 }
@@ -110,4 +120,6 @@ function endsWords(endsInMs: number, { certificateEnds }: HostReport): string {
 
 const CONTENDED_MEND =
   'Find the program that writes rules on the host: its report names it. It goes on being repaired, with pauses.';
+const UNVERIFIED = 'unverified approvals: it takes the word of this service for what people approved';
+const UNVERIFIED_MEND = 'Bring the trust root there, and name it as `rootFile` in its agent.yaml.';
 const ENDS_MEND = 'Look at the log of the agent for what keeps it from renewing. One that ended is enrolled again.';

@@ -8,6 +8,7 @@ import { denialsRoute } from './denials-route.ts';
 import { openEnrolListener } from './enrol-listener.ts';
 import { type HostAuthority, openHostAuthority } from './enrolment.ts';
 import { enrolmentStatusOf } from './enrolment-refusals.ts';
+import { type Evidence, evidenceRoutes } from './evidence-routes.ts';
 import { createHostReports, type HostReports } from './host-reports.ts';
 import { type HostHazard, type HostStatus, hostHazards, hostStatus } from './host-status.ts';
 import { type HostListener, openHostListener } from './listener.ts';
@@ -32,6 +33,8 @@ export interface HostsOptions {
   config: HostsConfig;
   stateDir: string;
   collector: Pick<Collector, 'takeHostRecords'>;
+  /** Null where no central store is followed. */
+  evidence: Evidence | null;
   /** A policy is in force: denials have names from then on. */
   ready: () => boolean;
   registry: Registry;
@@ -60,11 +63,12 @@ export async function openHosts(options: HostsOptions): Promise<Hosts> {
   lifecycle.onClose('listener of hosts', listener.close);
   const enrolUrl = await openEnrolment(options, authority, clock);
   const status = (point: string): HostStatus => hostStatus(point, reports);
+  const isApproved = options.evidence !== null;
   return {
     shelf,
     reports,
     status,
-    hazards: (point, desired) => hostHazards(point, status(point), desired, clock.now()),
+    hazards: (point, desired) => hostHazards(point, status(point), { desired, isApproved }, clock.now()),
     scraped: () => ({
       hosts: config.points.map(({ name }) => ({ point: name, host: status(name) })),
       listener: listener?.counts() ?? null,
@@ -93,6 +97,7 @@ function openCalls(options: HostsOptions, authority: HostAuthority, parts: Parts
     statusOf: enrolmentStatusOf,
     routes: [
       ...hostRoutes(parts),
+      ...evidenceRoutes(options.evidence),
       denialsRoute({ collector, ready, ...quota, clock }),
       {
         method: 'POST',

@@ -110,6 +110,8 @@ export function hostStatusOf({ code }: EdgewardError): number {
 const STATUS: Readonly<Record<string, number>> = {
   EDW_ERR_HOST_UNKNOWN: 403,
   EDW_ERR_HOST_NO_POLICY: 404,
+  EDW_ERR_HOST_NO_EVIDENCE: 404,
+  EDW_ERR_HOST_EVIDENCE_REQUEST: 400,
   EDW_ERR_HOST_REPORT: 400,
   EDW_ERR_HOST_BATCH: 400,
 };

@@ -6,12 +6,13 @@ import {
   type Observed,
   type Transport,
 } from '@edgeward/policy-feed';
+import { createPointCompiler, type PointCompiler, type PointPolicy } from '@edgeward/policy-feed/last-hop';
 import type { PointState, SignedDocument } from '@edgeward/policy-format';
 import { type Clock, EdgewardError, type Logger, messageOf, sha256Hex } from '@edgeward/runtime';
+import type { Evidence } from '../hosts/evidence-routes.ts';
 import type { PolicyInForce, PolicyStatus } from '../policy-in-force.ts';
 import { type KnownIdentities, type RecentIdentities, recentIdentities } from '../recent-identities.ts';
 import { type Given, type GivenVersions, givenVersions } from './given-versions.ts';
-import { createPointCompiler, type PointCompiler, type PointPolicy } from './point-policy.ts';
 import type { WorkloadNames } from './workload-names.ts';
 
 /**
@@ -24,10 +25,14 @@ export interface StorePolicy extends PolicyInForce {
   followers(): FollowerStatus[];
   /** Of a policy that this point was given; null where it is not known. */
   versionOf(point: string, policy: Given): number | null;
+  /** Of `hosts`. */
+  evidence: Evidence;
 }
 
 export interface StorePolicyOptions {
   points: readonly string[];
+  /** Those of them that may verify approvals themselves. */
+  hosts?: readonly string[];
   transport: Transport;
   pinnedRoot: SignedDocument;
   /** Holds a folder for each point. */
@@ -52,6 +57,8 @@ interface Followed {
   foundRevision: number;
   recent: RecentIdentities;
   versions: GivenVersions;
+  /** For a host that still reads what was replaced a moment ago; newest first. */
+  states: PointState[];
   cancelTimer: () => void;
 }
 
@@ -60,6 +67,7 @@ const LONGEST_DELAY_MS = 60_000;
 
 export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
   const { clock, logger, names } = options;
+  const hosts = new Set(options.hosts);
   const followed = new Map(options.points.map((point) => [point, follow(point)]));
   const all = (): Followed[] => [...followed.values()];
   let closed = false;
@@ -85,6 +93,7 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
       foundRevision: 0,
       recent: recentIdentities(),
       versions: givenVersions(),
+      states: [],
       cancelTimer: () => {},
     };
     return it;
@@ -96,6 +105,7 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
     const { revision, hash } = next.policy;
     const isNews = it.now === null || it.now.policy.hash !== hash || it.now.policy.revision !== revision;
     it.now = next;
+    if (hosts.has(it.point)) it.states = withState(it.states, state);
     it.recent.remember(revision, named(next));
     it.versions.remember(next.policy, next.version);
     schedule(it);
@@ -145,6 +155,10 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
     },
     followers: () => all().map((it) => it.follower.status()),
     versionOf: (point, policy) => followed.get(point)?.versions.versionOf(policy) ?? null,
+    evidence: {
+      states: (point) => followed.get(point)?.states ?? [],
+      root: async (point, version, signal) => followed.get(point)?.follower.root(version, signal) ?? null,
+    },
     accept: (revision) => Promise.reject(notHeldHere(revision)),
     async foundRevision(point, revision) {
       const it = followed.get(point);
@@ -177,6 +191,13 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
       await Promise.all(all().map((it) => it.follower.close()));
     },
   };
+}
+
+const MOST_STATES = 4;
+
+function withState(before: readonly PointState[], state: PointState): PointState[] {
+  const others = before.filter(({ head }) => head.revision !== state.head.revision);
+  return [state, ...others].slice(0, MOST_STATES);
 }
 
 function statusOf(followed: Followed[]): PolicyStatus {

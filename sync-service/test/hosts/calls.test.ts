@@ -1,8 +1,21 @@
 /** What a host gets when it calls: over real TLS, by who its certificate says it is. */
-import { openHostPolicy, type PolicyFloor } from '@edgeward/host-agent/protocol';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  BLOBS_PATH,
+  blobsIn,
+  headPath,
+  openHostPolicy,
+  type PolicyFloor,
+  rootPath,
+} from '@edgeward/host-agent/protocol';
+import type { CompiledPolicy } from '@edgeward/policy';
+import { digestOf, type PointState } from '@edgeward/policy-format';
 import { EdgewardError } from '@edgeward/runtime';
+import { createSignedWorld, simpleGroup } from '@edgeward/test/kit';
 import t from 'tap';
 import { type Answer, calling, policyFor, reportAt } from '../fixtures/calling.ts';
+import { CRM, hostSlices, verifyingHost } from '../fixtures/verifying-host.ts';
 
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
@@ -179,4 +192,122 @@ t.test('a host that asks too often is asked to wait; another one is not', async 
   t.match(refused[0], { code: 'EDW_ERR_HOST_TOO_MANY', headers: { 'retry-after': '1' } });
   t.equal((await two.policy()).status, 200);
   t.equal(listener.counts().refused.get('EDW_ERR_HOST_TOO_MANY'), 30, 'each is counted');
+});
+
+t.test(
+  'a host with a pinned trust root takes what people approved, and nothing that its service alone says',
+  async (t) => {
+    const it = await verifyingHost(t);
+    await it.publish();
+    t.equal(await it.offered(), 'approved');
+    const [first] = it.stage.policy.evidence.states('host-1');
+    const old = it.policy();
+    await it.move(CRM, '10.30.1.2');
+    t.equal(await it.offered(), 'approved', 'a member more');
+    const honest = it.policy();
+    const [object] = honest.objects;
+    const opened = { ...honest, objects: honest.objects.map((one) => ({ ...one, mode: 'off' as const })) };
+    const stranger = await createSignedWorld({ seed: 'stranger' });
+    await stranger.publish(hostSlices(), { members: { [simpleGroup()]: [CRM] } });
+    const forged = await it.world.forge(
+      'host-1',
+      (head) => ({ ...head, revision: head.revision + 1 }),
+      stranger.keys.store,
+    );
+    const [state] = it.stage.policy.evidence.states('host-1');
+    if (state === undefined || first === undefined || object === undefined) throw new Error('nothing is followed');
+    const later = { ...state, head: { ...state.head, revision: state.head.revision + 1 }, signedHead: forged };
+    const cases: { name: string; policy: CompiledPolicy; states?: readonly PointState[]; code: string }[] = [
+      { name: 'the hash of the approved one, and another mode', policy: opened, code: 'EDW_ERR_HOST_NOT_APPROVED' },
+      { name: 'nothing protected', policy: { ...honest, objects: [] }, code: 'EDW_ERR_HOST_NOT_APPROVED' },
+      { name: 'another number', policy: { ...honest, revision: 99 }, code: 'EDW_ERR_HOST_NO_EVIDENCE' },
+      {
+        name: 'what was approved before, as if it were newer',
+        policy: { ...old, revision: honest.revision },
+        code: 'EDW_ERR_HOST_NOT_APPROVED',
+      },
+      { name: 'an older state', policy: old, states: [first], code: 'EDW_ERR_HEAD_ROLLBACK' },
+      {
+        name: 'a head by another key',
+        policy: { ...honest, revision: later.head.revision },
+        states: [later],
+        code: 'EDW_ERR_HEAD_UNSIGNED',
+      },
+      { name: 'no evidence at all', policy: honest, states: [], code: 'EDW_ERR_HOST_NO_EVIDENCE' },
+    ];
+    for (const { name, policy, states = null, code } of cases) {
+      it.lie.states = states;
+      t.equal(await it.offered(policy), code, name);
+    }
+    it.lie.states = null;
+    t.equal(await it.offered(), 'approved', 'nothing of it is remembered');
+    it.configure(null);
+    t.equal(await it.offered(), 'EDW_ERR_HOST_ROOT', 'an emptied configuration brings back no word of the service');
+    it.configure(join(t.testdirName, 'nowhere.json'));
+    t.equal(await it.offered(), 'EDW_ERR_HOST_ROOT');
+    it.configure(it.rootFile);
+    await rm(join(t.testdirName, 'agent'), { recursive: true });
+    it.configure(null);
+    t.equal(await it.offered(opened), 'unasked', 'where none ever was pinned');
+  },
+);
+
+t.test('trust roots, grants and break-glass reach a host that verifies, and end there by its own clock', async (t) => {
+  const it = await verifyingHost(t);
+  const until = new Date(it.world.nowMs + 3_600_000).toISOString();
+  await it.publish({ until });
+  await it.world.changeRoot((root) => ({ ...root, thresholds: { ...root.thresholds, breakGlassHours: 2 } }));
+  await it.publish({ until });
+  t.equal(await it.offered(), 'approved', 'under a trust root that came later');
+  it.lie.root = it.world.pinned;
+  await it.world.changeRoot((root) => root);
+  await it.publish({ until });
+  t.equal(await it.offered(), 'EDW_ERR_ROOT_VERSION', 'and under no other');
+  it.lie.root = null;
+  const granted = it.policy();
+  t.equal(await it.offered(granted), 'approved');
+  it.stage.forwardMs = 3_600_000;
+  await it.stage.until('the grant is over at the service', () => it.policy().hash !== granted.hash);
+  t.equal(await it.offered(), 'approved', 'the same number, without the grant');
+  t.equal(await it.offered(granted), 'approved', 'clocks are never equal');
+  it.skew.ms = 400_000;
+  t.equal(await it.offered(granted), 'EDW_ERR_HOST_NOT_APPROVED', 'and what has ended has ended');
+  t.equal(await it.offered(), 'approved');
+  it.skew.ms = -400_000;
+  t.equal(await it.offered(), 'EDW_ERR_HOST_NOT_APPROVED', 'by the clock of the host, whatever the service says');
+  it.skew.ms = 0;
+  it.world.nowMs = it.stage.clock.now() + it.stage.forwardMs;
+  await it.publish({ id: 'glass', breakGlassMs: 3_600_000 });
+  const open = it.policy();
+  t.match(open.objects, [{ rules: [{ id: 'glass' }, { id: 'partner' }] }]);
+  t.equal(await it.offered(), 'approved', 'break-glass');
+  it.stage.forwardMs += 3_600_000;
+  await it.stage.until('it is over at the service', () => it.policy().hash !== open.hash);
+  t.equal(await it.offered(), 'approved', 'what was before');
+  it.skew.ms = 400_000;
+  t.equal(await it.offered(open), 'EDW_ERR_HOST_NOT_APPROVED', 'and no glass stays open');
+});
+
+t.test('what a store signed is handed to the host that it is for, whole, and to no other', async (t) => {
+  const it = await verifyingHost(t);
+  await it.publish();
+  const [one, two, nobody] = [await it.host('host-1'), await it.host('host-2'), await it.host('host-9')];
+  const [state] = it.stage.policy.evidence.states('host-1');
+  const rules = state?.head.rules.digest ?? '';
+  const asked = (digests: unknown): string => JSON.stringify({ digests });
+  const head = headPath(state?.head.revision ?? 0);
+  t.strictSame(JSON.parse((await one.send('GET', head)).bytes.toString()), it.world.head('host-1'));
+  t.strictSame(JSON.parse((await two.send('GET', head)).bytes.toString()), it.world.head('host-2'));
+  const [own] = blobsIn((await one.send('POST', BLOBS_PATH, asked([rules]))).bytes, 1) ?? [];
+  t.equal(own && digestOf(own), rules);
+  t.strictSame(blobsIn((await two.send('POST', BLOBS_PATH, asked([rules]))).bytes, 1), [null], 'not of its policy');
+  t.equal((await one.send('GET', rootPath(2))).status, 204);
+  for (const path of [head, rootPath(1)]) t.equal((await nobody.send('GET', path)).code, 'EDW_ERR_HOST_UNKNOWN');
+  const many = Array.from({ length: 65 }, (_, n) => digestOf(`${n}`));
+  for (const body of [asked([]), asked(['../roots']), asked([rules, rules]), asked(many), '{}'])
+    t.equal((await one.send('POST', BLOBS_PATH, body)).code, 'EDW_ERR_HOST_EVIDENCE_REQUEST', body.slice(0, 40));
+  for (const path of [headPath('-1'), headPath('1e3'), rootPath('../1')])
+    t.match((await one.send('GET', path)).status, /400|404/, path);
+  const directory = await (await calling(t)).host('host-1');
+  t.equal((await directory.send('GET', head)).code, 'EDW_ERR_HOST_NO_EVIDENCE');
 });

@@ -133,7 +133,12 @@ t.test('a host that only observes what is to be enforced is never current', asyn
   t.match(await settled(), { state: 'behind', lastError: { code: nack.code } });
   await clock.advance(90_000);
   t.match(await settled(), { state: 'behind', lastError: { code: nack.code } }, 'also at later looks');
-  const [hazard] = hostHazards('host-1', hostStatus('host-1', reports), policy, clock.now());
+  const [hazard] = hostHazards(
+    'host-1',
+    hostStatus('host-1', reports),
+    { desired: policy, isApproved: false },
+    clock.now(),
+  );
   t.match(hazard, { code: 'only-observed', words: /would be cut/ });
 });
 
@@ -161,8 +166,8 @@ t.test('drift, a host that was made anew, and one that is ahead', async (t) => {
 t.test('what stands in the way of enforcement is told in words', async (t) => {
   const { one, reports, clock } = await kept(t);
   const managed = policyFor('host-1', 1);
-  const codes = (policy: CompiledPolicy | null): string[] =>
-    hostHazards('host-1', hostStatus('host-1', reports), policy, clock.now()).map(
+  const codes = (desired: CompiledPolicy | null, isApproved = false): string[] =>
+    hostHazards('host-1', hostStatus('host-1', reports), { desired, isApproved }, clock.now()).map(
       ({ object, code }) => `${object} ${code}`,
     );
   t.strictSame(codes(managed), [], 'nothing is known');
