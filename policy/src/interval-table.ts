@@ -3,8 +3,8 @@ import { predecessor, successor } from './address.ts';
 import type { IntervalTable } from './compiled.ts';
 import type { Labelled } from './interval.ts';
 import { compareKeys } from './interval.ts';
-import type { TableColumns } from './table-columns.ts';
-import { keepColumns, keptColumns } from './table-columns.ts';
+import type { Packing } from './table-columns.ts';
+import { beginPacking, keepColumns, put } from './table-columns.ts';
 
 /**
  * Address → small number, packed for a store that copies a value on every read (NGINX's shared dictionary costs about
@@ -55,38 +55,13 @@ function lookupBelow(get: (name: string) => string | undefined, key: AddressKey,
  * compares the two tables need not look at its characters.
  */
 export function pack(intervals: Labelled[], earlier?: IntervalTable): IntervalTable {
-  const packing: Packing = { table: {}, names: [], values: [], earlier: earlier || {}, at: 0 };
+  const packing = beginPacking(earlier);
   let split = 0;
   while (split < intervals.length && (intervals[split] as Labelled).lo.length === 8) split += 1;
   packFamily(packing, intervals.slice(0, split), 8);
   packFamily(packing, intervals.slice(split), 32);
   keepColumns(packing.table, packing);
   return packing.table;
-}
-
-/** A table while it is written. */
-interface Packing extends TableColumns {
-  table: IntervalTable;
-  earlier: IntervalTable;
-  /** Which column of `earlier` is next; they come in one order always. */
-  at: number;
-}
-
-function put(to: Packing, name: string, value: string): void {
-  const held = to.earlier[name];
-  const kept = held === value ? held : value;
-  to.table[name] = kept;
-  to.names.push(held === undefined ? name : sameName(to, name));
-  to.values.push(kept);
-}
-
-function sameName(to: Packing, name: string): string {
-  const columns = keptColumns(to.earlier);
-  if (columns === null) return name;
-  let at = to.at;
-  while (at < columns.names.length && columns.names[at] !== name) at += 1;
-  to.at = at + 1;
-  return columns.names[at] || name;
 }
 
 /** The intervals of a table, sorted, as `pack` was given them (cut where buckets end, then joined again). */

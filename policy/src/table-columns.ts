@@ -21,8 +21,10 @@ export function keepColumns(table: IntervalTable, columns: TableColumns): void {
   Object.defineProperty(table, COLUMNS, { value });
 }
 
-export function keptColumns(table: IntervalTable): TableColumns | null {
-  return (table as { columns?: TableColumns }).columns || null;
+function keptColumns(table: IntervalTable): TableColumns | null {
+  // In a table that was read from somewhere it could be the name of a bucket, which is text.
+  const columns = (table as { columns?: TableColumns | string }).columns;
+  return columns === undefined || typeof columns === 'string' ? null : columns;
 }
 
 /** In the order in which they were packed, or in that of the object. */
@@ -31,4 +33,34 @@ export function columnsOf(table: IntervalTable): TableColumns {
   if (kept !== null) return kept;
   const names = Object.keys(table);
   return { names, values: names.map((name) => table[name] as string) };
+}
+
+/** A table while it is written. */
+export interface Packing extends TableColumns {
+  table: IntervalTable;
+  earlier: IntervalTable;
+  /** Which column of `earlier` is next; they come in one order always. */
+  at: number;
+}
+
+/** What is as in `earlier` becomes the same string. */
+export function beginPacking(earlier: IntervalTable | undefined): Packing {
+  return { table: {}, names: [], values: [], earlier: earlier || {}, at: 0 };
+}
+
+export function put(to: Packing, name: string, value: string): void {
+  const held = to.earlier[name];
+  const kept = held === value ? held : value;
+  to.table[name] = kept;
+  to.names.push(held === undefined ? name : sameName(to, name));
+  to.values.push(kept);
+}
+
+function sameName(to: Packing, name: string): string {
+  const columns = keptColumns(to.earlier);
+  if (columns === null) return name;
+  let at = to.at;
+  while (at < columns.names.length && columns.names[at] !== name) at += 1;
+  to.at = at + 1;
+  return columns.names[at] || name;
 }
