@@ -111,7 +111,6 @@ export async function openStage(t: Test, options: StageOptions = {}): Promise<St
       { job: jobs.documented, address: await serveDocumentedScrape(t) },
     ],
     rules: [rules],
-    scrapeInterval: '500ms',
   });
   await prometheus.until(`sum(edgeward_ledger_denials_total{job="${jobs.real}"})`, ([sum]) => sum?.value === 2 * 7);
   await service.write('crm-1.yaml', `${workload('crm-1', crm, 'dev')}---\n${denyRule}`);

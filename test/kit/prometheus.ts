@@ -21,8 +21,6 @@ export interface PrometheusOptions {
   targets: readonly PrometheusTarget[];
   /** Files of rules, which must be good. */
   rules?: readonly string[];
-  /** As Prometheus writes it. Default: `200ms`, of scraping and of evaluating. */
-  scrapeInterval?: string;
 }
 
 /** One series at one time. A scalar has no labels. */
@@ -137,11 +135,14 @@ function argumentsFor({ configFile, folder, port }: { configFile: string; folder
   ];
 }
 
+/** As Prometheus writes it. A scrape that takes longer fails, and what it was to bring is away until the next. */
+const EVERY = '1s';
+
 /** JSON is YAML. */
-function configuration({ targets, rules = [], scrapeInterval = '200ms' }: PrometheusOptions): string {
+function configuration({ targets, rules = [] }: PrometheusOptions): string {
   const jobs = [...new Set(targets.map(({ job }) => job))];
   return JSON.stringify({
-    global: { scrape_interval: scrapeInterval, scrape_timeout: scrapeInterval, evaluation_interval: scrapeInterval },
+    global: { scrape_interval: EVERY, scrape_timeout: EVERY, evaluation_interval: EVERY },
     rule_files: rules,
     scrape_configs: jobs.map((job) => ({
       job_name: job,
