@@ -49,7 +49,12 @@ export async function findRsyslog(): Promise<Rsyslog | string> {
   }
 }
 
-const modulesOf = ({ libraries }: UnpackedTree): string => join(libraries, 'rsyslog');
+/** Folders with a colon between, as `-M` takes them. */
+const modulesOf = ({ libraries }: UnpackedTree): string =>
+  libraries
+    .split(':')
+    .map((folder) => join(folder, 'rsyslog'))
+    .join(':');
 
 async function versioned(command: readonly string[], modules: string | null): Promise<Rsyslog | string> {
   const [program = '', ...args] = command;
@@ -72,15 +77,21 @@ export async function startRsyslog(bench: Bench, { command, modules, version }: 
   await writeFile(config, `${lines.join('\n')}\n`);
   const [program = '', ...args] = command;
   const where = modules === null ? [] : ['-M', modules];
-  const child = spawn(program, [...args, '-n', '-f', config, '-i', join(folder, 'pid'), ...where], { stdio: 'ignore' });
+  const child = spawn(program, [...args, '-n', '-f', config, '-i', join(folder, 'pid'), ...where], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   child.on('error', () => {});
+  let said = '';
+  child.stderr.on('data', (chunk) => {
+    said = `${said}${chunk}`.slice(-2_000);
+  });
   bench.teardown(async () => {
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
     const closed = once(child, 'exit');
     child.kill('SIGKILL');
     await closed;
   });
-  await listening(port);
+  await listening(port, () => said);
   return {
     ...{ version, port },
     cpuMs: () => cpuOf(child.pid ?? 0).own,
@@ -98,7 +109,7 @@ export async function startRsyslog(bench: Bench, { command, modules, version }: 
   };
 }
 
-async function listening(port: number): Promise<void> {
+async function listening(port: number, said: () => string): Promise<void> {
   for (let looks = 0; looks < 200; looks += 1) {
     const socket = connect(port, '127.0.0.1');
     const answered = await once(socket, 'connect').then(
@@ -109,5 +120,5 @@ async function listening(port: number): Promise<void> {
     if (answered) return;
     await sleep(50);
   }
-  throw new Error('rsyslog does not listen');
+  throw new Error(`rsyslog does not listen: ${said()}`);
 }
