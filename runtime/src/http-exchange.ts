@@ -138,7 +138,10 @@ async function readBody(request: IncomingMessage, maxBodyBytes: number): Promise
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
+    let isSettled = false;
     const settle = (how: () => void): void => {
+      if (isSettled) return;
+      isSettled = true;
       request.off('data', take);
       how();
     };

@@ -73,10 +73,9 @@ export interface HeadShelfOptions {
 const AT_ONCE = 32;
 /** Of a change that concerns more points, the mirror is written after they were served. */
 const FEW = 16;
-/**
- * And not all at once: so many heads, and then others have their turn for this long. A head and what it names are some ms of
- * writing, in the very moment in which every point asks and tells.
- */
+/** And not in the very moment in which every point asks and tells: who copies a mirror does so by the minute. */
+const AFTER_MS = 3_000;
+/** Nor all at once: so many heads, some ms of writing with what they name, and then others have their turn for this long. */
 const WRITTEN_AT_ONCE = 8;
 const BETWEEN_MS = 15;
 /** A delta is worth its way while it is no larger than what it saves. */
@@ -92,8 +91,8 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
 
   let publications = 0;
   let isCatchingUp = false;
-  /** Somebody waits for the end of it. */
-  let isHurried = false;
+  /** Aborted when somebody waits for the end of it. */
+  const hurry = new AbortController();
   let caughtUp: Promise<void> = Promise.resolve();
   let greatestLeft = 0;
 
@@ -148,10 +147,14 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
     return unwritten.size > 0 && !isFull;
   }
 
+  const pause = (ms: number): Promise<void> =>
+    hurry.signal.aborted ? setImmediate() : sleep(ms, undefined, { signal: hurry.signal }).catch(() => {});
+
   /** What can't be written now is tried again with the next renewal. */
   async function catchUp(): Promise<void> {
     try {
-      while (unwritten.size > 0 && writeSome()) await (isHurried ? setImmediate() : sleep(BETWEEN_MS));
+      if (unwritten.size > FEW) await pause(AFTER_MS);
+      while (unwritten.size > 0 && writeSome()) await pause(BETWEEN_MS);
       if (unwritten.size === 0 && publications === 0) lag.clear();
     } finally {
       isCatchingUp = false;
@@ -261,7 +264,7 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
     },
     unwritten: () => unwritten.size,
     settled() {
-      isHurried = true;
+      hurry.abort();
       return caughtUp;
     },
   };
