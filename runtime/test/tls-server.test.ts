@@ -119,6 +119,27 @@ t.test('nobody without a certificate of the named authority gets an answer', asy
   t.ok(refused >= strangers.length - 1, 'handshakes that failed were told');
 });
 
+t.test(
+  'HTTP/1.1 is spoken to whoever names it among others, or names nothing, and who names others only is refused',
+  async (t) => {
+    const at = await open(t);
+    const credentials = { host: '127.0.0.1', port: at.port, ca: ours.cert, cert: client.cert, key: client.key };
+    async function agreedOn(
+      maxVersion: 'TLSv1.2' | 'TLSv1.3',
+      ALPNProtocols?: string[],
+    ): Promise<TLSSocket['alpnProtocol']> {
+      const socket = connect({ ...credentials, maxVersion, ...(ALPNProtocols === undefined ? {} : { ALPNProtocols }) });
+      await once(socket, 'secureConnect').finally(() => socket.destroy());
+      return socket.alpnProtocol;
+    }
+    for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+      t.equal(await agreedOn(version, ['h2', 'http/1.1']), 'http/1.1', version);
+      t.equal(await agreedOn(version), false, version);
+      await t.rejects(agreedOn(version, ['h2', 'http/1.0']), version);
+    }
+  },
+);
+
 t.test('where TLS 1.3 is asked for, nothing older is spoken, also after the files were read again', async (t) => {
   const files = writeTlsFiles(t.testdir({}), server, ours);
   const at = await open(t, { files, minVersion: 'TLSv1.3' });
