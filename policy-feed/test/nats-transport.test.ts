@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { cursorOf, digestOf, type PointReport, type PointState } from '@edgeward/policy-format';
+import { canonicalJson, cursorOf, digestOf, type PointReport, type PointState } from '@edgeward/policy-format';
 import { createLogger } from '@edgeward/runtime';
 import {
   createLastHop,
@@ -14,17 +14,18 @@ import {
   startNatsStore,
   testCertificates,
 } from '@edgeward/test/kit';
-import { nkeys } from '@nats-io/transport-node';
+import { connect, nkeys } from '@nats-io/transport-node';
 import t, { type Test } from 'tap';
-import { createNatsTransport, type NatsTransportOptions, type Transport } from '../src/index.ts';
+import { createNatsTransport, type NatsTransportOptions, natsLayout, type Transport } from '../src/index.ts';
+import { createPointBlobs } from '../src/nats/point-blobs.ts';
 
 await requireNatsServer(t);
 
 const signal = new AbortController().signal;
 const logger = createLogger({ level: 'silent' });
 const now = { waitMs: 0, signal };
-/** Longer than any look: what comes back earlier was woken. */
-const patiently = { waitMs: 30_000, signal };
+/** A `next` looks once more when its time is over: what was not woken by then fails instead. */
+const patiently = () => ({ waitMs: 600_000, signal: AbortSignal.timeout(60_000) });
 const points = ['edge-1', 'edge.2'];
 
 async function published(t: Test, options: Partial<NatsStoreOptions> = {}): Promise<NatsStore> {
@@ -111,11 +112,46 @@ t.test('a waiting reader is woken by a hint, and looks by itself where it may he
     const hop = hopOver(transport, store, 'edge-1');
     await hop.take();
     t.match(await transport.next('edge-1', cursorOf(heldBy(hop)), now), { state: /head|unchanged/ });
-    const waiting = transport.next('edge-1', cursorOf(heldBy(hop)), patiently);
+    const waiting = transport.next('edge-1', cursorOf(heldBy(hop)), patiently());
     await store.world.move(membersUpTo(3));
     await store.bring();
     t.match(await waiting, { state: /head|delta/ }, name);
   }
+});
+
+t.test('a copy that lags behind the hint is asked again, and so is one that lacks what a head names', async (t) => {
+  const store = await published(t);
+  const transport = follow(t, store, 'edge-1', { lookMs: 600_000 });
+  const hop = hopOver(transport, store, 'edge-1');
+  await hop.take();
+  const { storeCredentials: own, cluster } = store;
+  if (own.kind !== 'password') throw new Error('a user with a password was wanted');
+  const { STORE_INBOX_PREFIX: inboxPrefix } = natsLayout;
+  const servers = [...cluster.servers];
+  const lagging = await connect({ servers, user: own.user, pass: own.password, inboxPrefix });
+  t.teardown(() => lagging.close());
+  const point = 'edge-1';
+  const held = cursorOf(heldBy(hop));
+  await transport.next(point, held, now);
+  const waiting = transport.next(point, held, patiently());
+  await store.world.move(membersUpTo(3));
+  lagging.publish(natsLayout.hintSubject(point), `${held.epoch}.${held.revision + 1}`);
+  await lagging.flush();
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  const subject = natsLayout.headSubject(point);
+  await lagging.request(subject, canonicalJson(store.world.head(point)), { timeout: 20_000 });
+  t.match(await waiting, { state: 'head', head: store.world.head(point) });
+  const asked: string[] = [];
+  const blob = createPointBlobs(
+    async ({ subject }) => {
+      asked.push(subject);
+      const header = (name: string) => (name === natsLayout.PARTS_HEADER ? '1' : '4');
+      return asked.length < 3 ? null : { bytes: Buffer.from('late'), sequence: 1, atMs: 1, header };
+    },
+    { name: 'a copy that lags', points },
+  );
+  t.strictSame(Buffer.from((await blob(digestOf('late'), 4, signal, 'edge.2')) ?? []).toString(), 'late');
+  t.strictSame(asked, Array(3).fill(natsLayout.partSubject('edge.2', digestOf('late'), 0)), 'of that point alone');
 });
 
 t.test('hints name the point that changed', async (t) => {

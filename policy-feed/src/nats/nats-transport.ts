@@ -4,7 +4,7 @@
  * any case, because watches were seen to stall in silence after a node died.
  */
 import { canonicalJson, type PointReport } from '@edgeward/policy-format';
-import { type Clock, type Logger, systemClock } from '@edgeward/runtime';
+import { backoff, type Clock, type Logger, systemClock } from '@edgeward/runtime';
 import { ROOT_WIRE_BYTES, readSigned } from '../documents.ts';
 import { storeFailure } from '../failures.ts';
 import { checkPointName } from '../point-name.ts';
@@ -17,6 +17,9 @@ import { type NatsLink, openNatsLink } from './link.ts';
 import { natsFailure, untilAborted } from './nats-failure.ts';
 import { createPointBlobs } from './point-blobs.ts';
 import { createPointHeads } from './point-heads.ts';
+
+/** After a hint that a copy lagged behind: it has caught up in some milliseconds, or is being brought up. */
+const LAG_MS = 50;
 
 export interface NatsTransportOptions {
   /** `tls://HOST:PORT` of each node; `nats://` for literal loopback addresses. */
@@ -65,6 +68,7 @@ export function createNatsTransport(options: NatsTransportOptions): Transport {
       checkPointName(point);
       const endMs = performance.now() + waitMs;
       const bell = openBell(board, point);
+      const lagging = backoff({ baseMs: LAG_MS, maxMs: lookMs, random });
       try {
         for (;;) {
           signal.throwIfAborted();
@@ -72,7 +76,8 @@ export function createNatsTransport(options: NatsTransportOptions): Transport {
           const news: News = await heads.look(point, known, { renewals: waitMs === 0, signal });
           const leftMs = endMs - performance.now();
           if (news.state !== 'unchanged' || leftMs <= 0) return news;
-          await bell.rung(Math.min(leftMs, nextLookMs()), signal);
+          const lookInMs = board.isAhead(point, known) ? lagging.nextMs() : nextLookMs();
+          if (await bell.rung(Math.min(leftMs, lookInMs), signal)) lagging.reset();
         }
       } finally {
         bell.close();
@@ -134,8 +139,8 @@ async function within(work: Promise<void>, limitMs: number): Promise<void> {
 
 interface Bell {
   reset(): void;
-  /** A hint since `reset`, or the time. */
-  rung(limitMs: number, signal: AbortSignal): Promise<void>;
+  /** A hint since `reset`, or the time: whether it was a hint. */
+  rung(limitMs: number, signal: AbortSignal): Promise<boolean>;
   close(): void;
 }
 
@@ -151,7 +156,7 @@ function openBell(board: HintBoard, point: string): Bell {
       rang = false;
     },
     async rung(limitMs, signal) {
-      if (rang) return;
+      if (rang) return true;
       let timer: NodeJS.Timeout | undefined;
       const rings = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, limitMs);
@@ -162,6 +167,7 @@ function openBell(board: HintBoard, point: string): Bell {
       } finally {
         clearTimeout(timer);
       }
+      return rang;
     },
     close,
   };

@@ -1,19 +1,22 @@
 /**
  * Blobs of the points that this service has, in parts. A blob lies under each point that needs it, so that a right to
- * read names a point; which one a digest belongs to is not said here, and the points are asked in the order in which they
- * had one last.
+ * read names a point. Who does not say for which point a digest is wanted has them asked in the order in which they had one
+ * last. What a head names was there before the head, so what is not there is asked for again: that copy may lag behind.
  */
+import { setTimeout as pause } from 'node:timers/promises';
 import { type Digest, isDigest } from '@edgeward/policy-format';
 import { storeFailure } from '../failures.ts';
 import type { DirectMessage, DirectReader } from './direct-read.ts';
 import { BYTES_HEADER, PART_BYTES, PARTS_HEADER, partSubject, STREAMS } from './layout.ts';
 
 const PARTS_AT_ONCE = 8;
+/** Between two looks for what is not there, in turn. */
+const LAG_MS = [50, 100, 200, 400];
 
 export function createPointBlobs(
   read: DirectReader,
   options: { name: string; points: readonly string[] },
-): (digest: Digest, maxBytes: number, signal: AbortSignal) => Promise<Uint8Array | null> {
+): (digest: Digest, maxBytes: number, signal: AbortSignal, point?: string) => Promise<Uint8Array | null> {
   const order = [...options.points];
 
   const part = (point: string, digest: Digest, number: number, signal: AbortSignal): Promise<DirectMessage | null> =>
@@ -25,9 +28,13 @@ export function createPointBlobs(
       signal,
     });
 
-  return async (digest, maxBytes, signal) => {
-    if (!isDigest(digest)) return null;
-    for (const point of [...order]) {
+  async function look(
+    points: readonly string[],
+    digest: Digest,
+    maxBytes: number,
+    signal: AbortSignal,
+  ): Promise<Uint8Array | null> {
+    for (const point of points) {
       const first = await part(point, digest, 0, signal);
       if (first === null) continue;
       order.splice(order.indexOf(point), 1);
@@ -37,6 +44,17 @@ export function createPointBlobs(
       return joined([first, ...rest], size.bytes);
     }
     return null;
+  }
+
+  return async (digest, maxBytes, signal, point) => {
+    if (!isDigest(digest)) return null;
+    for (let attempt = 0; ; attempt += 1) {
+      const points = point !== undefined && order.includes(point) ? [point] : [...order];
+      const found = await look(points, digest, maxBytes, signal);
+      const pauseMs = LAG_MS[attempt];
+      if (found !== null || pauseMs === undefined) return found;
+      await pause(pauseMs, undefined, { signal });
+    }
   };
 }
 
