@@ -29,12 +29,14 @@ export function startFleetProcess<From extends { is: string }, To>(
   bench: Bench,
   module: string,
   args: string[],
+  environment: Record<string, string> = {},
 ): FleetProcess<From, To> {
   const own = (process.env.EDGEWARD_BENCH_NODE ?? '').split(' ').filter((argument) => argument !== '');
   const path = fileURLToPath(new URL(module, import.meta.url));
   const execArgv = ['--conditions=edgeward-source', '--expose-gc', ...own];
   const running = fork(path, args, {
     execArgv,
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     serialization: 'advanced',
   });

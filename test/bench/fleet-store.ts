@@ -1,5 +1,5 @@
 /** The store of a fleet as a process, seen from outside: when it served what, and what it holds of whom. */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './benchmark.ts';
@@ -22,6 +22,8 @@ export interface FleetStore {
   stop(): Promise<void>;
 }
 
+/** What systemd would give it is a part of how much memory it takes. */
+const UNIT = new URL('../../central-store/edgeward-store.service', import.meta.url);
 const LOOK_MS = 50;
 const MAX_LOOKS = 6_000;
 
@@ -29,7 +31,13 @@ export async function startFleetStore(bench: Bench, { config }: FleetWorld): Pro
   const file = join(config.stateDir, '..', 'edgeward-store.yaml');
   // JSON is YAML.
   await writeFile(file, JSON.stringify(config));
-  const running: FleetProcess<FromStore, ToStore> = startFleetProcess(bench, 'fleet-store-child.ts', [file]);
+  const environment = environmentOf(await readFile(UNIT, 'utf8'));
+  const running: FleetProcess<FromStore, ToStore> = startFleetProcess(
+    bench,
+    'fleet-store-child.ts',
+    [file],
+    environment,
+  );
   const { port } = await running.next('listening');
   const served = async (): Promise<number[]> => {
     const answer = running.next('served');
@@ -62,4 +70,10 @@ export async function startFleetStore(bench: Bench, { config }: FleetWorld): Pro
     processorSeconds: running.processorSeconds,
     stop: running.stop,
   };
+}
+
+/** `Environment=NAME=VALUE NAME=VALUE`, as our unit writes it: without quotes. */
+function environmentOf(unit: string): Record<string, string> {
+  const assignments = [...unit.matchAll(/^Environment=(.+)$/gm)].flatMap(([, line = '']) => line.split(' '));
+  return Object.fromEntries(assignments.map((it) => [it.slice(0, it.indexOf('=')), it.slice(it.indexOf('=') + 1)]));
 }
