@@ -37,7 +37,11 @@ export interface HttpsTransportOptions {
   random?: () => number;
 }
 
-const CONNECT_MS = 5_000;
+/**
+ * With its handshake. After a restart of a store thousands wait for theirs: whoever gives up and begins anew makes it longer
+ * for all. A call ends at its own limit meanwhile.
+ */
+const CONNECT_MS = 20_000;
 /** Between two pieces of an answer. */
 const SILENCE_MS = 15_000;
 /** A stream of hints says at least a comment within this time, or is opened anew. */
