@@ -2,6 +2,7 @@ import type { PointRules } from '@edgeward/policy';
 import type { Fetch } from './acceptance.ts';
 import { checkBase, checkVersion, readApproval } from './approval-checks.ts';
 import { type Digest, digestOf } from './digest.ts';
+import type { GoodSignatures } from './good-signatures.ts';
 import type { Blob, Head } from './head.ts';
 import { bookFromPages, type MemberBook } from './member-book.ts';
 import { memberIndexOf } from './member-pages.ts';
@@ -24,7 +25,7 @@ const PAGES_AT_ONCE = 16;
 /** Verified, in the slice that they are of, and allowed after what was there. */
 export async function approvalsOf(
   head: Head,
-  task: Source & { root: TrustRoot; floor: Floor | null; nowMs: number },
+  task: Source & { root: TrustRoot; floor: Floor | null; nowMs: number; signatures?: GoodSignatures },
 ): Promise<{ own: HeldApproval; base: HeldApproval | null }> {
   const read = async (named: Blob, rules: Blob): Promise<HeldApproval> => {
     const held = heldParts(task.known).find(

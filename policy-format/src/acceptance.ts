@@ -3,6 +3,7 @@ import { acceptedAfter } from './approval-checks.ts';
 import { type Delta, deltaOf } from './delta.ts';
 import type { Digest } from './digest.ts';
 import { checkFences, type Fenced } from './fences.ts';
+import type { GoodSignatures } from './good-signatures.ts';
 import { stateRootOf } from './head.ts';
 import {
   checkFrom,
@@ -38,6 +39,8 @@ export interface Acceptance {
   root: TrustRoot;
   fetch: Fetch;
   nowMs: number;
+  /** Of approvals. May be shared with other points, whatever their roots are. */
+  signatures?: GoodSignatures;
 }
 
 export interface Fetch {

@@ -1,5 +1,6 @@
 import { sliceApprovalOf } from './approval.ts';
 import type { Digest } from './digest.ts';
+import type { GoodSignatures } from './good-signatures.ts';
 import { type Floor, type HeldApproval, MAX_ACCEPTED } from './point-state.ts';
 import { refused } from './refusal.ts';
 import { verifySlice } from './slice-tree.ts';
@@ -14,6 +15,7 @@ export interface ApprovalTask {
   root: TrustRoot;
   floor: Floor | null;
   nowMs: number;
+  signatures?: GoodSignatures;
 }
 
 /** Throws EDW_ERR_FORMAT_…, EDW_ERR_APPROVAL_…; of these EDW_ERR_APPROVAL_SLICE itself. */
@@ -24,6 +26,7 @@ export async function readApproval(task: ApprovalTask): Promise<HeldApproval> {
     root: task.root,
     accepted: (it) => task.floor?.accepted.includes(it) ?? false,
     nowMs: task.nowMs,
+    ...(task.signatures === undefined ? {} : { signatures: task.signatures }),
   });
   const { index, path } = slice;
   if (!verifySlice(approval.slices, { point: task.point, rulesDigest: task.rulesDigest, index, path }))

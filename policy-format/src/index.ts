@@ -20,6 +20,7 @@ export {
 } from './delta.ts';
 export { type Digest, digestOf, isDigest } from './digest.ts';
 export { checkFences, type Fenced } from './fences.ts';
+export { type GoodSignatures, goodSignatures } from './good-signatures.ts';
 export {
   type Blob,
   type Checkpoint,

@@ -7,8 +7,11 @@ import { shown } from './fields.ts';
  * from a person it does not take from a store. Nothing is decided here that the reader does not decide.
  */
 
-/** What the language would refuse, or would write otherwise; null: nothing. */
-export function languageFault(document: PointRules): string | null {
+/**
+ * What the language would refuse, or would write otherwise; null: nothing. Rules are read one by one: those that were read
+ * before may be left out. Of objects, all or none, as two must not be bound alike.
+ */
+export function languageFault(document: Pick<PointRules, 'point' | 'objects' | 'rules'>): string | null {
   const findings: Finding[] = [];
   const model = linkModel(
     [...document.objects.map((it) => objectDocument(it, document.point)), policyOf(document)],
@@ -27,7 +30,7 @@ function objectDocument(object: RuleObject, point: string): SourceDocument {
   return sourceOf({ kind: 'VirtualServer', name, labels, point, bind, protocol, mode, ports, trustedProxies });
 }
 
-function policyOf({ point, rules }: PointRules): SourceDocument {
+function policyOf({ point, rules }: Pick<PointRules, 'point' | 'rules'>): SourceDocument {
   const written = rules.map(({ id, action, http }) => ({
     id,
     action,

@@ -1,10 +1,16 @@
+import type { GoodSignatures } from './good-signatures.ts';
 import { type SignedDocument, signersOf } from './signing.ts';
 import type { Person, PublicKey, Role, TrustRoot } from './trust-root.ts';
 
 /** The people of a trust root whose signature holds, each once: two keys of one person are one person. */
-export async function peopleWhoSigned(document: SignedDocument, typ: string, root: TrustRoot): Promise<Person[]> {
+export async function peopleWhoSigned(
+  document: SignedDocument,
+  typ: string,
+  root: TrustRoot,
+  signatures?: GoodSignatures,
+): Promise<Person[]> {
   const keys = root.people.flatMap((person) => person.keys);
-  const kids = await signersOf(document, typ, keys);
+  const kids = await signersOf(document, typ, keys, signatures);
   return root.people.filter((person) => person.keys.some(({ kid }) => kids.has(kid)));
 }
 

@@ -2,6 +2,7 @@ import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign as 
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { canonicalJson, parseCanonical } from './canonical-json.ts';
 import { type Digest, digestOf } from './digest.ts';
+import type { GoodSignatures } from './good-signatures.ts';
 import { LIMITS } from './limits.ts';
 import { refused } from './refusal.ts';
 import type { PublicKey } from './trust-root.ts';
@@ -152,20 +153,27 @@ export function withEncodedPayload(value: unknown, what: string, maxBytes: numbe
 
 /**
  * Ids of the given keys whose signature over this document holds, each once. Signatures by other keys are nobody's: they
- * are passed over, and never make a good one bad.
+ * are passed over, and never make a good one bad. `signatures`: those that held before are not worked out again.
  */
 export async function signersOf(
   document: SignedDocument,
   typ: string,
   keys: readonly PublicKey[],
+  signatures?: GoodSignatures,
 ): Promise<Set<string>> {
   const known = new Map(keys.map((key) => [key.kid, key]));
+  const digest = signatures === undefined ? null : digestOf(document.payload);
   const good = new Set<string>();
   for (const signature of document.signatures.slice(0, LIMITS.signatures)) {
     const kid = kidIn(signature.protected, typ);
     const key = kid === null ? undefined : known.get(kid);
     if (key === undefined || good.has(key.kid)) continue;
-    if (holds(document.payload, signature, key)) good.add(key.kid);
+    // Everything that goes into a verification; a digest stands for the payload alone.
+    const name = digest === null ? '' : `${key.x} ${signature.protected} ${signature.signature} ${digest}`;
+    const isGood = signatures?.has(name) === true || holds(document.payload, signature, key);
+    if (!isGood) continue;
+    signatures?.add(name);
+    good.add(key.kid);
   }
   return good;
 }

@@ -1,5 +1,6 @@
 import { type Approval, approvalOf } from './approval.ts';
 import type { Digest } from './digest.ts';
+import type { GoodSignatures } from './good-signatures.ts';
 import { LIMITS } from './limits.ts';
 import { refused } from './refusal.ts';
 import { digestOfPayload, payloadOf, signedDocumentOf } from './signing.ts';
@@ -33,6 +34,7 @@ export interface ApprovalCheck {
    */
   accepted: (digest: Digest) => boolean;
   nowMs: number;
+  signatures?: GoodSignatures;
 }
 
 /**
@@ -45,7 +47,7 @@ export async function verifyApproval(check: ApprovalCheck): Promise<VerifiedAppr
   requireSameTrust(approval, check.root);
   const digest = digestOfPayload(document);
   if (check.accepted(digest)) return { approval, digest, approvers: [], acceptedBefore: true };
-  const signed = await peopleWhoSigned(document, approval.typ, check.root);
+  const signed = await peopleWhoSigned(document, approval.typ, check.root, check.signatures);
   const approvers =
     approval.breakGlass === null
       ? approversOf(approval, check.root, signed)

@@ -14,20 +14,19 @@ function outcome(write: (value: unknown) => string | undefined, value: unknown):
   }
 }
 
+const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('\ud800', '"', '\\', '\u2028', ''));
+const key = fc.oneof(
+  text,
+  fc.nat({ max: 20 }).map(String),
+  fc.constantFrom('__proto__', 'toJSON', 'é', '\ue000', '😀'),
+);
+const leaf = fc.oneof(text, fc.double(), fc.integer(), fc.boolean(), fc.constantFrom(null, undefined, -0, 1e21));
+const value = fc.letrec((tie) => ({
+  any: fc.oneof({ maxDepth: 5 }, leaf, fc.array(tie('any'), { maxLength: 5 }), tie('mapping')),
+  mapping: fc.uniqueArray(fc.tuple(key, tie('any')), { maxLength: 6, selector: ([it]) => it }).map(Object.fromEntries),
+})).any;
+
 t.test('any value is written as the reference implementation writes it', async (t) => {
-  const text = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('\ud800', '"', '\\', '\u2028', ''));
-  const key = fc.oneof(
-    text,
-    fc.nat({ max: 20 }).map(String),
-    fc.constantFrom('__proto__', 'toJSON', 'é', '\ue000', '😀'),
-  );
-  const leaf = fc.oneof(text, fc.double(), fc.integer(), fc.boolean(), fc.constantFrom(null, undefined, -0, 1e21));
-  const value = fc.letrec((tie) => ({
-    any: fc.oneof({ maxDepth: 5 }, leaf, fc.array(tie('any'), { maxLength: 5 }), tie('mapping')),
-    mapping: fc
-      .uniqueArray(fc.tuple(key, tie('any')), { maxLength: 6, selector: ([it]) => it })
-      .map(Object.fromEntries),
-  })).any;
   const seed = Number(process.env.EDGEWARD_SEED ?? Date.now() % 2 ** 31);
   t.comment(`seed ${seed}`);
   fc.assert(
@@ -75,4 +74,38 @@ t.test('nothing but canonical bytes is read', async (t) => {
   for (const text of good) t.strictSame(parseCanonical(Buffer.from(text), 'it', 100), JSON.parse(text), text);
   for (const text of bad)
     t.throws(() => parseCanonical(Buffer.from(text), 'it', 100), { code: 'EDW_ERR_FORMAT_NOT_CANONICAL' }, text);
+});
+
+t.test('a text is read if and only if the reference implementation writes what it says as it stands', async (t) => {
+  const escaped = (it: string): string =>
+    it.replace(/[^ -~]/g, (at) => `\\u${at.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  const spellings: ((value: unknown) => string)[] = [
+    (it) => outcome(canonicalize, it),
+    (it) => JSON.stringify(it) ?? '',
+    (it) => escaped(JSON.stringify(it) ?? ''),
+    (it) => outcome(canonicalize, it).replace('":', '": '),
+    (it) => outcome(canonicalize, it).replace(/\d/, '$&.0'),
+    (it) => outcome(canonicalize, it).replace(/"[^"]*":[^,}]*,/, '$&$&'),
+  ];
+  const isGood = (text: string): boolean => {
+    try {
+      return canonicalize(JSON.parse(text)) === text && !text.includes('"__proto__"');
+    } catch {
+      return false;
+    }
+  };
+  const isRead = (text: string): boolean => {
+    try {
+      parseCanonical(Buffer.from(text), 'it', 1e6);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  const seed = Number(process.env.EDGEWARD_SEED ?? Date.now() % 2 ** 31);
+  t.comment(`seed ${seed}`);
+  fc.assert(
+    fc.property(value, fc.constantFrom(...spellings), (it, spell) => isRead(spell(it)) === isGood(spell(it))),
+    { numRuns: runs * 5, seed },
+  );
 });

@@ -247,6 +247,53 @@ t.test('a rules document in any other form is refused', async (t) => {
   }
 });
 
+t.test('what was read before hides no fault, and makes no other', async (t) => {
+  const told = (rules: PointRules, before: PointRules | null): string => {
+    try {
+      return canonicalJson(rulesOf(Buffer.from(canonicalJson(rules)), 'edge-1', before));
+    } catch (thrown) {
+      return String(thrown);
+    }
+  };
+  const edited = good();
+  Object.assign(condition(edited), { path: '/v2/*' });
+  const fewer = good();
+  fewer.objects.pop();
+  fewer.rules = fewer.rules.map((it) => ({ ...it, to: it.to.filter((name) => name !== 'host-1') }));
+  fewer.rules = fewer.rules.filter((it) => it.to.length > 0);
+  const elsewhere = { ...good(), point: 'edge-2' };
+  const befores = { 'the same': good(), 'another edition': edited, 'fewer of all': fewer, 'another point': elsewhere };
+  for (const [known, before] of Object.entries(befores)) {
+    t.equal(told(good(), before), told(good(), null), known);
+    for (const [name, change] of BREAKS) {
+      const rules = good();
+      change(rules);
+      t.equal(told(rules, before), told(rules, null), `${name}, after ${known}`);
+    }
+  }
+});
+
+t.test('two objects that are bound alike are refused, also where one was read before', async (t) => {
+  const before = good();
+  const server = before.objects.find((it) => it.kind === 'virtual-server');
+  const rules = good();
+  rules.objects = [...rules.objects, { ...server, name: 'zz' } as PointRules['objects'][number]];
+  t.throws(() => rulesOf(rulesBytes(rules), 'edge-1', before), { code: 'EDW_ERR_FORMAT_RULES', message: /vs_front/ });
+});
+
+t.test('what two editions have in common is one object in both', async (t) => {
+  const before = rulesOf(rulesBytes(good()), 'edge-1');
+  const edited = good();
+  Object.assign(condition(edited), { path: '/v2/*' });
+  const after = rulesOf(rulesBytes(edited), 'edge-1', before);
+  t.equal(canonicalJson(after), rulesBytes(edited).toString());
+  t.strictSame(
+    after.rules.map((it) => before.rules.includes(it)),
+    [false, true, true],
+  );
+  t.ok([...after.groups, ...after.objects].every((it) => [...before.groups, ...before.objects].includes(it as never)));
+});
+
 t.test('bytes that are not the canonical ones are refused before anything in them is looked at', async (t) => {
   const text = rulesBytes(good()).toString();
   const deep = `${'['.repeat(LIMITS.depth + 1)}${']'.repeat(LIMITS.depth + 1)}`;

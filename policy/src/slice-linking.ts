@@ -85,7 +85,9 @@ function reused<S, L>(
   });
   return sources.map((source) => {
     const old = known[keyOf(source)];
-    return old !== undefined && JSON.stringify(sourceIn(old)) === JSON.stringify(source) ? old : link(source, old);
+    if (old === undefined) return link(source, old);
+    const was = sourceIn(old);
+    return was === source || JSON.stringify(was) === JSON.stringify(source) ? old : link(source, old);
   });
 }
 

@@ -5,6 +5,7 @@
  */
 import { join } from 'node:path';
 import {
+  type GoodSignatures,
   isName,
   type Nack,
   type PointReport,
@@ -45,6 +46,8 @@ export interface FollowerOptions {
   onNack?: (nack: Nack) => void;
   /** For reports: what the point itself holds. */
   observe?: () => Observed;
+  /** Shared by the followers of one service: what people signed once is for many points. */
+  signatures?: GoodSignatures;
   clock?: Clock;
   random?: () => number;
   /** 10 s, give or take a fifth. No pause after a failure is longer. */

@@ -13,6 +13,7 @@ import {
   type Digest,
   type Fetch,
   type Floor,
+  type GoodSignatures,
   Nacked,
   type PointState,
   type SignedDocument,
@@ -62,7 +63,15 @@ export interface TakeoverOptions {
   clock: Clock;
   logger: Logger;
   onState: OnState;
+  /** Shared with the followers beside this one. */
+  signatures?: GoodSignatures;
 }
+
+/** What one take brought, until it is kept: writing a document out again costs more than holding it so long. */
+type AtHand = Map<Digest, Uint8Array>;
+
+/** Of one blob. A larger one is made again: two of the largest at once would be felt. */
+const MOST_AT_HAND = 1024 * 1024;
 
 export function createTakeover(options: TakeoverOptions): Takeover {
   const { point, transport, folder, clock, logger } = options;
@@ -99,8 +108,8 @@ export function createTakeover(options: TakeoverOptions): Takeover {
     logger.warn(fields, 'one approver alone opened this; it ends by itself');
   }
 
-  async function keep(state: PointState, floor: Floor): Promise<void> {
-    await folder.save(state, { floor, witness: held.witness });
+  async function keep(state: PointState, floor: Floor, atHand?: AtHand): Promise<void> {
+    await folder.save(state, { floor, witness: held.witness }, atHand);
     held.kept = cursorOf(state);
   }
 
@@ -113,23 +122,24 @@ export function createTakeover(options: TakeoverOptions): Takeover {
     logger.error(fields, 'the record of the store is not the one that was seen here before: somebody rewrote it');
   }
 
-  async function take({ state, floor, unchanged }: Accepted): Promise<void> {
+  async function take({ state, floor, unchanged }: Accepted, atHand: AtHand): Promise<void> {
     await handOver(state, { restored: false });
     held.state = state;
     held.floor = floor;
     if (unchanged && isSameState(held.kept, cursorOf(state))) return;
     witness(state);
-    await keep(state, floor);
+    await keep(state, floor, atHand);
     logger.debug({ event: 'policy_taken_over', point, ...logged(state) }, 'taken over');
   }
 
-  function fetching(signal: AbortSignal, along?: Brought['blobs']): Fetch {
+  function fetching(signal: AbortSignal, atHand: AtHand, along?: Brought['blobs']): Fetch {
     return {
       async blob(digest, maxBytes) {
         const own = along?.get(digest) ?? (await folder.blobs.read(digest, maxBytes));
-        if (own !== null) return own;
-        const bytes = await transport.blob(digest, maxBytes, signal, point);
-        held.bytesReceived += bytes?.length ?? 0;
+        const bytes = own ?? (await transport.blob(digest, maxBytes, signal, point));
+        if (own === null) held.bytesReceived += bytes?.length ?? 0;
+        // Whoever asked compares them with the name, and takes nothing over where they differ.
+        if (bytes !== null && bytes.length <= MOST_AT_HAND) atHand.set(digest, bytes);
         return bytes;
       },
       root: (version) => transport.root(version, signal, point),
@@ -144,12 +154,13 @@ export function createTakeover(options: TakeoverOptions): Takeover {
     };
   }
 
-  const task = (signal: AbortSignal, along?: Brought['blobs']) => ({
+  const task = (signal: AbortSignal, atHand: AtHand, along?: Brought['blobs']) => ({
     point,
     floor: held.floor,
     root: held.root,
-    fetch: fetching(signal, along),
+    fetch: fetching(signal, atHand, along),
     nowMs: clock.now(),
+    ...(options.signatures === undefined ? {} : { signatures: options.signatures }),
   });
 
   return {
@@ -163,13 +174,15 @@ export function createTakeover(options: TakeoverOptions): Takeover {
       await handOver(found.state, { restored: true });
     },
     async head(head, signal) {
-      await take(await acceptHead({ ...task(signal), known: held.state, head }));
+      const atHand: AtHand = new Map();
+      await take(await acceptHead({ ...task(signal, atHand), known: held.state, head }), atHand);
     },
     async delta({ delta, blobs }, signal) {
       const known = held.state;
       // Asked for from a state that is no longer held: the answer came too late, and nothing is wrong with it.
       if (known === null || !isSameState(delta.from, cursorOf(known))) return;
-      await take(await acceptDelta({ ...task(signal, blobs), known, delta }));
+      const atHand: AtHand = new Map();
+      await take(await acceptDelta({ ...task(signal, atHand, blobs), known, delta }), atHand);
     },
     async makeUp() {
       const { state, floor } = held;

@@ -9,8 +9,11 @@ import { type Digest, digestOf, isDigest, type StateBlob } from '@edgeward/polic
 import { stateWriteError, syncFolder, unfinishedSuffix } from '@edgeward/runtime';
 
 export interface BlobFolder {
-  /** Durable when it resolves; what is there already is not made again. Throws EDW_ERR_STATE_WRITE. */
-  add(blobs: Iterable<StateBlob>): Promise<void>;
+  /**
+   * Durable when it resolves; what is there already is not made again. `atHand`: bytes of some that were compared with their
+   * names, so that they are not made either. Throws EDW_ERR_STATE_WRITE.
+   */
+  add(blobs: Iterable<StateBlob>, atHand?: ReadonlyMap<Digest, Uint8Array>): Promise<void>;
   /** Null where there is none, where it is larger than `maxBytes` or damaged, and where it can't be read. */
   read(digest: Digest, maxBytes: number): Promise<Uint8Array | null>;
   /** Removes every other. What can't be removed now is removed another time. */
@@ -25,12 +28,12 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
     else await rm(join(folder, name), { force: true, recursive: true });
   }
   return {
-    async add(blobs) {
+    async add(blobs, atHand) {
       try {
         let added = 0;
         for (const { digest, bytes } of blobs) {
           if (present.has(digest)) continue;
-          await write(folder, digest, bytes());
+          await write(folder, digest, atHand?.get(digest) ?? bytes());
           present.add(digest);
           added += 1;
         }

@@ -18,8 +18,10 @@ interface Sealed {
 
 export const MEMORY_BYTES: number = 64 * 1024;
 
-export function sealed(memory: Memory): Sealed {
-  return { format: 1, memory, sha256: digestOf(canonicalJson(memory)) };
+/** The canonical JSON of a `Sealed`, written out once. */
+export function sealed(memory: Memory): string {
+  const text = canonicalJson(memory);
+  return `{"format":1,"memory":${text},"sha256":"${digestOf(text)}"}`;
 }
 
 /** Throws for anything that was not sealed here. */

@@ -24,8 +24,11 @@ export interface PointFolder {
   /** Those after the pinned one, in order, as far as they can be read. */
   roots(after: number): Promise<SignedDocument[]>;
   saveRoot(version: number, document: SignedDocument): Promise<void>;
-  /** The state first, then the memory; durable when it resolves. Throws EDW_ERR_STATE_WRITE. */
-  save(state: PointState, memory: Memory): Promise<void>;
+  /**
+   * The state first, then the memory; durable when it resolves. `atHand`: blobs of it that came just now, verified. Throws
+   * EDW_ERR_STATE_WRITE.
+   */
+  save(state: PointState, memory: Memory, atHand?: ReadonlyMap<Digest, Uint8Array>): Promise<void>;
   /** This state was loaded from here, whole: the next one keeps it as the one before. */
   loaded(state: PointState): void;
   close(): Promise<void>;
@@ -62,15 +65,15 @@ function openStates(path: string, blobs: BlobFolder): States {
   return {
     heads: heads.read,
     memories: memories.read,
-    async save(state, memory) {
+    async save(state, memory, atHand) {
       const { stateRoot } = state.head;
       const digests = digestsOf(state);
       // A head that was signed anew is the same state: the one before stays the one before. And what was not whole must
       // never take the place of what was.
       const rotates = held !== null && held.stateRoot !== stateRoot;
-      await blobs.add(stateBlobs(state));
+      await blobs.add(stateBlobs(state), atHand);
       if (rotates) await heads.keepPrevious();
-      await heads.write(state.signedHead);
+      await heads.write(canonicalJson(state.signedHead));
       if (rotates) await memories.keepPrevious();
       await memories.write(sealed(memory));
       const isFirst = held === null;
@@ -106,7 +109,8 @@ function openRoots(folder: string): Pick<PointFolder, 'roots' | 'saveRoot'> {
 
 interface PairOfFiles<T> {
   read(): Promise<Pair<T>>;
-  write(value: unknown): Promise<void>;
+  /** Canonical JSON. */
+  write(text: string): Promise<void>;
   keepPrevious(): Promise<void>;
 }
 
@@ -117,7 +121,7 @@ function pairOf<T>(newest: string, maxBytes: number, parse: (bytes: Uint8Array) 
       newest: await readKept(newest, maxBytes, parse),
       previous: await readKept(previous, maxBytes, parse),
     }),
-    write: (value) => writeDurably(newest, `${canonicalJson(value)}\n`),
+    write: (text) => writeDurably(newest, `${text}\n`),
     keepPrevious: () => keepPrevious(newest, previous),
   };
 }

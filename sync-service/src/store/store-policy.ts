@@ -7,7 +7,7 @@ import {
   type Transport,
 } from '@edgeward/policy-feed';
 import { createPointCompiler, type PointCompiler, type PointPolicy } from '@edgeward/policy-feed/last-hop';
-import type { PointState, SignedDocument } from '@edgeward/policy-format';
+import { goodSignatures, type PointState, type SignedDocument } from '@edgeward/policy-format';
 import { type Clock, EdgewardError, type Logger, messageOf, sha256Hex } from '@edgeward/runtime';
 import type { Evidence } from '../hosts/evidence-routes.ts';
 import type { PolicyInForce, PolicyStatus } from '../policy-in-force.ts';
@@ -68,6 +68,7 @@ const LONGEST_DELAY_MS = 60_000;
 export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
   const { clock, logger, names } = options;
   const hosts = new Set(options.hosts);
+  const signatures = goodSignatures();
   const followed = new Map(options.points.map((point) => [point, follow(point)]));
   const all = (): Followed[] => [...followed.values()];
   let closed = false;
@@ -81,6 +82,7 @@ export function createStorePolicy(options: StorePolicyOptions): StorePolicy {
         pinnedRoot: options.pinnedRoot,
         stateDir: options.stateDir,
         service: options.service,
+        signatures,
         logger,
         clock,
         pollMs: options.pollMs,
