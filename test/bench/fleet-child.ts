@@ -14,7 +14,13 @@ import {
   type Transport,
 } from '@edgeward/policy-feed';
 import { createPointCompiler } from '@edgeward/policy-feed/last-hop';
-import { type PointState, type SignedDocument, signedDocumentOf } from '@edgeward/policy-format';
+import {
+  type GoodSignatures,
+  goodSignatures,
+  type PointState,
+  type SignedDocument,
+  signedDocumentOf,
+} from '@edgeward/policy-format';
 import { createLogger } from '@edgeward/runtime';
 import { monotonicMs } from './fleet-clock.ts';
 import { certificateOf, pointName } from './fleet-estate.ts';
@@ -70,6 +76,15 @@ interface Client {
   policy: CompiledPolicy | null;
 }
 
+/** Five points share a certificate as those of one service do; so they share what such a service works out once. */
+const signatures = new Map<number, GoodSignatures>();
+function signaturesOf(point: number): GoodSignatures {
+  const certificate = certificateOf(point);
+  const known = signatures.get(certificate) ?? goodSignatures();
+  signatures.set(certificate, known);
+  return known;
+}
+
 function clientOf(point: number, pinnedRoot: SignedDocument, stateDir: string): Client {
   const name = pointName(point);
   const compiler = createPointCompiler(name);
@@ -80,6 +95,7 @@ function clientOf(point: number, pinnedRoot: SignedDocument, stateDir: string): 
       transport: transportOf(point),
       pinnedRoot,
       stateDir,
+      signatures: signaturesOf(point),
       service: `fleet-${task.first}`,
       logger,
       onState(state: PointState) {
