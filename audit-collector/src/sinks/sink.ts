@@ -82,5 +82,6 @@ export function sinkFailure(
 export const retryOf = (thrown: unknown): RetryCause =>
   thrown instanceof EdgewardError && 'retry' in thrown ? (thrown as SinkFailure).retry : 'local';
 
+/** What the other end asked for, in milliseconds; 0 where nobody asked, as for what the ledger itself throws. */
 export const retryAfterOf = (thrown: unknown): number =>
-  thrown instanceof EdgewardError && 'retryAfterMs' in thrown ? (thrown as SinkFailure).retryAfterMs : 0;
+  thrown instanceof EdgewardError ? (thrown.retryAfterMs ?? 0) : 0;

@@ -1,6 +1,7 @@
 /** A sink on a real ledger: what it promises of its cursor, of what it can't push, and of those that it must not hold up. */
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Clock, EdgewardError } from '@edgeward/runtime';
 import type { Fault } from '@edgeward/test/kit';
 import t from 'tap';
 import { refs, until } from '../kit.ts';
@@ -92,6 +93,25 @@ t.test('what is on its way is no lag, what is old is one, and what fails says so
   stage.loki.setFault(null);
   await until('it has all', () => sink.status().lagEvents === 0);
   t.match(sink.status(), { state: 'current', error: null });
+});
+
+t.test('a ledger that does not answer is asked again after a pause, and not at once', async (t) => {
+  const stage = await stageOf(t);
+  const pausesMs: number[] = [];
+  const after: Clock['after'] = (ms, run) => {
+    pausesMs.push(ms);
+    return impatientClock.after(ms, run);
+  };
+  stage.source.denials = () =>
+    Promise.reject(new EdgewardError('EDW_ERR_LEDGER_WRITE', 'the disk is full', { mend: 'Free some space.' }));
+  const sink = stage.start({ clock: { ...impatientClock, after } });
+  await until('it was asked ten times', () => pausesMs.length >= 10);
+  t.match(sink.status(), { state: 'failing', error: { code: 'EDW_ERR_LEDGER_WRITE' } });
+  await sink.close();
+  t.ok(
+    pausesMs.every((ms) => ms >= 100),
+    pausesMs.join(),
+  );
 });
 
 t.test('it ends at once, whatever is on its way', async (t) => {
