@@ -82,6 +82,20 @@ t.test('nothing is root but what prepares, and nothing has rights that it does n
   }
 });
 
+t.test('the store is as small as by its unit', (t) => {
+  const lines = text('central-store/edgeward-store.service').matchAll(/^Environment=(.+)$/gm);
+  const words = [...lines].flatMap(([, pairs = '']) => pairs.split(' '));
+  t.ok(words.length >= 3);
+  const { environment = {} } = config.services.store ?? {};
+  t.strictSame(
+    Object.entries(environment)
+      .map((pair) => pair.join('='))
+      .sort(),
+    words.sort(),
+  );
+  t.end();
+});
+
 t.test('whatever goes on is watched', async (t) => {
   for (const [name, { restart, healthcheck }] of services) {
     const isClient = /^(crm|ops)-/.test(name);
