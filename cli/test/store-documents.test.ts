@@ -163,7 +163,7 @@ t.test('every change of what is signed is said in words, with an inventory that 
         },
       ],
       after: [policy(rule([crm], { why: 'CHG-2' }))],
-      says: ['      - test from 192.0.2.1; to a; port tcp/443; expect deny\n', '      + why CHG-2\n'],
+      says: ['      - test expect deny; from 192.0.2.1; port tcp/443; to a\n', '      + why CHG-2\n'],
     },
     {
       name: 'another order',
@@ -185,6 +185,15 @@ t.test('every change of what is signed is said in words, with an inventory that 
     t.equal(view.changes, true, name);
     t.match(text, 'Members come from an inventory (as the store says), and are not signed:\n', name);
   }
+});
+
+t.test('what is the same with its keys in another order is not shown as changed', async (t) => {
+  const test = { from: '192.0.2.1', to: 'a', port: 'tcp/443', expect: 'deny' };
+  const asStored = { expect: 'deny', from: '192.0.2.1', port: 'tcp/443', to: 'a' };
+  const before = bundle(...base, { ...policy(rule([crm], { why: 'CHG-1' })), tests: [asStored] });
+  const { text } = await shown(before, bundle(...base, { ...policy(rule([crm], { why: 'CHG-2' })), tests: [test] }));
+  t.match(text, '      + why CHG-2\n');
+  t.notMatch(text, /[-+] test /);
 });
 
 t.test('only the same documents change nothing', async (t) => {

@@ -109,12 +109,16 @@ function factOf(where: string, key: string, value: string): Fact {
   return { where, text: `${key} ${value}`, fence: null };
 }
 
-/** In words where these are clear: text itself, lists of it, and mappings of both. */
+/**
+ * In words where these are clear: text itself, lists of it, and mappings of both. By key, because a store gives keys back
+ * sorted, and a file has them as they were written.
+ */
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value === '' ? '(empty)' : value;
   if (Array.isArray(value) && value.length > 0 && value.every((it) => typeof it === 'string')) return value.join(', ');
   if (!isMapping(value) || Object.keys(value).length === 0) return canonicalJson(value);
   return Object.keys(value)
+    .sort()
     .map((key) => `${key} ${isMapping(value[key]) ? canonicalJson(value[key]) : textOf(value[key])}`)
     .join('; ');
 }
