@@ -1,10 +1,13 @@
 /**
  * Loaded first in each process and thread of a test (.taprc). tap's recorder would watch every module that is loaded, read
  * source maps, and hand itself on to each process that a test starts: that takes longer than most tests, and serves
- * coverage, which is off. Here its import becomes an empty module. Nothing else of tap changes.
+ * coverage, which is off. Here its import becomes an empty module, and what follows each promise a list (uncaught.mjs).
+ * Nothing else of tap changes.
  */
 'use strict';
 const { registerHooks } = require('node:module');
+const { join } = require('node:path');
+const { pathToFileURL } = require('node:url');
 
 const RECORDER = /[\\/]@tapjs[\\/]processinfo[\\/]dist[\\/]esm[\\/]import\.mjs"?$/;
 const recorded = (argument) => RECORDER.test(argument) || argument === '--enable-source-maps';
@@ -19,9 +22,12 @@ else process.env.NODE_OPTIONS = options;
 // Types are stripped in place, so that lines and columns are those of the source without a map.
 process.setSourceMapsEnabled(false);
 
+const asModule = (url) => ({ url, format: 'module', shortCircuit: true });
+const uncaught = pathToFileURL(join(__dirname, 'uncaught.mjs')).href;
+
 registerHooks({
-  resolve: (specifier, context, next) =>
-    RECORDER.test(specifier)
-      ? { url: 'data:text/javascript,', format: 'module', shortCircuit: true }
-      : next(specifier, context),
+  resolve(specifier, context, next) {
+    if (RECORDER.test(specifier)) return asModule('data:text/javascript,');
+    return specifier === 'async-hook-domain' ? asModule(uncaught) : next(specifier, context);
+  },
 });
