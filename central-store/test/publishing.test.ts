@@ -382,7 +382,7 @@ t.test('who waits for a point is woken by its news, at its own end, and when it 
   const leaving = new AbortController();
   const woken: string[] = [];
   const wait = (name: string, point: string, ms: number, signal = new AbortController().signal): Promise<number> =>
-    bench.publishing.wait(point, ms, signal).then(() => woken.push(name));
+    bench.publishing.wait([point], ms, signal).then(() => woken.push(name));
   const news = wait('news', 'edge-0', 30_000);
   const end = wait('end', 'edge-1', 1_000);
   const left = wait('left', 'edge-1', 30_000, leaving.signal);

@@ -1,5 +1,6 @@
 /** The one question of a point, asked of a real store: who may, what is answered, what is heard. */
 
+import { createHttpsTransport } from '@edgeward/policy-feed';
 import {
   answerFrom,
   type Head,
@@ -8,6 +9,7 @@ import {
   questionText,
   type SignedHead,
 } from '@edgeward/policy-format';
+import { createLogger } from '@edgeward/runtime';
 import t, { type Test } from 'tap';
 import { crms, openServedStore, type ServedStore, shopBundle, until } from './serving-kit.ts';
 
@@ -21,8 +23,8 @@ async function published(t: Test): Promise<ServedStore> {
   return served;
 }
 
-async function heldBy(served: ServedStore): Promise<SignedHead> {
-  const { text } = await served.as('edge-1', '/v1/points/edge-1/head');
+async function heldBy(served: ServedStore, point: `edge-${number}` = 'edge-1'): Promise<SignedHead> {
+  const { text } = await served.as(point, `/v1/points/${point}/head`);
   const signed = JSON.parse(text) as SignedHead['signed'];
   return { signed, head: payloadOf(signed, 'a head', 16_384) as Head };
 }
@@ -122,6 +124,84 @@ t.test('from anywhere else the head is the way, and nobody asks for another', as
   for (const [name, who, path, asked, status] of cases)
     t.equal((await served.as(who, path, { body: asked })).status, status, name);
   t.equal(served.store.reports.of('edge-2').length, 0, 'nobody speaks for another');
+});
+
+t.test('the points of one certificate ask in one request', async (t) => {
+  const served = await published(t);
+  const both = await served.certificates.point('edge-1', 'edge-2', 'edge-3');
+  const held = { 'edge-1': await heldBy(served), 'edge-2': await heldBy(served, 'edge-2') };
+  const asked = (waitMs = 0, more: object = {}): Buffer => {
+    const questions = Object.entries(held).map(([point, it]) => {
+      const report = { ...reportOf(it), point };
+      return [point, JSON.parse(questionText({ held: it, waitMs, report }))];
+    });
+    return Buffer.from(JSON.stringify({ ...Object.fromEntries(questions), ...more }));
+  };
+  const lines = (text: string): string[] => text.split('\n').slice(0, -1).sort();
+  const ask = (sent: unknown) => served.ask(both, '/v1/next', { body: sent });
+
+  t.equal((await ask(asked())).status, 204, 'nothing is newer');
+  const waiting = ask(asked(60_000));
+  await until('both wait', () => served.store.publishing.status().waiting === 2);
+  for (const point of points) t.equal(served.store.reports.of(point)[0]?.report.point, point, 'it was heard');
+  await served.inventory(...crms(6));
+  const answer = await waiting;
+  t.equal(answer.status, 200);
+  t.equal(lines(answer.text).length, 2);
+  for (const line of lines(answer.text)) {
+    const point = line.slice(0, 6) as keyof typeof held;
+    const { delta } = answerFrom(Buffer.from(line.slice(7)), held[point]);
+    t.strictSame(delta.head, served.store.publishing.point(point)?.signed);
+  }
+
+  const good = JSON.parse(body(held['edge-1']).toString());
+  const others = { 'edge-3': good, 'edge-9': good, 'edge-2': { ...good, tag: 'none' } };
+  const told = lines((await ask(asked(60_000, others))).text);
+  t.strictSame(
+    told.map((line) => line.split(' ')[1]?.slice(0, 5)),
+    ['{"hea', 'alone', 'alone', 'alone'],
+    'of another certificate, of no policy, without a question that can be read: each asks by itself',
+  );
+  const many = Object.fromEntries(Array.from({ length: 33 }, (_, n) => [`edge-${n}`, good]));
+  const none = JSON.stringify({ 'no name': good });
+  for (const bad of ['[]', '{}', '"edge-1"', 'null', none, none.replace('no name', '__proto__'), JSON.stringify(many)])
+    t.equal((await ask(Buffer.from(bad))).status, 400, bad.slice(0, 40));
+});
+
+t.test('a service asks for its points on one connection; each is answered when it has news', async (t) => {
+  const served = await published(t);
+  await served.publish(shopBundle([...points, 'edge-3', 'edge-4']));
+  const names = ['edge-1', 'edge-2', 'edge-3', 'edge-4'] as const;
+  const { cert, key } = await served.certificates.point('edge-1', 'edge-2', 'edge-3');
+  const logger = createLogger({ level: 'silent' });
+  const url = `https://127.0.0.1:${served.store.port}`;
+  const transport = createHttpsTransport({ url, tls: { cert, key, ca: served.certificates.ca }, logger });
+  t.teardown(() => transport.close());
+  const held = await Promise.all(names.map((name) => heldBy(served, name)));
+  const ending = new AbortController();
+  const ask = (n: number, waitMs = 30_000) => {
+    const it = held[n - 1];
+    if (it === undefined) throw new Error(`no edge-${n}`);
+    const asked = { held: it, waitMs, report: { ...reportOf(it), point: `edge-${n}` } };
+    return transport.question?.(`edge-${n}`, asked, ending.signal) ?? Promise.reject(new Error('no question'));
+  };
+  const waiting = (): number => served.store.publishing.status().waiting;
+
+  // The first of a service is asked at once, and does not know yet that there are others.
+  t.match(await ask(1, 0), { news: { state: 'unchanged' }, heard: true });
+  t.match(await Promise.all([ask(1, 0), ask(2, 0)]), [{ heard: true }, { heard: true }]);
+  const asking = [ask(1), ask(2), ask(3)];
+  await until('all wait', () => waiting() === 3);
+  await t.rejects(ask(4), { code: 'EDW_ERR_STORE_NO_POINT' }, 'of another certificate: it alone is refused');
+  t.equal(waiting(), 3);
+  await served.publish(shopBundle(names, 'crm-2'));
+  for (const answer of await Promise.all(asking)) t.match(answer, { news: { state: 'delta' }, heard: true });
+
+  const left = ask(2);
+  left.catch(() => {});
+  ending.abort(new Error('over'));
+  await t.rejects(left, { message: 'over' });
+  await until('nobody waits', () => waiting() === 0);
 });
 
 t.test('who waits is answered when the store ends', async (t) => {

@@ -30,7 +30,7 @@ export interface Transport {
    */
   blob(digest: Digest, maxBytes: number, signal: AbortSignal, point?: string): Promise<Uint8Array | null>;
   /** The signed trust root of this version, or null. */
-  root(version: number, signal: AbortSignal, point?: string): Promise<SignedDocument | null>;
+  root(version: number, signal: AbortSignal): Promise<SignedDocument | null>;
   /** Calls `onHint` when something may be new. A hint may be lost, doubled or wrong; losing all of them costs time only. */
   hints?(points: readonly string[], onHint: (point: string) => void): () => void;
   /** Told to the store; null where this way leads one way only. */

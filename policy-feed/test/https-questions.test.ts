@@ -1,15 +1,22 @@
 /** A follower over HTTPS: one connection for all of it, with stores that know the question and with those that do not. */
 import { createLogger, EdgewardError } from '@edgeward/runtime';
 import t, { type Test } from 'tap';
-import { createHttpsTransport, type FollowerOptions } from '../src/index.ts';
+import { createHttpsTransport, type FollowerOptions, type Transport } from '../src/index.ts';
 import { followed } from './conformance/following.ts';
 import { until } from './conformance/patience.ts';
 import { openSmallStore, type SmallStore } from './fixtures/small-store.ts';
 
-async function follow(t: Test, store: SmallStore, options: Partial<FollowerOptions> = {}) {
-  const logger = createLogger({ level: 'silent' });
+const logger = createLogger({ level: 'silent' });
+const NEVER = new AbortController().signal;
+
+function transportTo(t: Test, store: SmallStore): Transport {
   const transport = createHttpsTransport({ url: store.url, tls: store.tls, logger, callMs: 2_000 });
   t.teardown(() => transport.close());
+  return transport;
+}
+
+async function follow(t: Test, store: SmallStore, options: Partial<FollowerOptions> = {}) {
+  const transport = transportTo(t, store);
   const { pinned } = store.world;
   const stage = { transport, pinned, point: store.point, clock: store.clock } as never;
   const { follower } = await followed(t, stage, { pollMs: 2_000, reportMs: 60_000, ...options });
@@ -142,3 +149,71 @@ t.test(
     t.ok(store.connections() > 1);
   },
 );
+
+/** What the points of a store hold, and their questions over one transport. */
+async function asking(t: Test, store: SmallStore) {
+  const transport = transportTo(t, store);
+  const points = [store.point, store.other];
+  const held = points.map((point) => ({ head: store.world.at(point).head, signed: store.world.head(point) }));
+  const ask = async (n: number, waitMs: number, signal = NEVER) => {
+    const [point, it] = [points[n], held[n]];
+    if (transport.question === undefined || point === undefined || it === undefined) throw new Error('nobody asks');
+    return transport.question(point, { held: it, waitMs, report: null }, signal);
+  };
+  const both = (waitMs: number) => Promise.allSettled([ask(0, waitMs), ask(1, waitMs)]);
+  // The first of a service is asked for at once: nobody knows yet that there are others.
+  await both(0);
+  store.asked.length = 0;
+  return { ask, both };
+}
+
+const together = ({ asked }: SmallStore): number => asked.filter((line) => line === 'POST /v1/next').length;
+
+t.test('points of one service ask together on one connection, and meet again after one was asked apart', async (t) => {
+  const store = await openSmallStore(t);
+  const { ask, both } = await asking(t, store);
+  t.match(await both(600), [{ value: { news: { state: 'unchanged' } } }, { value: { news: { state: 'unchanged' } } }]);
+  t.equal(together(store), 1);
+  const first = ask(0, 3_000);
+  await until('it waits', () => store.asked.length === 2);
+  const second = ask(1, 30_000);
+  t.match(await first, { news: { state: 'unchanged' } });
+  const again = ask(0, 30_000);
+  await until('they are asked for together', () => together(store) === 2);
+  t.ok(store.connections() <= 2, 'one beside the other, while they were apart');
+  await store.change();
+  store.wake();
+  t.match(await again, { news: { state: 'delta' } });
+  const left = await Promise.race([second, again]);
+  t.equal(left.news.state, 'delta');
+});
+
+t.test('a store that does not know the joint question is asked for each point', async (t) => {
+  const store = await openSmallStore(t);
+  store.withoutQuestions = true;
+  const { both } = await asking(t, store);
+  for (let round = 0; round < 2; round += 1) t.match(await both(0), [{ status: 'fulfilled' }, { status: 'fulfilled' }]);
+  t.equal(together(store), 1, 'and not asked again and again');
+});
+
+t.test('an answer that is none is nobody else their fault', async (t) => {
+  const store = await openSmallStore(t);
+  const { both } = await asking(t, store);
+  const fails = { status: 'rejected', reason: { code: 'EDW_ERR_STORE_ANSWER' } };
+  const cases: [name: string, text: string, second: object][] = [
+    ['a point that was not asked for', 'edge-9 {}\n', fails],
+    ['no point', '\n', fails],
+    ['the same twice', 'edge-1 {}\nedge-1 {}\n', fails],
+    ['a line without an end', 'edge-1 {"head":', fails],
+    ['a line without an end in sight', `edge-1 ${'x'.repeat(200_000)}\n`, fails],
+    ['no answer for one of them', 'edge-1 {"head":{}}\n', { status: 'fulfilled' }],
+  ];
+  for (const [name, text, second] of cases) {
+    store.instead = (_request, response) => response.end(text);
+    t.match(await both(0), [fails, second], name);
+  }
+  store.instead = (_request, response) => void response.writeHead(503).end();
+  t.match(await both(0), [{ reason: { code: 'EDW_ERR_STORE_UNREACHABLE' } }, { status: 'rejected' }]);
+  store.instead = null;
+  t.match(await both(0), [{ status: 'fulfilled' }, { status: 'fulfilled' }]);
+});

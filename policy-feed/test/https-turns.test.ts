@@ -4,7 +4,7 @@ import { createTurns } from '../src/https/turns.ts';
 const NEVER = new AbortController().signal;
 
 t.test('so many work at a time, the others in the order in which they came', async (t) => {
-  const turns = createTurns(2);
+  const turns = createTurns(() => 2);
   const begun: number[] = [];
   const ends: (() => void)[] = [];
   const all = Array.from({ length: 5 }, (_, n) =>
@@ -22,7 +22,7 @@ t.test('so many work at a time, the others in the order in which they came', asy
 });
 
 t.test('what fails gives its place to the next', async (t) => {
-  const turns = createTurns(1);
+  const turns = createTurns(() => 1);
   const first = turns.take(() => Promise.reject(new Error('no')), NEVER);
   const second = turns.take(async () => 'done', NEVER);
   await t.rejects(first, { message: 'no' });
@@ -30,7 +30,7 @@ t.test('what fails gives its place to the next', async (t) => {
 });
 
 t.test('who is ended while waiting never works, and takes no place', async (t) => {
-  const turns = createTurns(1);
+  const turns = createTurns(() => 1);
   let end = (): void => {};
   const first = turns.take(() => new Promise<void>((resolve) => (end = resolve)), NEVER);
   const ending = new AbortController();

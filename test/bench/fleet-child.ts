@@ -1,7 +1,7 @@
 /**
- * Many points in one process, each a client of its own: its own transport with its own connections, its own follower with
- * its own folder, its own compiler. Five of them share a certificate. The
- * task is JSON in the one argument; the parent says when to start.
+ * Many points in one process. Five of them are one service, with one certificate: they share its transport with its
+ * connections, as the sync service's own do; each has its own follower with its own folder, and its own compiler. The task is
+ * JSON in the one argument; the parent says when to start.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -58,9 +58,16 @@ function tlsOf(point: number): { ca: string; cert: string; key: string } {
   return { ca: at('ca.pem'), cert: at(`${number}.pem`), key: at(`${number}-key.pem`) };
 }
 
+const transports = new Map<number, Transport>();
+
 function transportOf(point: number): Transport {
   const { way } = task;
-  if (way.kind === 'store') return createHttpsTransport({ url: way.url, tls: tlsOf(point), logger });
+  if (way.kind === 'store') {
+    const certificate = certificateOf(point);
+    const known = transports.get(certificate) ?? createHttpsTransport({ url: way.url, tls: tlsOf(point), logger });
+    transports.set(certificate, known);
+    return known;
+  }
   if (way.kind !== 'nats') throw new Error('there is no transport to the whole policy');
   return createNatsTransport({
     urls: way.servers,

@@ -82,7 +82,7 @@ export interface Publishing {
   /** What leads from `from` to the newest, now. */
   news(point: string, from: Cursor): PointNews;
   /** Settles at news of the point, after `waitMs`, or with `signal`. */
-  wait(point: string, waitMs: number, signal: AbortSignal): Promise<void>;
+  wait(points: readonly string[], waitMs: number, signal: AbortSignal): Promise<void>;
   /** Only what these points' own heads name, or named a short while ago. */
   blob(digest: Digest, points: Iterable<string>): Promise<Buffer | null>;
   /** Canonical JSON of the signed document. */

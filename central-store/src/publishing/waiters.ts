@@ -5,31 +5,42 @@
 import type { Clock } from '@edgeward/runtime';
 
 export interface Waiters {
-  /** Settles when `point` has news, after `waitMs`, or when `signal` is aborted: whoever waited looks again. */
-  wait(point: string, waitMs: number, signal: AbortSignal): Promise<void>;
+  /** Settles when one of them has news, after `waitMs`, or when `signal` is aborted: whoever waited looks again. */
+  wait(points: readonly string[], waitMs: number, signal: AbortSignal): Promise<void>;
   wake(point: string): void;
+  /** Points that are waited for, each as often as it is. */
   readonly waiting: number;
 }
 
 export function createWaiters(clock: Clock): Waiters {
   const waiting = new Map<string, Set<() => void>>();
   let count = 0;
+
+  function enter(point: string, end: () => void): void {
+    const ofPoint = waiting.get(point) ?? new Set();
+    waiting.set(point, ofPoint);
+    ofPoint.add(end);
+    count += 1;
+  }
+
+  function leave(point: string, end: () => void): void {
+    const ofPoint = waiting.get(point);
+    if (ofPoint?.delete(end) !== true) return;
+    count -= 1;
+    if (ofPoint.size === 0) waiting.delete(point);
+  }
+
   return {
-    wait(point, waitMs, signal) {
+    wait(points, waitMs, signal) {
       if (waitMs <= 0 || signal.aborted) return Promise.resolve();
       return new Promise((resolve) => {
-        const ofPoint = waiting.get(point) ?? new Set();
-        waiting.set(point, ofPoint);
         const end = (): void => {
-          if (!ofPoint.delete(end)) return;
-          count -= 1;
-          if (ofPoint.size === 0 && waiting.get(point) === ofPoint) waiting.delete(point);
+          for (const point of points) leave(point, end);
           cancel();
           signal.removeEventListener('abort', end);
           resolve();
         };
-        ofPoint.add(end);
-        count += 1;
+        for (const point of points) enter(point, end);
         const cancel = clock.after(waitMs, end);
         signal.addEventListener('abort', end, { once: true });
       });

@@ -5,6 +5,7 @@
 import { type AskedQuestion, answerBytes, type Delta, LIMITS, questionOf, tagOf } from '@edgeward/policy-format';
 import type { HttpAnswer, TlsRequest } from '@edgeward/runtime';
 import type { PublishedPoint, Publishing } from '../publishing/index.ts';
+import type { Actor } from '../record/attempt.ts';
 import type { AttemptRecord } from '../record/record.ts';
 import { actorOf, identityIn } from './access.ts';
 import { hearReport } from './heard-report.ts';
@@ -12,7 +13,7 @@ import { doorError, doorFailure } from './refusals.ts';
 import type { ReportShelf } from './report-shelf.ts';
 import { jsonOf, MAX_WAIT_MS } from './request-fields.ts';
 
-interface QuestionParts {
+export interface QuestionParts {
   publishing: Publishing;
   reports: ReportShelf;
   record: AttemptRecord;
@@ -21,30 +22,40 @@ interface QuestionParts {
 /** Answered by the thousand. */
 const BARE = { bare: true, contentType: 'application/json' };
 const ALONG_BYTES = 64 * 1024;
-const NOTHING: HttpAnswer = { status: 204, empty: true, bare: true };
+export const NOTHING: HttpAnswer = { status: 204, empty: true, bare: true };
 
 /** Throws EDW_ERR_FORMAT_QUESTION, EDW_ERR_FORMAT_REPORT, EDW_ERR_STORE_RECORD, EDW_ERR_STORE_NO_POINT, EDW_ERR_STORE_EPOCH. */
 export async function answerQuestion(parts: QuestionParts, request: TlsRequest): Promise<HttpAnswer> {
   const point = request.params.point ?? '';
   const { publishing } = parts;
-  const { report, waitMs, ...asked } = questionOf(jsonOf(request), point, ({ from, issuedAt }) => {
-    const head = publishing.point(point)?.head;
-    return head?.issuedAt === issuedAt && head.stateRoot === from.stateRoot ? head.log : null;
-  });
-  if (report !== null) {
-    if (report.point !== point) throw doorFailure(400, 'EDW_ERR_STORE_REQUEST', 'the report is of another point');
-    await hearReport(parts, report, actorOf(identityIn(request.peer)));
-  }
+  const asked = await heardQuestion(parts, point, jsonOf(request), actorOf(identityIn(request.peer)));
   const now = answerNow(publishing, point, asked);
   if (now !== null) return now;
-  await publishing.wait(point, Math.min(waitMs, MAX_WAIT_MS), request.signal);
+  await publishing.wait([point], Math.min(asked.waitMs, MAX_WAIT_MS), request.signal);
   return answerNow(publishing, point, asked) ?? NOTHING;
 }
 
 type Asked = Pick<AskedQuestion, 'from' | 'issuedAt' | 'tag'>;
 
-/** Null where nothing is newer. */
-function answerNow(publishing: Publishing, point: string, asked: Asked): HttpAnswer | null {
+/** Read, and its report heard. Throws EDW_ERR_FORMAT_QUESTION, EDW_ERR_FORMAT_REPORT, EDW_ERR_STORE_REQUEST, EDW_ERR_STORE_RECORD. */
+export async function heardQuestion(
+  parts: QuestionParts,
+  point: string,
+  value: unknown,
+  actor: Actor,
+): Promise<Omit<AskedQuestion, 'report'>> {
+  const { report, ...asked } = questionOf(value, point, ({ from, issuedAt }) => {
+    const head = parts.publishing.point(point)?.head;
+    return head?.issuedAt === issuedAt && head.stateRoot === from.stateRoot ? head.log : null;
+  });
+  if (report === null) return asked;
+  if (report.point !== point) throw doorFailure(400, 'EDW_ERR_STORE_REQUEST', 'the report is of another point');
+  await hearReport(parts, report, actor);
+  return asked;
+}
+
+/** Null where nothing is newer. Throws EDW_ERR_STORE_NO_POINT, EDW_ERR_STORE_EPOCH. */
+export function answerNow(publishing: Publishing, point: string, asked: Asked): HttpAnswer | null {
   const { from, issuedAt } = asked;
   const news = publishing.news(point, from);
   if (news.state === 'other-epoch')

@@ -9,6 +9,7 @@ import type { AttemptRecord } from '../record/record.ts';
 import { actorOf, identityIn } from './access.ts';
 import { hearReport } from './heard-report.ts';
 import { hintsFor } from './hints.ts';
+import { answerJointly, JOINT_BYTES } from './joint-question.ts';
 import { answerQuestion } from './point-question.ts';
 import { doorError, doorFailure } from './refusals.ts';
 import type { ReportShelf } from './report-shelf.ts';
@@ -45,6 +46,20 @@ export function pointRoutes(options: PointRoutesOptions): StoreRoute[] {
           400: 'It is no question, or a report of another point.',
           404: 'Nothing is published for it.',
           409: 'The store is in another epoch.',
+        },
+      },
+    },
+    {
+      ...{ method: 'POST', path: '/v1/next', who: 'anyone', budget: 'requests', action: 'points.next' },
+      maxBodyBytes: JOINT_BYTES,
+      handle: (request) => answerJointly(options, request),
+      doc: {
+        summary: "The same question for several of the certificate's points, on one connection",
+        body: '`{POINT: question}`, 32 at most, each as its point asks it alone. It waits as long as the one that waits least.',
+        answers: {
+          200: 'As soon as something is newer, and then as it comes: lines of `POINT ANSWER`, or `POINT alone` for one that is to ask by itself. Of a point without a line nothing is newer. All other reports were heard.',
+          204: 'Nothing is newer. The reports were heard.',
+          400: 'It is no question.',
         },
       },
     },
@@ -117,7 +132,7 @@ async function head(publishing: Publishing, request: TlsRequest): Promise<HttpAn
   const waitMs = waitMsOf(request);
   let found = publishing.point(point);
   if (waitMs > 0 && found !== null && held?.includes(found.digest)) {
-    await publishing.wait(point, waitMs, request.signal);
+    await publishing.wait([point], waitMs, request.signal);
     found = publishing.point(point);
   }
   if (found === null) throw notPublished(point);
@@ -132,7 +147,7 @@ async function delta(publishing: Publishing, request: TlsRequest): Promise<HttpA
   let news = publishing.news(point, from);
   // Woken by a head that was only signed anew, whoever waits goes on.
   for (let leftMs = waitMs; news.state === 'unchanged' && leftMs > 0 && !request.signal.aborted; ) {
-    await publishing.wait(point, leftMs, request.signal);
+    await publishing.wait([point], leftMs, request.signal);
     news = publishing.news(point, from);
     leftMs = untilMs - performance.now();
   }

@@ -113,7 +113,7 @@ export function createFollower(options: FollowerOptions): Follower {
 /** From disk where it is: what came before the pinned one was never needed here, and is asked for. */
 async function rootOf(
   version: number,
-  { point, pinnedRoot, transport }: FollowerOptions,
+  { pinnedRoot, transport }: FollowerOptions,
   { takeover, folder }: Started,
   signal: AbortSignal,
 ): Promise<SignedDocument | null> {
@@ -121,7 +121,7 @@ async function rootOf(
   const pinned = verifyFirstRoot(pinnedRoot).version;
   if (version === pinned) return pinnedRoot;
   const kept = version > pinned ? (await folder.roots(version - 1))[0] : undefined;
-  return kept ?? transport.root(version, signal, point);
+  return kept ?? transport.root(version, signal);
 }
 
 async function startParts(options: FollowerOptions, seen: ReturnType<typeof newSeen>): Promise<Started> {

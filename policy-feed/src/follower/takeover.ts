@@ -142,7 +142,7 @@ export function createTakeover(options: TakeoverOptions): Takeover {
         if (bytes !== null && bytes.length <= MOST_AT_HAND) atHand.set(digest, bytes);
         return bytes;
       },
-      root: (version) => transport.root(version, signal, point),
+      root: (version) => transport.root(version, signal),
       async keepRoot(document, root) {
         await folder.saveRoot(root.version, document);
         held.root = root;

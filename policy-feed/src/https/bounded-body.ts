@@ -32,6 +32,23 @@ export async function boundedBody(answer: Encoded, maxBytes: number, doing: stri
   return { bytes: packed ? await unpacked(wire, maxBytes, doing) : wire, wireBytes: wire.length };
 }
 
+/** Without their ends, of at most so many bytes each. Throws EDW_ERR_STORE_ANSWER for a longer one, and where the last has no end. */
+export async function* linesIn(
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  doing: string,
+): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let rest = '';
+  for await (const chunk of body) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > maxBytes || lines.some(({ length }) => length > maxBytes)) throw tooLarge(doing, maxBytes);
+    yield* lines;
+  }
+  if (rest !== '') throw storeFailure('EDW_ERR_STORE_ANSWER', `${doing}: the answer ends within a line`);
+}
+
 /** Whether it came as gzip. Throws EDW_ERR_STORE_ANSWER for any other coding. */
 export function isPacked({ headers }: Pick<Encoded, 'headers'>, doing: string): boolean {
   const encoding = headers['content-encoding'] ?? 'identity';

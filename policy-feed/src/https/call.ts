@@ -2,16 +2,16 @@
  * One call to one host: bounded in time and bytes, no redirect followed, no cookie kept. A read whose kept connection was
  * closed at that very moment is made once more; nothing else is repeated here.
  */
+import { setImmediate } from 'node:timers/promises';
 import { messageOf, systemCodeOf } from '@edgeward/runtime';
 import { type Dispatcher, errors, Pool } from 'undici';
 import { isCertificateFault } from '../certificate-fault.ts';
 import { cleanText, storeFailure } from '../failures.ts';
-import { boundedBody, ERROR_BYTES } from './bounded-body.ts';
+import { boundedBody, ERROR_BYTES, linesIn } from './bounded-body.ts';
 import { type Deadline, deadline } from './deadline.ts';
 import { pinnedLookup, type Resolver } from './pinned-lookup.ts';
 import type { StoreUrl } from './store-url.ts';
 import type { TlsIdentity } from './tls-identity.ts';
-import type { Turns } from './turns.ts';
 
 interface Ask {
   method: 'GET' | 'POST';
@@ -20,13 +20,11 @@ interface Ask {
   body?: string;
   /** Of the whole call. */
   limitMs: number;
-  /** Until the answer begins; without it the limit is the only one. A process that is busy itself does not count its own time. */
+  /** Until the answer begins, and between its pieces; without it the limit is the only one. A process that is busy itself does not count its own time. */
   silenceMs?: number;
   maxBytes: number;
   /** What messages begin with: `asking https://store for the head of edge-1`. */
   doing: string;
-  /** Those that are taken for it; the wait is part of the limit. */
-  turns?: Turns;
 }
 
 export interface Answer {
@@ -40,6 +38,11 @@ export interface Answer {
 export interface Site {
   readonly url: StoreUrl;
   call(ask: Ask, signal: AbortSignal): Promise<Answer>;
+  /**
+   * The lines of the answer as they come, each given to `onLine`, of `maxBytes` at most. What it answers has no bytes where the
+   * status is 200.
+   */
+  lines(ask: Ask, signal: AbortSignal, onLine: (line: string) => void): Promise<Answer>;
   /** The answer as it comes; the caller reads it, or ends it through the signal. */
   stream(ask: Omit<Ask, 'maxBytes' | 'limitMs'>, signal: AbortSignal): Promise<Dispatcher.ResponseData>;
   close(): Promise<void>;
@@ -79,25 +82,32 @@ export function createSite(options: SiteOptions): Site {
       lookup: pinnedLookup(resolver, { loopback: url.loopback }),
     },
   });
+  /** A connection is free one turn of the loop after its answer ended: who asks before that would open another. */
+  let freed: Promise<void> = Promise.resolve();
+
+  async function call(ask: Ask, signal: AbortSignal, onLine?: (line: string) => void): Promise<Answer> {
+    const limit = deadline(ask.limitMs, signal);
+    try {
+      await freed;
+      return await called(pool, ask, limit, onLine);
+    } catch (thrown) {
+      throw lost(ask.doing, thrown, limit);
+    } finally {
+      limit.clear();
+      freed = setImmediate();
+    }
+  }
+
   return {
     url,
-    call: async (ask, signal) => {
-      const limit = deadline(ask.limitMs, signal);
-      try {
-        const call = (): Promise<Answer> => called(pool, ask, limit);
-        return await (ask.turns === undefined ? call() : ask.turns.take(call, limit.signal));
-      } catch (thrown) {
-        throw lost(ask.doing, thrown, limit);
-      } finally {
-        limit.clear();
-      }
-    },
+    call,
+    lines: call,
     stream: (ask, signal) => requested(pool, ask, signal, null),
     close: () => pool.destroy(),
   };
 }
 
-async function called(pool: Pool, ask: Ask, limit: Deadline): Promise<Answer> {
+async function called(pool: Pool, ask: Ask, limit: Deadline, onLine?: (line: string) => void): Promise<Answer> {
   const answer = await requested(pool, ask, limit.signal, limit);
   const { statusCode: status, headers, body } = answer;
   // Destroyed before its end, a body says so as an event that nobody else waits for.
@@ -105,6 +115,10 @@ async function called(pool: Pool, ask: Ask, limit: Deadline): Promise<Answer> {
   try {
     if (status !== 200 && status < 400) {
       await body.dump({ limit: ERROR_BYTES });
+      return { status, headers, bytes: new Uint8Array(), wireBytes: 0 };
+    }
+    if (status === 200 && onLine !== undefined) {
+      for await (const line of linesIn(body, ask.maxBytes, ask.doing)) onLine(line);
       return { status, headers, bytes: new Uint8Array(), wireBytes: 0 };
     }
     const maxBytes = status === 200 ? ask.maxBytes : ERROR_BYTES;
@@ -130,6 +144,8 @@ async function requested(
     path,
     signal,
     headersTimeout,
+    // What comes in pieces may be as silent between two of them as before the first.
+    ...(limit !== null && ask.silenceMs !== undefined && { bodyTimeout: ask.silenceMs }),
     ...(headers && { headers }),
     ...(body !== undefined && { body }),
   };

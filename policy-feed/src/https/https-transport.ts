@@ -14,13 +14,14 @@ import { createSite, type Site } from './call.ts';
 import { shareHints } from './hint-sharing.ts';
 import { followHints } from './hint-stream.ts';
 import { inventoryFrom } from './inventory.ts';
+import { createJointQuestions } from './joint-questions.ts';
 import { type Resolver, systemResolver } from './pinned-lookup.ts';
 import { createPointNews, type PointNews } from './point-news.ts';
-import { type AskQuestion, createPointQuestions } from './point-questions.ts';
+import { createPointQuestions } from './point-questions.ts';
 import { refusalOf } from './refusals.ts';
 import { storeUrlOf } from './store-url.ts';
 import { anonymousIdentity, type TlsTexts, tlsIdentity } from './tls-identity.ts';
-import { createTurns, type Turns } from './turns.ts';
+import { createTurns } from './turns.ts';
 
 export interface HttpsTransportOptions {
   /** `https://store:9443`; `http` for a literal loopback address only. */
@@ -50,96 +51,83 @@ const STREAM_SILENCE_MS = 60_000;
 const IDLE_MS = 15_000;
 /** Of an answer that nobody reads. */
 const ANSWER_BYTES = 16 * 1024;
-/** Blobs of one service at a time: a hundred of them do not stand before a head. */
-const BLOBS_AT_ONCE = 4;
+/** Of what one service asks that is answered at once, and of blobs from a mirror. */
+const AT_ONCE = 4;
+/** A service that starts opens one more connection for each so many points, up to that. */
+const POINTS_A_CALL = 8;
 /** A blob may take longer the larger it may be: at no less than this many bytes a second. */
 const SLOWEST_BYTES_PER_S = 256 * 1024;
 
 /** Throws EDW_ERR_STORE_URL, EDW_ERR_STORE_CERTIFICATE. */
 export function createHttpsTransport(options: HttpsTransportOptions): Transport {
   const { logger, clock = systemClock, random = Math.random } = options;
-  const sites = openSites(options);
+  const points = new Set<string>();
+  const sites = openSites(options, () => Math.min(AT_ONCE, 1 + Math.floor(points.size / POINTS_A_CALL)));
   const callMs = options.callMs ?? 10_000;
   const seen = createSeenHeads();
   const news = createPointNews(sites.store, callMs, seen);
-  const talks = new Map<string, Talk>();
-
-  function talkOf(point: string): Talk {
-    checkPointName(point);
-    const known = talks.get(point);
-    if (known !== undefined) return known;
-    const site = sites.open(1);
-    const own = createPointNews(site, callMs, seen);
-    const report = (told: PointReport, signal: AbortSignal): Promise<void> => send(site, told, callMs, signal);
-    const talk = { site, news: own, report, ask: createPointQuestions({ site, news: own, report, clock, callMs }) };
-    talks.set(point, talk);
-    return talk;
-  }
+  const now = createPointNews(sites.calls, callMs, seen);
+  const either: PointNews = {
+    next: (point, known, asked) => (asked.waitMs > 0 ? news : now).next(point, known, asked),
+  };
+  const report = (told: PointReport, signal: AbortSignal): Promise<void> => send(sites.calls, told, callMs, signal);
+  const alone = createPointQuestions({ site: sites.store, news: either, report, clock, callMs });
+  const questions = createJointQuestions({ site: sites.store, alone, clock, callMs });
 
   return {
     name: sites.store.url.origin,
     waits: true,
     async next(point, known, asked) {
-      const { news: own } = talkOf(point);
-      // Polls go beside whoever waits.
-      return (asked.waitMs > 0 ? news : own).next(point, known, asked);
+      checkPointName(point);
+      points.add(point);
+      if (known === null) questions.expect(point);
+      return either.next(point, known, asked);
     },
-    question: async (point, asked, signal) => talkOf(point).ask(point, asked, signal),
-    blob: async (digest, maxBytes, signal, point) => {
-      const store = point === undefined ? sites.store : talkOf(point).site;
-      return blobFrom({ ...sites, store }, { digest, maxBytes, signal, callMs }, logger);
+    async question(point, asked, signal) {
+      checkPointName(point);
+      return questions.ask(point, asked, signal);
     },
-    root: async (version, signal, point) =>
-      rootFrom(point === undefined ? sites.store : talkOf(point).site, version, callMs, signal),
+    blob: (digest, maxBytes, signal) => blobFrom(sites, { digest, maxBytes, signal, callMs }, logger),
+    root: (version, signal) => rootFrom(sites.calls, version, callMs, signal),
     hints: shareHints((onHint) => followHints({ site: sites.hints, onHint, clock, logger, random })),
-    report: async (report, signal) => talkOf(report.point).report(report, signal),
+    report,
     inventory: (known, signal) =>
       inventoryFrom(sites.store, { known, signal, limitMs: callMs + slowestMs(INVENTORY_BYTES) }),
     close: async () => {
-      const own = [...talks.values()].map(({ site }) => site);
-      await Promise.all([sites.store, sites.hints, ...sites.mirrors, ...own].map((site) => site.close()));
+      await Promise.all([sites.store, sites.hints, ...sites.mirrors].map((site) => site.close()));
     },
   };
 }
 
-/**
- * All of one point, one call after another, on one connection that stays: its question, and whatever the answer leads to. A
- * thousand points that opened one more to fetch a new version would do so at the moment when there is most to do.
- */
-interface Talk {
-  site: Site;
-  news: PointNews;
-  report: (report: PointReport, signal: AbortSignal) => Promise<void>;
-  ask: AskQuestion;
-}
-
 interface Sites {
-  /** For what is no point's own, and for waits beside polls. */
+  /** For whatever waits there. */
   store: Site;
-  /** To the store as well. */
-  open(connections: number): Site;
+  /**
+   * The same, for what is answered at once: few at a time, so that a service that starts with a hundred points opens few
+   * connections, and the next question finds one of them free.
+   */
+  calls: Site;
   hints: Site;
   mirrors: Site[];
-  blobTurns: Turns;
 }
 
-function openSites(options: HttpsTransportOptions): Sites {
+function openSites(options: HttpsTransportOptions, atOnce: () => number): Sites {
   const url = storeUrlOf(options.url, 'store');
   const mirrorUrls = (options.mirrors ?? []).map((mirror) => storeUrlOf(mirror, 'mirror'));
   const resolver = options.resolver ?? systemResolver;
   const identity = options.tls === null ? anonymousIdentity(null) : tlsIdentity(options.tls);
   const common = { resolver, connectTimeoutMs: CONNECT_MS, silenceMs: SILENCE_MS };
   const anyone = mirrorUrls.length === 0 ? identity : anonymousIdentity(options.tls?.ca ?? null);
-  const mirror = { ...common, identity: anyone, connections: BLOBS_AT_ONCE, idleMs: IDLE_MS };
-  const open = (connections: number | null): Site =>
-    createSite({ ...common, url, identity, connections, idleMs: IDLE_MS });
+  const mirror = { ...common, identity: anyone, connections: AT_ONCE, idleMs: IDLE_MS };
+  // A long poll is as silent as it is long; its own deadline bounds it.
+  const store = createSite({ ...common, url, identity, connections: null, idleMs: IDLE_MS });
+  const calls = createTurns(atOnce);
   return {
-    // A long poll is as silent as it is long; its own deadline bounds it.
-    store: open(null),
-    open,
+    store,
+    // Whoever waits for a turn has its whole time when it comes.
+    calls: { ...store, call: (ask, signal) => calls.take(() => store.call(ask, signal), signal) },
     hints: createSite({ ...common, url, identity, connections: 1, silenceMs: STREAM_SILENCE_MS, idleMs: IDLE_MS }),
     mirrors: mirrorUrls.map((mirrorUrl) => createSite({ ...mirror, url: mirrorUrl })),
-    blobTurns: createTurns(BLOBS_AT_ONCE),
   };
 }
 
@@ -148,7 +136,6 @@ interface BlobAsk {
   maxBytes: number;
   signal: AbortSignal;
   callMs: number;
-  turns?: Turns;
 }
 
 async function blobFrom(sites: Sites, ask: BlobAsk, logger: Logger): Promise<Uint8Array | null> {
@@ -156,7 +143,7 @@ async function blobFrom(sites: Sites, ask: BlobAsk, logger: Logger): Promise<Uin
     const bytes = await mirrored(mirror, ask, logger);
     if (bytes !== null) return bytes;
   }
-  return fetchBlob(sites.store, '/v1', { ...ask, turns: sites.blobTurns });
+  return fetchBlob(sites.calls, '/v1', ask);
 }
 
 /** Null for whatever a mirror does wrong: the store is asked next. */
@@ -174,12 +161,12 @@ async function mirrored(mirror: Site, ask: BlobAsk, logger: Logger): Promise<Uin
 }
 
 async function fetchBlob(site: Site, base: string, ask: BlobAsk): Promise<Uint8Array | null> {
-  const { digest, maxBytes, signal, turns } = ask;
+  const { digest, maxBytes, signal } = ask;
   const doing = `fetching blob ${digest.slice(0, 12)} from ${site.url.origin}`;
   const limitMs = ask.callMs + slowestMs(maxBytes);
   const headers = { 'accept-encoding': 'gzip' };
   const path = `${base}/blobs/sha256/${digest}`;
-  const blob = { method: 'GET', path, headers, limitMs, maxBytes, doing, ...(turns && { turns }) } as const;
+  const blob = { method: 'GET', path, headers, limitMs, maxBytes, doing } as const;
   const answer = await site.call(blob, signal);
   if (answer.status === 200) return answer.bytes;
   if (answer.status === 404) return null;

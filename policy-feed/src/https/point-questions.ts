@@ -36,7 +36,7 @@ const NOT_KNOWN = new Set([404, 405, 501]);
  * How long after its time an answer is waited for: then nobody is there any more, whatever the connection says. A store that is
  * busy with thousands of points takes some of it.
  */
-const PATIENCE_MS = 4_000;
+export const PATIENCE_MS = 4_000;
 
 export function createPointQuestions(options: PointQuestionsOptions): AskQuestion {
   const { site, news, clock, callMs } = options;

@@ -4,14 +4,15 @@ export interface Turns {
   take<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T>;
 }
 
-export function createTurns(atOnce: number): Turns {
+/** `atOnce` may grow. */
+export function createTurns(atOnce: () => number): Turns {
   const waiting = new Set<() => void>();
-  let free = atOnce;
+  let working = 0;
 
   function enter(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    if (free > 0) {
-      free -= 1;
+    if (working < atOnce()) {
+      working += 1;
       return Promise.resolve();
     }
     return new Promise((resolve, reject) => {
@@ -32,7 +33,7 @@ export function createTurns(atOnce: number): Turns {
   /** Whoever waits longest has the place; nobody who comes now can take it. */
   function leave(): void {
     const [next] = waiting;
-    if (next === undefined) free += 1;
+    if (next === undefined) working -= 1;
     else next();
   }
 
