@@ -58,13 +58,24 @@ t.test('of everything that a store answers, a certificate gets what its own poin
   const named: Record<string, string> = { point: 'edge-3', hex: foreign, version: '1', id: 'any' };
   t.ok(operations.length > 20, 'every route is tried');
   for (const { method, path } of operations) {
-    if (path === '/v1/events') continue;
+    if (path === '/v1/events' || path === '/v1/next') continue;
     const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => named[name] ?? '');
     const query = path.endsWith('/delta') ? `?from=1.1.${'0'.repeat(64)}` : '';
     const body = method === 'post' ? { body: report('edge-3') } : {};
     const { status } = await served.ask(site, filled + query, body);
     t.equal(status, ANY_POINT.includes(`${method} ${path}`) ? 200 : 404, `${method} ${path}`);
   }
+  // Questions of several points are asked in one body: of another's point it says what it says of one that is not there.
+  const question = {
+    from: `1.1.${'0'.repeat(64)}`,
+    issuedAt: new Date(0).toISOString(),
+    tag: '0'.repeat(12),
+    waitMs: 0,
+  };
+  const asked = { 'edge-3': { ...question, report: report('edge-3') }, 'edge-99': question };
+  const joint = await served.ask(site, '/v1/next', { body: asked });
+  t.strictSame(joint.text.split('\n').sort(), ['', 'edge-3 alone', 'edge-99 alone'], 'post /v1/next');
+  t.strictSame(served.store.reports.of('edge-3'), [], 'nobody spoke for it');
   const after = JSON.stringify([served.store.folder.proposals.list(), [...served.store.publishing.points()].length]);
   t.equal(after, before);
   t.strictSame(served.store.reports.of('edge-3'), [], 'nobody speaks for another');
