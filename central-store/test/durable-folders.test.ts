@@ -1,27 +1,29 @@
 /** Folders that a store makes are synced into the folder above before anything is said to be done. */
-import { promises } from 'node:fs';
-import { open } from 'node:fs/promises';
+import fs, { promises } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import t from 'tap';
 
 /** What was done to the disk, in order: `make PATH`, `sync PATH` of a folder. */
 const done: string[] = [];
-const { mkdir, open: opened } = promises;
-const probe = await open(process.execPath, 'r');
-const handle = Object.getPrototypeOf(probe) as { sync(): Promise<void> };
-await probe.close();
-const { sync } = handle;
-const paths = new WeakMap<object, string>();
-handle.sync = async function (this: object) {
-  await sync.call(this);
-  done.push(`sync ${paths.get(this)}`);
-};
-promises.open = async (path, ...rest) => {
-  const file = await opened(path, ...rest);
-  paths.set(file, String(path));
-  return file;
-};
+const { open, fsync } = fs;
+const { mkdir } = promises;
+const paths = new Map<number, string>();
+fs.open = ((path: string, flags: string, ...rest: [fs.Mode | undefined, Opened] | [Opened]) => {
+  const opened = rest.at(-1) as Opened;
+  const mode = rest.length === 2 ? rest[0] : undefined;
+  open(path, flags, mode, (failed, file) => {
+    if (failed === null) paths.set(file, path);
+    opened(failed, file);
+  });
+}) as typeof fs.open;
+type Opened = (failed: NodeJS.ErrnoException | null, file: number) => void;
+fs.fsync = ((file, synced) => {
+  fsync(file, (failed) => {
+    if (failed === null) done.push(`sync ${paths.get(file)}`);
+    synced(failed);
+  });
+}) as typeof fs.fsync;
 promises.mkdir = (async (path: string, options: { recursive: boolean }) => {
   const highest = await mkdir(path, options);
   for (let made = path; highest !== undefined && made.length >= highest.length; made = dirname(made))

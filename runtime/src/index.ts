@@ -4,7 +4,14 @@ export * from './clock.ts';
 export { type ConfigInput, loadConfig } from './config.ts';
 export { describeSchema, type JsonSchema, jsonSchemaOf, type SchemaRow } from './config-schema.ts';
 export * from './digest.ts';
-export { stateWriteError, syncFolder, systemCodeOf, unfinishedSuffix, writeDurably } from './durable-file.ts';
+export {
+  stateWriteError,
+  syncFolder,
+  systemCodeOf,
+  unfinishedSuffix,
+  writeDurably,
+  writeUnfinished,
+} from './durable-file.ts';
 export * from './durable-folder.ts';
 export * from './errors.ts';
 export { acceptsGzip } from './http-answer.ts';

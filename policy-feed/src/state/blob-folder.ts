@@ -2,11 +2,10 @@
  * Blobs on disk, each named by its digest: written once, never changed, gone when nothing names them. What has another
  * digest than its name is as good as not there.
  */
-import { randomBytes } from 'node:crypto';
-import { open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Digest, digestOf, isDigest, type StateBlob } from '@edgeward/policy-format';
-import { stateWriteError, syncFolder, unfinishedSuffix } from '@edgeward/runtime';
+import { stateWriteError, syncFolder, writeUnfinished } from '@edgeward/runtime';
 
 export interface BlobFolder {
   /**
@@ -53,25 +52,16 @@ export async function openBlobFolder(folder: string): Promise<BlobFolder> {
       for (const digest of [...present]) {
         if (digests.has(digest)) continue;
         present.delete(digest);
-        await rm(join(folder, digest), { force: true }).catch(() => {});
+        await unlink(join(folder, digest)).catch(() => {});
       }
     },
   };
 }
 
 async function write(folder: string, digest: Digest, bytes: Uint8Array): Promise<void> {
-  const unfinished = join(folder, `.${digest}.${randomBytes(6).toString('hex')}${unfinishedSuffix}`);
-  const file = await open(unfinished, 'wx', 0o600);
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } catch (thrown) {
-    await rm(unfinished, { force: true }).catch(() => {}); // the first failure is the one to report
-    throw thrown;
-  } finally {
-    await file.close();
-  }
-  await rename(unfinished, join(folder, digest));
+  const path = join(folder, digest);
+  const unfinished = await writeUnfinished(path, bytes, 0o600);
+  await rename(unfinished, path);
 }
 
 async function read(path: string, maxBytes: number): Promise<Uint8Array | null> {
