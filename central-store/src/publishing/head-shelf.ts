@@ -73,8 +73,9 @@ export interface HeadShelfOptions {
 const AT_ONCE = 32;
 /** Of a change that concerns more points, the mirror is written after they were served. */
 const FEW = 16;
-/** And not in the very moment in which every point asks and tells: who copies a mirror does so by the minute. */
-const AFTER_MS = 3_000;
+/** And not while every point asks and tells, which takes the longer the more they are: who copies a mirror does so by the minute. */
+const AFTER_MS = 2_000;
+const AFTER_MS_A_POINT = 1.5;
 /** Nor all at once: so many heads, some ms of writing with what they name, and then others have their turn for this long. */
 const WRITTEN_AT_ONCE = 8;
 const BETWEEN_MS = 15;
@@ -153,7 +154,7 @@ export function createHeadShelf(options: HeadShelfOptions): HeadShelf {
   /** What can't be written now is tried again with the next renewal. */
   async function catchUp(): Promise<void> {
     try {
-      if (unwritten.size > FEW) await pause(AFTER_MS);
+      if (unwritten.size > FEW) await pause(AFTER_MS + AFTER_MS_A_POINT * unwritten.size);
       while (unwritten.size > 0 && writeSome()) await pause(BETWEEN_MS);
       if (unwritten.size === 0 && publications === 0) lag.clear();
     } finally {
