@@ -83,6 +83,9 @@ async function make(): Promise<void> {
   }
   const unfinished = `${ISSUER}.new`;
   await rm(unfinished, { recursive: true, force: true });
+  // Of a store from before: `docker compose down --volumes` leaves the identities where a profile runs, and that one's
+  // certificate is good by that one's authority, which lies beside it.
+  for (const { certFile } of STORE_CERTIFICATES) await rm(certFile, { force: true });
   const named = people.flatMap(([person, roles]) => ['--person', `${person}:${roles}=${keyOf(person)}.pub`]);
   await store('init', unfinished, ...HOSTS.flatMap((host) => ['--host', host]), ...named, '--approvals', '2');
   await rename(unfinished, ISSUER);
