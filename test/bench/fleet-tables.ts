@@ -40,22 +40,44 @@ export function appliedTable(rows: Row[]): Table {
   };
 }
 
-/** Of requests of this kind together, for each of them. */
-function each(wire: Wire, kind: string): { sent: number; received: number; requests: number } {
-  const { requests = 0, sentBytes = 0, receivedBytes = 0 } = wire[kind] ?? {};
-  if (requests === 0) return { sent: 0, received: 0, requests };
-  return { sent: sentBytes / requests, received: receivedBytes / requests, requests };
+const QUESTIONS = ['question 200', 'joint question 200'];
+
+/** Of requests of these kinds together. */
+function over(wire: Wire, kinds: readonly string[]): Wire[string] {
+  const all = { requests: 0, sentBytes: 0, receivedBytes: 0 };
+  for (const kind of kinds) {
+    const { requests = 0, sentBytes = 0, receivedBytes = 0 } = wire[kind] ?? {};
+    all.requests += requests;
+    all.sentBytes += sentBytes;
+    all.receivedBytes += receivedBytes;
+  }
+  return all;
+}
+
+/** For each point concerned, with the question that follows: what the one before it took is the change's before. */
+function asked({ times, concerned, wire }: Changed): Record<'requests' | 'asked' | 'answered', number> {
+  const own = times * concerned;
+  const { requests, receivedBytes } = over(wire, QUESTIONS);
+  return {
+    requests: requests / own,
+    asked: over(wire, ['asked anew']).sentBytes / own,
+    answered: receivedBytes / own,
+  };
 }
 
 export function wireTable(found: FleetFound): Table {
-  const lines: string[][] = found.changed.flatMap((it) => {
+  const row = (what: string, it: ReturnType<typeof asked>): string[] => [
+    what,
+    ...[it.requests, it.asked, it.answered, it.asked + it.answered].map((number) => fixed(number)),
+  ];
+  const lines = found.changed.flatMap((it) => {
     const own = it.times * it.concerned;
-    const line = (what: string, kind: string): string[] => {
-      const { sent, received, requests } = each(it.wire, kind);
-      return [what, fixed(requests / own), fixed(sent), fixed(received), fixed((requests * (sent + received)) / own)];
-    };
-    const blobs = it.kind === 'version' ? [line('and what it names: approval, rules', 'blob 200')] : [];
-    return [line(`${WORDS[it.kind]}: question, with what there was to tell, and answer`, 'question 200'), ...blobs];
+    const { requests, sentBytes, receivedBytes } = over(it.wire, ['blob 200']);
+    const blobs = { requests: requests / own, asked: sentBytes / own, answered: receivedBytes / own };
+    return [
+      row(`${WORDS[it.kind]}: answer, and the question that follows with what there is to tell`, asked(it)),
+      ...(it.kind === 'version' ? [row('and what it names: approval, rules', blobs)] : []),
+    ];
   });
   return { head: ['for each point concerned, bytes', 'requests', 'asked', 'answered', 'together'], rows: lines };
 }
@@ -102,7 +124,6 @@ export function memoryTable(rows: Row[]): Table {
 
 export function comparedTable(found: FleetFound, whole: WholeFound): Table {
   const own = changeOf(found, 'everywhere');
-  const bytes = each(own.wire, 'question 200').received;
   const ratio = (theirs: number, ours: number): string => fixed(theirs / ours);
   const line = (what: string, ours: number, theirs: number): string[] => [
     what,
@@ -115,7 +136,7 @@ export function comparedTable(found: FleetFound, whole: WholeFound): Table {
     rows: [
       line('commit → in memory, median, ms', median(own.appliedMs), median(whole.changedMs)),
       line('p99, ms', quantile(own.appliedMs, 0.99), quantile(whole.changedMs, 0.99)),
-      line('answered for each point, kB', bytes / 1000, whole.packedBytes / 1000),
+      line('answered for each point, kB', asked(own).answered / 1000, whole.packedBytes / 1000),
       line('server, CPU s', own.storeSeconds / own.times, whole.serverSeconds / whole.changes),
       line('clients, CPU s', own.clientSeconds / own.times, whole.clientSeconds / whole.changes),
     ],
@@ -144,12 +165,15 @@ function aims(rows: Row[]): string {
   if (small === undefined || large === undefined) return '';
   const p99 = (found: FleetFound, kind: ChangeKind): string =>
     `${fixed(quantile(changeOf(found, kind).appliedMs, 0.99) / 1000)} s`;
-  const { sent, received } = each(changeOf(small, 'everywhere').wire, 'question 200');
+  const bytes = (kind: ChangeKind): string => {
+    const { asked: sent, answered } = asked(changeOf(small, kind));
+    return fixed(sent + answered);
+  };
   const together = large.storeMemory.serving.residentBytes + large.onePointMemory.residentBytes;
   return [
     `Aims: applied at 1,000 points p99 ≤ 2 s: ${p99(small, 'everywhere')} for a workload, ${p99(small, 'version')} for a version;`,
     `at 5,000 ≤ 5 s: ${p99(large, 'everywhere')} and ${p99(large, 'version')};`,
-    `under 1 KB for each point concerned: ${fixed(sent + received)} bytes;`,
+    `under 1 KB for each point concerned: ${bytes('point')} bytes where it is one, ${bytes('everywhere')} where it is all;`,
     `cold start of 1,000 ≤ 30 s: ${fixed(quantile(small.cold.tookMs, 1) / 1000)} s;`,
     `store and a service under 1 GB: ${mebi(together)} MiB.`,
   ].join(' ');
@@ -161,9 +185,9 @@ function pollsOf(rows: Row[]): string {
   const { quiet, plan } = row.found;
   const bytes = sum(Object.values(quiet.wire).map(({ sentBytes, receivedBytes }) => sentBytes + receivedBytes));
   const perMinute = (bytes / plan.points / quiet.lastedMs) * 60_000;
-  const { sent, received } = each(quiet.wire, 'question 204');
+  const { requests, sentBytes, receivedBytes } = over(quiet.wire, ['joint question 204']);
   const share = (seconds: number): string => `${fixed((seconds / quiet.lastedMs) * 100_000)} %`;
-  return `Where nothing changes, a point sends and is sent ${fixed(perMinute)} bytes a minute: questions of ${fixed(sent + received)} bytes with their answers, one after the other on one connection. ${count(plan.points)} points cost the store ${share(quiet.storeSeconds)} of a core that way, and their own processes ${share(quiet.clientSeconds)}.`;
+  return `Where nothing changes, a point sends and is sent ${fixed(perMinute)} bytes a minute: questions of ${fixed((sentBytes + receivedBytes) / requests)} bytes for five points with their answers, one after the other on one connection. ${count(plan.points)} points cost the store ${share(quiet.storeSeconds)} of a core that way, and their own processes ${share(quiet.clientSeconds)}.`;
 }
 
 function proposing(rows: Row[]): string {

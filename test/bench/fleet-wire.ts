@@ -16,15 +16,22 @@ const STATUS_LINE = 'HTTP/1.1 200 \r\n'.length;
 /** `: ` and the end of the line. */
 const PER_HEADER = 4;
 
-/** From now on. The answer says what there was since the last time, of requests that were answered. */
+/**
+ * From now on. The answer says what there was since the last time, of requests that were answered, and as `asked anew` what
+ * an answer makes a service ask again: the question of one point, as it is sent; that of several when its answer ends, as for
+ * those of them that were not answered it goes on as it would have.
+ */
 export function countWire(): () => Wire {
   let wire: Wire = {};
   const sent = new WeakMap<Asked, number>();
   const kinds = new WeakMap<Asked, string>();
-  const add = (request: Asked, bytes: number): void => void sent.set(request, (sent.get(request) ?? 0) + bytes);
-  const receive = (kind: string, bytes: number): void => {
-    const counted = wire[kind];
-    if (counted !== undefined) counted.receivedBytes += bytes;
+  const counted = (kind: string): Wire[string] => {
+    wire[kind] ??= { requests: 0, sentBytes: 0, receivedBytes: 0 };
+    return wire[kind];
+  };
+  const add = (request: Asked, bytes: number): void => {
+    sent.set(request, (sent.get(request) ?? 0) + bytes);
+    if (kindOf(request) === 'question') counted('asked anew').sentBytes += bytes;
   };
   on<{ request: Asked; headers: string }>('undici:client:sendHeaders', ({ request, headers }) => {
     add(request, Buffer.byteLength(headers) + END_OF_LINE);
@@ -34,21 +41,23 @@ export function countWire(): () => Wire {
   });
   on<Answered>('undici:request:headers', ({ request, response }) => {
     const kind = `${kindOf(request)} ${response.statusCode}`;
-    wire[kind] ??= { requests: 0, sentBytes: 0, receivedBytes: 0 };
-    wire[kind].requests += 1;
-    wire[kind].sentBytes += sent.get(request) ?? 0;
     kinds.set(request, kind);
+    counted(kind).requests += 1;
+    counted(kind).sentBytes += sent.get(request) ?? 0;
     const names = response.headers.reduce((sum, { length }) => sum + length, 0);
     const lines = (response.headers.length / 2) * PER_HEADER;
-    receive(kind, STATUS_LINE + response.statusText.length + names + lines + END_OF_LINE);
+    counted(kind).receivedBytes += STATUS_LINE + response.statusText.length + names + lines + END_OF_LINE;
   });
   on<{ request: Asked; chunk: Uint8Array }>('undici:request:bodyChunkReceived', ({ request, chunk }) => {
-    receive(kinds.get(request) ?? '', chunk.length);
+    counted(kinds.get(request) ?? 'other').receivedBytes += chunk.length;
+  });
+  on<{ request: Asked }>('undici:request:trailers', ({ request }) => {
+    if (kinds.get(request) === 'joint question 200') counted('asked anew').sentBytes += sent.get(request) ?? 0;
   });
   return () => {
-    const counted = wire;
+    const all = wire;
     wire = {};
-    return counted;
+    return all;
   };
 }
 
@@ -62,6 +71,7 @@ function on<T>(name: string, take: (message: T) => void): void {
 }
 
 function kindOf({ path, method }: Asked): string {
+  if (path === '/v1/next') return 'joint question';
   if (path.endsWith('/next')) return 'question';
   if (path.includes('/delta?')) return 'delta';
   if (path.endsWith('/head')) return 'head';

@@ -12,8 +12,8 @@ import { statusOf } from './refusals.ts';
 import type { ReportShelf } from './report-shelf.ts';
 
 /**
- * A follower has one that it asks its questions on; one of before, a long poll and a poll beside it. The rest is for hints, and
- * for a service that starts anew.
+ * A service asks for up to 32 points on one; one of before has a long poll and a poll beside it for each point. The rest is for
+ * answers that go alone, for hints, and for a service that starts anew.
  */
 const CONNECTIONS_OF_A_POINT = 3;
 const BESIDE_POINTS = 64;
