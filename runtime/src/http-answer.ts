@@ -36,7 +36,7 @@ export async function sendAnswer(
     response.writeHead(status, { ...headers, 'content-type': 'application/x-ndjson; charset=utf-8' });
     await sendPieces(response, linesOf(answer.ndjson), signal, null);
   } else if ('pieces' in answer) {
-    response.writeHead(status, { ...headers, 'content-type': answer.contentType });
+    response.writeHead(status, headers);
     await sendPieces(response, answer.pieces, signal, null);
   } else if ('events' in answer) {
     response.writeHead(status, { ...headers, 'content-type': 'text/event-stream; charset=utf-8' });

@@ -42,8 +42,8 @@ export type HttpAnswer = AnswerHead &
     | { bytes: Uint8Array; contentType: string; etag?: string }
     /** One JSON document a line, sent as they come. */
     | { ndjson: Iterable<unknown> | AsyncIterable<unknown> }
-    /** Pieces of a text, sent as they come. */
-    | { pieces: AsyncGenerator<string>; contentType: string }
+    /** Pieces of a text, sent as they come, to a program that knows what they are: they say no type. */
+    | { pieces: AsyncGenerator<string> }
     /** Server-sent events, and a comment now and then, so that silence is not taken for an end. */
     | { events: AsyncIterable<ServerEvent> }
     /** 204, 303, 304. */

@@ -7,11 +7,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './benchmark.ts';
 import { type FleetClients, openClients, type Reached, summedWire } from './fleet-clients.ts';
 import { monotonicMs } from './fleet-clock.ts';
-import { BLOCK, type FleetEstate, type Moved, NOWHERE } from './fleet-estate.ts';
+import { BLOCK, type FleetEstate, type Moved, NOWHERE, pointName } from './fleet-estate.ts';
 import type { ClientWay, Wire } from './fleet-messages.ts';
 import type { Memory } from './fleet-processes.ts';
 import { type FleetStore, startFleetStore } from './fleet-store.ts';
+import { ASKED_TOGETHER, askedBy } from './fleet-wire.ts';
 import type { FleetWorld } from './fleet-world.ts';
+
+/** Kind of `Wire`: what a change made points ask. */
+export const ASKED_ANEW = 'asked anew';
 
 export interface FleetPlan {
   points: number;
@@ -174,9 +178,20 @@ async function measureChanges(fleet: Fleet, kind: ChangeKind): Promise<Changed> 
     found.servedMs.push(servedMs);
     for (const key of ['missing', 'others', 'lastedMs', 'storeSeconds', 'clientSeconds'] as const)
       found[key] += once[key];
-    found.wire = summedWire([found.wire, once.wire]);
+    found.wire = summedWire([found.wire, once.wire, { [ASKED_ANEW]: askedAnew(once.wire, change.concerned) }]);
   }
   return found;
+}
+
+/**
+ * What a point asks by itself counts where the change concerns it: others do so still after something before. One alone does
+ * not end what the others of its service wait with.
+ */
+function askedAnew(wire: Wire, concerned: ReadonlySet<number>): Wire[string] {
+  const alone = [...concerned].map((point) => askedBy(pointName(point)));
+  const kinds = concerned.size === 1 ? alone : [ASKED_TOGETHER, ...alone];
+  const sentBytes = kinds.reduce((sum, kind) => sum + (wire[kind]?.sentBytes ?? 0), 0);
+  return { requests: 0, sentBytes, receivedBytes: 0 };
 }
 
 async function changeOnce({ store, clients, plan }: Fleet, change: Change): Promise<Reached & { servedMs: number }> {

@@ -3,7 +3,7 @@ import type { Table } from './benchmark.ts';
 import { POINTS_PER_CERTIFICATE } from './fleet-estate.ts';
 import type { Wire } from './fleet-messages.ts';
 import type { WholeFound } from './fleet-others.ts';
-import type { Changed, ChangeKind, FleetFound } from './fleet-run.ts';
+import { ASKED_ANEW, type Changed, type ChangeKind, type FleetFound } from './fleet-run.ts';
 import { fixed, median, quantile, SPREAD_HEAD, spread } from './statistics.ts';
 
 /** A fleet, and how it is followed. */
@@ -60,7 +60,7 @@ function asked({ times, concerned, wire }: Changed): Record<'requests' | 'asked'
   const { requests, receivedBytes } = over(wire, QUESTIONS);
   return {
     requests: requests / own,
-    asked: over(wire, ['asked anew']).sentBytes / own,
+    asked: over(wire, [ASKED_ANEW]).sentBytes / own,
     answered: receivedBytes / own,
   };
 }
@@ -183,7 +183,8 @@ function pollsOf(rows: Row[]): string {
   const [row] = rows;
   if (row === undefined) return '';
   const { quiet, plan } = row.found;
-  const bytes = sum(Object.values(quiet.wire).map(({ sentBytes, receivedBytes }) => sentBytes + receivedBytes));
+  const answered = Object.values(quiet.wire).filter((of) => of.requests > 0);
+  const bytes = sum(answered.map((of) => of.sentBytes + of.receivedBytes));
   const perMinute = (bytes / plan.points / quiet.lastedMs) * 60_000;
   const { requests, sentBytes, receivedBytes } = over(quiet.wire, ['joint question 204']);
   const share = (seconds: number): string => `${fixed((seconds / quiet.lastedMs) * 100_000)} %`;

@@ -15,11 +15,15 @@ const END_OF_LINE = 2;
 const STATUS_LINE = 'HTTP/1.1 200 \r\n'.length;
 /** `: ` and the end of the line. */
 const PER_HEADER = 4;
+const OWN_QUESTION = /^\/v1\/points\/([^/]+)\/next$/;
+
+export const ASKED_TOGETHER = 'asked together';
+export const askedBy = (point: string): string => `asked by ${point}`;
 
 /**
- * From now on. The answer says what there was since the last time, of requests that were answered, and as `asked anew` what
- * an answer makes a service ask again: the question of one point, as it is sent; that of several when its answer ends, as for
- * those of them that were not answered it goes on as it would have.
+ * From now on. The answer says what there was since the last time, of requests that were answered, and besides what an answer
+ * makes a service ask again. The question of one point counts as it is sent, as `asked by POINT`; that of several as `asked
+ * together` when its answer ends: for those of them that were not answered it goes on as it would have.
  */
 export function countWire(): () => Wire {
   let wire: Wire = {};
@@ -31,7 +35,8 @@ export function countWire(): () => Wire {
   };
   const add = (request: Asked, bytes: number): void => {
     sent.set(request, (sent.get(request) ?? 0) + bytes);
-    if (kindOf(request) === 'question') counted('asked anew').sentBytes += bytes;
+    const [, point] = OWN_QUESTION.exec(request.path) ?? [];
+    if (point !== undefined) counted(askedBy(point)).sentBytes += bytes;
   };
   on<{ request: Asked; headers: string }>('undici:client:sendHeaders', ({ request, headers }) => {
     add(request, Buffer.byteLength(headers) + END_OF_LINE);
@@ -52,7 +57,7 @@ export function countWire(): () => Wire {
     counted(kinds.get(request) ?? 'other').receivedBytes += chunk.length;
   });
   on<{ request: Asked }>('undici:request:trailers', ({ request }) => {
-    if (kinds.get(request) === 'joint question 200') counted('asked anew').sentBytes += sent.get(request) ?? 0;
+    if (kinds.get(request) === 'joint question 200') counted(ASKED_TOGETHER).sentBytes += sent.get(request) ?? 0;
   });
   return () => {
     const all = wire;

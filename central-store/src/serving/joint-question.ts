@@ -38,7 +38,7 @@ export async function answerJointly(parts: QuestionParts, request: TlsRequest): 
   const first = await lines.next();
   if (first.done === true) return NOTHING;
   if (waiting.size === 0) return { bare: true, bytes: Buffer.from(first.value), contentType: TEXT };
-  return { bare: true, pieces: following(first.value, lines), contentType: TEXT };
+  return { bare: true, pieces: following(first.value, lines) };
 }
 
 /** Whatever its keys are: each is a point of the certificate, or asks by itself. */
