@@ -1,4 +1,5 @@
 import type { Cursor, Delta, Digest, PointQuestion, PointReport, SignedDocument } from '@edgeward/policy-format';
+import type { TlsTexts } from './https/tls-identity.ts';
 
 /**
  * One way to a store. It carries and never judges: whatever comes through here is believed only after it was verified.
@@ -41,6 +42,11 @@ export interface Transport {
    * here or while the lines are read.
    */
   inventory?(known: string | null, signal: AbortSignal): Promise<Inventory | null>;
+  /**
+   * Who this service is from the next question on, and whom it believes; what is under way ends as it began. Throws
+   * EDW_ERR_STORE_CERTIFICATE, and nothing changed. Absent where no certificate is shown, or it is read when it connects.
+   */
+  renew?(tls: TlsTexts): void;
   close(): Promise<void>;
 }
 

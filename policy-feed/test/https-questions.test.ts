@@ -1,6 +1,8 @@
 /** A follower over HTTPS: one connection for all of it, with stores that know the question and with those that do not. */
+import { X509Certificate } from 'node:crypto';
 import { createLogger, EdgewardError } from '@edgeward/runtime';
 import t, { type Test } from 'tap';
+import { testCertificates } from '../../test/kit/certificates.ts';
 import { createHttpsTransport, type FollowerOptions, type Transport } from '../src/index.ts';
 import { followed } from './conformance/following.ts';
 import { until } from './conformance/patience.ts';
@@ -164,7 +166,7 @@ async function asking(t: Test, store: SmallStore) {
   // The first of a service is asked for at once: nobody knows yet that there are others.
   await both(0);
   store.asked.length = 0;
-  return { ask, both };
+  return { transport, ask, both };
 }
 
 const together = ({ asked }: SmallStore): number => asked.filter((line) => line === 'POST /v1/next').length;
@@ -186,6 +188,46 @@ t.test('points of one service ask together on one connection, and meet again aft
   t.match(await again, { news: { state: 'delta' } });
   const left = await Promise.race([second, again]);
   t.equal(left.news.state, 'delta');
+});
+
+t.test('a renewed certificate is shown from the next question on, and what is under way is answered', async (t) => {
+  const store = await openSmallStore(t);
+  const { transport, both } = await asking(t, store);
+  const hinted: string[] = [];
+  const end = transport.hints?.([store.point], (point) => void hinted.push(point));
+  t.teardown(() => end?.());
+  const hintComes = (): boolean => {
+    store.wake();
+    return hinted.length > 0;
+  };
+  await until('a hint arrives', hintComes);
+  const waiting = both(120_000);
+  await until('both wait', () => together(store) === 1);
+  const [{ cert, key }, strangers] = await Promise.all([
+    store.certificates.point(store.point, store.other),
+    testCertificates(t.testdir()),
+  ]);
+  const [former, renewed] = [store.tls.cert, cert].map((it) => new X509Certificate(it).fingerprint256);
+  const halfWritten = () => transport.renew?.({ ...store.tls, cert });
+  t.throws(halfWritten, { code: 'EDW_ERR_STORE_CERTIFICATE' });
+  t.ok(
+    store.shown().every((it) => it === former),
+    'a pair that is half written changes nothing',
+  );
+  transport.renew?.({ ...store.tls, cert, key });
+  hinted.length = 0;
+  await until('hints come again', hintComes);
+  t.strictSame(new Set(store.shown()), new Set([former, renewed]), 'who waits goes on waiting');
+  await store.change();
+  store.wake();
+  t.match(await waiting, [{ value: { news: { state: 'delta' } } }, { status: 'fulfilled' }]);
+  t.match(await both(0), [{ status: 'fulfilled' }, { status: 'fulfilled' }]);
+  await until('nobody shows the former one', () => store.shown().every((it) => it === renewed));
+  transport.renew?.({ ca: strangers.ca, cert, key });
+  const unbelieved = { reason: { code: 'EDW_ERR_STORE_CERTIFICATE' } };
+  t.match(await both(0), [unbelieved, unbelieved], 'another authority is the only one believed');
+  transport.renew?.({ ...store.tls, cert, key });
+  t.match(await both(0), [{ status: 'fulfilled' }, { status: 'fulfilled' }]);
 });
 
 t.test('a store that does not know the joint question is asked for each point', async (t) => {

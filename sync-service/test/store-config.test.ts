@@ -1,11 +1,13 @@
 /** `store` in edgeward.yaml: which ways to a store there are, what each needs, and that clear text crosses no network. */
-import { writeFile } from 'node:fs/promises';
+import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createLogger, EdgewardError } from '@edgeward/runtime';
-import { createSignedWorld } from '@edgeward/test/kit';
+import { createHttpsTransport, type TlsTexts } from '@edgeward/policy-feed';
+import { createLogger, EdgewardError, type Logger } from '@edgeward/runtime';
+import { createSignedWorld, testCertificates } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
 import type { StoreConfig } from '../src/config.ts';
 import { loadServiceConfig } from '../src/index.ts';
+import { renewIdentity } from '../src/store/identity-renewal.ts';
 import { openTransport, readPinnedRoot } from '../src/store/open-transport.ts';
 
 const logger = createLogger({ level: 'silent' });
@@ -102,4 +104,39 @@ t.test('each kind of address has its way, and files that are not there are named
   t.match((await codeOf(() => openTransport(nats.store, ['edge-1'], logger))).code, /^EDW_ERR_SECRET/);
   await writeFile(join(nats.dir, 'user'), 'edge-1:secret\n', { mode: 0o600 });
   t.equal((await codeOf(() => openTransport(nats.store, ['edge-1'], logger))).code, 'EDW_ERR_NATS_URL', 'clear text');
+});
+
+t.test('a renewed pair is used once it is whole, and what can not be used is told of once', async (t) => {
+  const certificates = await testCertificates(t.testdir());
+  const [own, next] = [await certificates.point('edge-1'), await certificates.point('edge-1')];
+  const read = async (): Promise<TlsTexts> => {
+    const [ca, cert, key] = await Promise.all(
+      [own.caFile, own.certFile, own.keyFile].map((it) => readFile(it, 'utf8')),
+    );
+    return { ca: ca ?? '', cert: cert ?? '', key: key ?? '' };
+  };
+  const events: string[] = [];
+  const note = ({ event }: { event: string }) => void events.push(event);
+  const held = await read();
+  const transport = createHttpsTransport({ url: 'https://127.0.0.1:1', tls: held, logger });
+  t.teardown(() => transport.close());
+  const renewal = renewIdentity({ transport, held, read, logger: { ...logger, info: note, error: note } as Logger });
+  t.teardown(() => renewal.close());
+  const looks = async (): Promise<string[]> => {
+    events.length = 0;
+    for (let n = 0; n < 3; n += 1) await renewal.look();
+    return [...events];
+  };
+  t.strictSame(await looks(), [], 'nothing changed');
+  await copyFile(next.certFile, own.certFile);
+  t.strictSame(await looks(), ['store_tls_reload_failed'], 'half of it');
+  await copyFile(next.keyFile, own.keyFile);
+  t.strictSame(await looks(), ['store_tls_reloaded'], 'all of it');
+  await writeFile(own.caFile, '');
+  t.strictSame(await looks(), ['store_tls_reload_failed'], 'no authority');
+  await writeFile(own.caFile, held.ca);
+  t.strictSame(await looks(), [], 'what is in use is there again');
+  await copyFile(next.keyFile, own.caFile);
+  renewal.close();
+  t.strictSame(await looks(), [], 'it is over');
 });

@@ -45,6 +45,8 @@ export interface Site {
   lines(ask: Ask, signal: AbortSignal, onLine: (line: string) => void): Promise<Answer>;
   /** The answer as it comes; the caller reads it, or ends it through the signal. */
   stream(ask: Omit<Ask, 'maxBytes' | 'limitMs'>, signal: AbortSignal): Promise<Dispatcher.ResponseData>;
+  /** What is asked from now on is asked as that; a question under way is answered as it began, a stream ends and is opened anew. */
+  renew(identity: TlsIdentity): void;
   close(): Promise<void>;
 }
 
@@ -64,8 +66,54 @@ export interface SiteOptions {
 const STREAM_BEGIN_MS = 15_000;
 
 export function createSite(options: SiteOptions): Site {
-  const { url, identity, resolver } = options;
-  const pool = new Pool(url.origin, {
+  const { url } = options;
+  let pool = poolOf(options, options.identity);
+  /** With questions under way that began before the identity was renewed. */
+  const former = new Set<Pool>();
+  /** Each ends what is streamed now: it would not end by itself. */
+  let renewed = new AbortController();
+  /** A connection is free one turn of the loop after its answer ended: who asks before that would open another. */
+  let freed: Promise<void> = Promise.resolve();
+
+  async function call(ask: Ask, signal: AbortSignal, onLine?: (line: string) => void): Promise<Answer> {
+    const limit = deadline(ask.limitMs, signal);
+    try {
+      await freed;
+      return await called(() => pool, ask, limit, onLine);
+    } catch (thrown) {
+      throw lost(ask.doing, thrown, limit);
+    } finally {
+      limit.clear();
+      freed = setImmediate();
+    }
+  }
+
+  return {
+    url,
+    call,
+    lines: call,
+    stream: (ask, signal) => requested(() => pool, ask, AbortSignal.any([signal, renewed.signal]), null),
+    renew(identity) {
+      const before = pool;
+      pool = poolOf(options, identity);
+      former.add(before);
+      renewed.abort();
+      renewed = new AbortController();
+      // Nothing more is asked there: its connections end with the answers that they wait for.
+      before.close().then(
+        () => former.delete(before),
+        () => former.delete(before),
+      );
+    },
+    async close() {
+      await Promise.all([pool, ...former].map((it) => it.destroy()));
+    },
+  };
+}
+
+function poolOf(options: SiteOptions, identity: TlsIdentity): Pool {
+  const { url, resolver } = options;
+  return new Pool(url.origin, {
     connections: options.connections,
     pipelining: 1,
     // The one is for a server that says how long it keeps a connection, the other for one that does not.
@@ -82,32 +130,9 @@ export function createSite(options: SiteOptions): Site {
       lookup: pinnedLookup(resolver, { loopback: url.loopback }),
     },
   });
-  /** A connection is free one turn of the loop after its answer ended: who asks before that would open another. */
-  let freed: Promise<void> = Promise.resolve();
-
-  async function call(ask: Ask, signal: AbortSignal, onLine?: (line: string) => void): Promise<Answer> {
-    const limit = deadline(ask.limitMs, signal);
-    try {
-      await freed;
-      return await called(pool, ask, limit, onLine);
-    } catch (thrown) {
-      throw lost(ask.doing, thrown, limit);
-    } finally {
-      limit.clear();
-      freed = setImmediate();
-    }
-  }
-
-  return {
-    url,
-    call,
-    lines: call,
-    stream: (ask, signal) => requested(pool, ask, signal, null),
-    close: () => pool.destroy(),
-  };
 }
 
-async function called(pool: Pool, ask: Ask, limit: Deadline, onLine?: (line: string) => void): Promise<Answer> {
+async function called(pool: () => Pool, ask: Ask, limit: Deadline, onLine?: (line: string) => void): Promise<Answer> {
   const answer = await requested(pool, ask, limit.signal, limit);
   const { statusCode: status, headers, body } = answer;
   // Destroyed before its end, a body says so as an event that nobody else waits for.
@@ -131,7 +156,7 @@ async function called(pool: Pool, ask: Ask, limit: Deadline, onLine?: (line: str
 }
 
 async function requested(
-  pool: Pool,
+  pool: () => Pool,
   ask: Omit<Ask, 'maxBytes' | 'limitMs'>,
   signal: AbortSignal,
   limit: Deadline | null,
@@ -149,7 +174,7 @@ async function requested(
     ...(headers && { headers }),
     ...(body !== undefined && { body }),
   };
-  const send = (): Promise<Dispatcher.ResponseData> => pool.request(wire);
+  const send = (): Promise<Dispatcher.ResponseData> => pool().request(wire);
   try {
     return await send();
   } catch (thrown) {

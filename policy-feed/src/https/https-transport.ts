@@ -93,6 +93,7 @@ export function createHttpsTransport(options: HttpsTransportOptions): Transport 
     report,
     inventory: (known, signal) =>
       inventoryFrom(sites.store, { known, signal, limitMs: callMs + slowestMs(INVENTORY_BYTES) }),
+    ...(options.tls !== null && { renew: (tls: TlsTexts) => renewSites(sites, tls) }),
     close: async () => {
       await Promise.all([sites.store, sites.hints, ...sites.mirrors].map((site) => site.close()));
     },
@@ -129,6 +130,14 @@ function openSites(options: HttpsTransportOptions, atOnce: () => number): Sites 
     hints: createSite({ ...common, url, identity, connections: 1, silenceMs: STREAM_SILENCE_MS, idleMs: IDLE_MS }),
     mirrors: mirrorUrls.map((mirrorUrl) => createSite({ ...mirror, url: mirrorUrl })),
   };
+}
+
+/** All of them or none: what can't be used is found before anything changes. */
+function renewSites(sites: Sites, tls: TlsTexts): void {
+  const identity = tlsIdentity(tls);
+  const anyone = sites.mirrors.length === 0 ? identity : anonymousIdentity(tls.ca);
+  for (const site of [sites.store, sites.hints]) site.renew(identity);
+  for (const mirror of sites.mirrors) mirror.renew(anyone);
 }
 
 interface BlobAsk {

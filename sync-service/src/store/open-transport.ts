@@ -10,8 +10,12 @@ import {
 import { type SignedDocument, signedDocumentOf } from '@edgeward/policy-format';
 import { EdgewardError, type Logger, messageOf, readSecret } from '@edgeward/runtime';
 import type { StoreConfig } from '../config.ts';
+import { renewIdentity } from './identity-renewal.ts';
 
-/** The way to the store that the configuration names. Throws EDW_ERR_CONFIG, and what the transports throw. */
+/**
+ * The way to the store that the configuration names. Over HTTPS its certificate files are read again when they change, until
+ * it is closed. Throws EDW_ERR_CONFIG, and what the transports throw.
+ */
 export async function openTransport(
   config: StoreConfig,
   points: readonly string[],
@@ -21,12 +25,17 @@ export async function openTransport(
   const { protocol } = new URL(url);
   if (protocol === 'file:') return createFileTransport({ folder: fileURLToPath(url) });
   if (protocol === 'https:') {
-    return createHttpsTransport({
-      url,
-      mirrors: config.mirrors,
-      tls: { ca: await readText(config.caFile, 'caFile'), ...(await ownCertificate(config)) },
-      logger,
-    });
+    const read = async () => ({ ca: await readText(config.caFile, 'caFile'), ...(await ownCertificate(config)) });
+    const tls = await read();
+    const transport = createHttpsTransport({ url, mirrors: config.mirrors, tls, logger });
+    const renewal = renewIdentity({ transport, held: tls, read, logger });
+    return {
+      ...transport,
+      close() {
+        renewal.close();
+        return transport.close();
+      },
+    };
   }
   return createNatsTransport({
     urls: config.urls,
