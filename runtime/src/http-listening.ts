@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import type { Server, ServerResponse } from 'node:http';
 import type { Server as TlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { EdgewardError, messageOf } from './errors.ts';
 
 /** Why a request is over: one reason for all of them, as making one with its stack costs more than many a request. */
@@ -16,6 +16,8 @@ export interface Listening {
   readonly port: number;
   /** Aborted when the client is gone or the server closes. */
   signalFor(response: ServerResponse): AbortSignal;
+  /** Ends every connection there is, also one that has not finished its handshake. */
+  cut(): void;
   close(): Promise<void>;
 }
 
@@ -26,6 +28,15 @@ export async function listen(
   port: number,
   graceMs: number,
 ): Promise<Listening> {
+  // The server's own list has no connection before its handshake is done; closing waits for those as well.
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+  };
   try {
     server.listen({ host, port, exclusive: true, backlog: 1024 });
     await once(server, 'listening');
@@ -50,10 +61,11 @@ export async function listen(
       });
       return gone.signal;
     },
+    cut,
     async close() {
       closing = true;
       for (const gone of [...open]) gone.abort(OVER);
-      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      const timer = setTimeout(cut, graceMs);
       await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeIdleConnections();

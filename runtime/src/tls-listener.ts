@@ -90,7 +90,7 @@ export async function openTlsListener<T extends ExchangeRoute>(listener: TlsList
     if (now === signature) return;
     const next = await readTlsMaterial(files);
     server.setSecureContext(tlsOf(next, options));
-    if (next.ca !== material.ca) server.closeAllConnections();
+    if (next.ca !== material.ca) listening?.cut();
     signature = now;
     material = next;
     logger.info({ event: 'tls_reloaded', certFile: files.certFile }, 'certificates were read again');

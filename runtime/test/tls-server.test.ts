@@ -300,6 +300,29 @@ t.test('a long poll and a stream end in order when the server closes', async (t)
   t.equal(String((await stream).body), 'event: hint\ndata: {"point":"edge-1"}\n\n');
 });
 
+t.test('a connection before its handshake holds up no close, and sees no authority that was replaced', async (t) => {
+  const reasons: string[] = [];
+  const dir = t.testdir({});
+  const files = writeTlsFiles(dir, server, ours);
+  const at = await open(t, { files, closeGraceMs: 50, onHandshakeFailed: (reason) => reasons.push(reason) });
+  const silent = async (who: Pair): Promise<() => Promise<void>> => {
+    const socket = connectPlain(at.port, '127.0.0.1');
+    const over = new Promise<void>((resolve) => socket.on('error', () => {}).once('close', () => resolve()));
+    await once(socket.resume(), 'connect');
+    // The server has it when it has answered one that came later.
+    await ask(at, '/who', who);
+    return () => over;
+  };
+  const beforeAuthority = await silent(client);
+  writeTlsFiles(dir, server, theirs);
+  await at.reload();
+  await beforeAuthority();
+  const beforeClose = await silent(await theirs.sign('client'));
+  await at.close();
+  await beforeClose();
+  t.notOk(reasons.includes('ERR_TLS_HANDSHAKE_TIMEOUT'), 'it was cut, not waited for');
+});
+
 t.test('a client that is slow with its request is cut off', async (t) => {
   const at = await open(t, { requestTimeoutMs: 1_000 });
   const socket = connect({ host: '127.0.0.1', port: at.port, ca: ours.cert, ...client });

@@ -113,10 +113,13 @@ t.test('our own rules can be written', async (t) => {
 
 t.test('a word in a command is the same word behind the shell, and never a second one', async (t) => {
   t.comment(`EDGEWARD_SEED=${seed}`);
-  // Each takes a shell.
+  // Each takes a shell, and Linux gives no process an argument of 128 KiB.
   const few = { seed, numRuns: 60 };
+  const words = fc
+    .array(value, { minLength: 1, maxLength: 3 })
+    .filter((list) => Buffer.byteLength(list.join('')) < 125_000);
   await fc.assert(
-    fc.asyncProperty(fc.array(value, { minLength: 1, maxLength: 3 }), async (words) => {
+    fc.asyncProperty(words, async (words) => {
       const line = tmshCommand(['modify ltm virtual', ...words.map((word) => ({ word })), 'rules none']);
       if (words.some((word) => /\p{Cc}/u.test(word))) {
         if (line !== null) throw new Error('a control character in a command');
