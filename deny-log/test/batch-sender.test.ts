@@ -9,6 +9,7 @@ import { gunzipSync } from 'node:zlib';
 import { identityOf } from '@edgeward/certificates';
 import { type TestCertificates, testCertificates } from '@edgeward/test/kit';
 import t, { type Test } from 'tap';
+import { closeServer } from '../../test/kit/close-server.ts';
 import {
   type BatchSent,
   createBatchSender,
@@ -51,10 +52,7 @@ async function serverHere(t: Test): Promise<Here> {
   }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   here.url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  t.teardown(() => closeServer(server));
   return here;
 }
 

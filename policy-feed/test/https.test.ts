@@ -6,6 +6,7 @@ import { cursorOf, type PointState } from '@edgeward/policy-format';
 import { createLogger } from '@edgeward/runtime';
 import t, { type Test } from 'tap';
 import { testCertificates } from '../../test/kit/certificates.ts';
+import { closeServer } from '../../test/kit/close-server.ts';
 import { createLastHop } from '../../test/kit/signed-world.ts';
 import { createHttpsTransport, type HttpsTransportOptions, type Transport } from '../src/index.ts';
 import { NEVER } from './conformance/hop.ts';
@@ -181,10 +182,7 @@ t.test('blobs come from mirrors first, without credentials, and are never believ
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  t.teardown(() => closeServer(server));
   const mirror = `https://127.0.0.1:${(server.address() as AddressInfo).port}/edgeward`;
   const transport = transportTo(t, store, { mirrors: [mirror] });
   const { rules } = (await held(store)).head;
@@ -207,8 +205,7 @@ t.test('blobs come from mirrors first, without credentials, and are never believ
     asked.every(({ client }) => client === 'null'),
     'no client certificate',
   );
-  server.closeAllConnections();
-  server.close();
+  await closeServer(server);
   t.strictSame(Buffer.from((await transport.blob(rules.digest, rules.bytes, NEVER)) ?? ''), bytes, 'it is away');
 });
 

@@ -4,6 +4,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
+import { closeServer } from '../../test/kit/close-server.ts';
 import {
   EdgewardError,
   type ExchangeFailures,
@@ -38,10 +39,7 @@ async function serverOf(t: Test, pair: { cert: string; key: string }): Promise<{
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  t.teardown(() => {
-    server.closeAllConnections();
-    server.close();
-  });
+  t.teardown(() => closeServer(server));
   return { url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
 }
 

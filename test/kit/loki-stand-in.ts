@@ -26,6 +26,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
+import { closeServer } from './close-server.ts';
 
 export interface StoredLine {
   labels: Record<string, string>;
@@ -207,9 +208,7 @@ export async function startLokiStandIn(tls: { cert: string; key: string } | null
     },
     async close() {
       for (const response of held) response.destroy();
-      const closed = new Promise((resolve) => server.close(resolve));
-      server.closeAllConnections();
-      await closed;
+      await closeServer(server);
     },
   };
 }

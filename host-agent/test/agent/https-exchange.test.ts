@@ -7,6 +7,7 @@ import { gzipSync } from 'node:zlib';
 import { EdgewardError } from '@edgeward/runtime';
 import { testCertificates } from '@edgeward/test/kit';
 import t from 'tap';
+import { closeServer } from '../../../test/kit/close-server.ts';
 import { exchange } from '../../src/https-exchange.ts';
 
 const packed = { 'content-encoding': 'gzip' };
@@ -36,10 +37,7 @@ t.test('what is no whole answer is told apart from what is no good one', async (
   let answer = (_: ServerResponse): unknown => null;
   const server = createServer({ cert, key }, (_, response) => void answer(response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(resolve));
-  });
+  t.teardown(() => closeServer(server));
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
   const bounds = { tls: { ca }, agent: false as const, timeoutMs: 30_000, maxBytes: 20_000 };
   for (const [name, how, expected] of cases) {
