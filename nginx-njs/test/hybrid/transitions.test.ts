@@ -20,6 +20,10 @@ import { type Load, type LoadResult, startLoad, type Truth } from './transition-
 
 /** Some change with each revision, some are always allowed, some never. */
 const CHANGING = Array.from({ length: 12 }, (_, i) => `127.0.1.${i + 1}`);
+/** Of those: by turns, so that every revision takes somebody's access away. Where none does, no answer that is late is wrong. */
+const EVEN = CHANGING.slice(0, 2);
+const ODD = CHANGING.slice(2, 4);
+const BY_CHANCE = CHANGING.slice(4);
 const ALWAYS = ['127.0.2.1', '127.0.2.2'];
 const NEVER = ['127.0.3.1', '127.0.3.2'];
 /** So that a snapshot has more than a handful to say. */
@@ -191,7 +195,8 @@ function revisions(): { truth: Truth; next(): CompiledPolicy } {
       isAllowed: (revision, source) => allowed[revision]?.has(source) === true,
     },
     next: () => {
-      const now = [...ALWAYS, ...CHANGING.filter(() => random() < 0.5)];
+      const byTurns = allowed.length % 2 === 0 ? EVEN : ODD;
+      const now = [...ALWAYS, ...byTurns, ...BY_CHANCE.filter(() => random() < 0.5)];
       allowed.push(new Set(now));
       return smallPolicy({ revision: allowed.length - 1, allow: [...now, ...CROWD] });
     },
